@@ -1,0 +1,275 @@
+//! Every process that imagegen starts is started here.
+//!
+//! A child never outlives imagegen: it runs under `setpriv --pdeathsig`, is listed while it lives so that a signal to
+//! imagegen reaches it, and is killed when its guard is dropped.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+
+use anyhow::{Context, anyhow};
+
+use super::signals;
+use crate::failure::{Failure, Result};
+
+/// How much of a failed command's error output is quoted, in bytes.
+const ERROR_TAIL: u64 = 4096;
+
+/// A command to run: a program of the host, its arguments and its surroundings.
+#[derive(Clone)]
+pub struct Tool {
+    program: OsString,
+    arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+    death_signal: &'static str,
+}
+
+impl Tool {
+    /// The program `program`, looked up in `PATH` unless it is a path.
+    pub fn new(program: impl AsRef<OsStr>) -> Self {
+        Self {
+            program: program.as_ref().to_owned(),
+            arguments: vec![],
+            environment: vec![],
+            death_signal: "TERM",
+        }
+    }
+
+    /// One more argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.arguments.push(argument.as_ref().to_owned());
+        self
+    }
+
+    /// More arguments.
+    #[must_use]
+    pub fn args<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        self
+    }
+
+    /// One more variable in the environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.environment.push((name.into(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// For programs that have nothing to clean up: the kernel kills them at once when imagegen dies.
+    #[must_use]
+    pub fn killed_with_us(mut self) -> Self {
+        self.death_signal = "KILL";
+        self
+    }
+
+    /// Runs to the end and expects success.
+    pub fn run(self) -> Result<()> {
+        self.start(Stdio::null(), Stdio::null())?.finish()
+    }
+
+    /// Runs to the end, expects success, and gives what it printed.
+    pub fn output(self) -> Result<String> {
+        let mut running = self.start(Stdio::null(), Stdio::piped())?;
+        let mut printed = Vec::new();
+        running.stdout()?.read_to_end(&mut printed)?;
+        running.finish()?;
+        Ok(String::from_utf8_lossy(&printed).into_owned())
+    }
+
+    /// Runs to the end with `input` on its standard input, and expects success.
+    pub fn feed(self, input: &[u8]) -> Result<()> {
+        let mut running = self.start(Stdio::piped(), Stdio::null())?;
+        let mut stdin = running.child.stdin.take().context("the child has no standard input")?;
+        // A child that stops reading says why by its exit status.
+        let _ = stdin.write_all(input);
+        drop(stdin);
+        running.finish()
+    }
+
+    /// Starts it with its standard output open for reading.
+    pub fn stream(self) -> Result<Running> {
+        self.start(Stdio::null(), Stdio::piped())
+    }
+
+    /// Starts it in the background.
+    pub fn spawn(self) -> Result<Running> {
+        self.start(Stdio::null(), Stdio::null())
+    }
+
+    fn start(self, stdin: Stdio, stdout: Stdio) -> Result<Running> {
+        signals::check()?;
+        let errors = tempfile::tempfile()?;
+        let child = self
+            .command()
+            .stdin(stdin)
+            .stdout(stdout)
+            .stderr(errors.try_clone()?)
+            .spawn()
+            .with_context(|| format!("starting {self}"))?;
+        signals::adopt(child.id());
+        Ok(Running { tool: self, child, errors, reaped: false })
+    }
+
+    fn command(&self) -> Command {
+        // The one place that may: everything else goes through `Tool`.
+        #[expect(clippy::disallowed_methods)]
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", self.death_signal, "--"]).arg(&self.program).args(&self.arguments);
+        command.env("LC_ALL", "C.UTF-8").envs(self.environment.iter().cloned());
+        command
+    }
+}
+
+/// The line as one could paste it into a shell. The environment is left out: it may hold more than is wanted.
+impl fmt::Display for Tool {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = std::iter::once(&self.program).chain(&self.arguments).map(|word| word.to_string_lossy());
+        let quoted: Vec<String> = words.map(|word| quote(&word)).collect();
+        write!(formatter, "`{}`", quoted.join(" "))
+    }
+}
+
+impl fmt::Debug for Tool {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Tool({self})")
+    }
+}
+
+/// One word, quoted for a POSIX shell.
+#[must_use]
+pub fn quote(word: &str) -> String {
+    // A NUL byte cannot stand in any argument; the kernel refuses such a word, so its quoting does not matter.
+    shlex::try_quote(word).map_or_else(|_| word.escape_debug().to_string(), std::borrow::Cow::into_owned)
+}
+
+/// A child process. Dropping it ends the child.
+#[derive(Debug)]
+pub struct Running {
+    tool: Tool,
+    child: Child,
+    errors: std::fs::File,
+    reaped: bool,
+}
+
+impl Running {
+    /// The child's standard output, once.
+    pub fn stdout(&mut self) -> Result<ChildStdout> {
+        Ok(self.child.stdout.take().with_context(|| format!("{} has no output to read", self.tool))?)
+    }
+
+    /// Whether the child has ended; its status if so.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        let status = self.child.try_wait()?;
+        if status.is_some() {
+            self.forget();
+        }
+        Ok(status)
+    }
+
+    /// Waits for the end and expects success.
+    pub fn finish(mut self) -> Result<()> {
+        let status = self.child.wait()?;
+        self.forget();
+        if status.success() {
+            return Ok(());
+        }
+        signals::check()?;
+        Err(self.failed(status))
+    }
+
+    /// Asks the child to end, and insists after `patience`.
+    pub fn stop(&mut self, patience: std::time::Duration) {
+        signals::terminate(self.child.id());
+        let deadline = std::time::Instant::now() + patience;
+        while std::time::Instant::now() < deadline {
+            if matches!(self.ended(), Ok(Some(_)) | Err(_)) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.forget();
+    }
+
+    /// The failure of a child that ended with `status`, with the end of what it said.
+    pub fn failed(&mut self, status: ExitStatus) -> Failure {
+        if status.code() == Some(127) {
+            return anyhow!("{} could not be started: the program was not found", self.tool).into();
+        }
+        let said = self.error_tail();
+        let told = if said.is_empty() { "it said nothing".to_owned() } else { format!("it said:\n{said}") };
+        anyhow!("{} failed ({status}); {told}", self.tool).into()
+    }
+
+    /// The end of what the child wrote to its standard error.
+    pub fn error_tail(&mut self) -> String {
+        let length = self.errors.seek(SeekFrom::End(0)).unwrap_or(0);
+        let mut tail = Vec::new();
+        let start = self.errors.seek(SeekFrom::Start(length.saturating_sub(ERROR_TAIL)));
+        if start.is_ok() && self.errors.read_to_end(&mut tail).is_err() {
+            tail.clear();
+        }
+        String::from_utf8_lossy(&tail).trim().to_owned()
+    }
+
+    fn forget(&mut self) {
+        if !self.reaped {
+            signals::release(self.child.id());
+            self.reaped = true;
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.reaped {
+            // Time for mmdebstrap to take its own work folder away.
+            self.stop(std::time::Duration::from_secs(20));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_failure_quotes_the_command_and_the_end_of_its_errors() {
+        let failure = Tool::new("sh").args(["-c", "echo 'no such thing' >&2; exit 3"]).run().unwrap_err();
+        let text = failure.to_string();
+        assert!(text.contains("`sh -c \"echo 'no such thing' >&2; exit 3\"` failed"), "{text}");
+        assert!(text.ends_with("it said:\nno such thing"), "{text}");
+    }
+
+    #[test]
+    fn output_is_what_was_printed() {
+        assert_eq!(Tool::new("printf").arg("a b").output().unwrap(), "a b");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_said_so() {
+        let failure = Tool::new("imagegen-no-such-program").run().unwrap_err();
+        assert!(failure.to_string().contains("was not found"), "{failure}");
+    }
+
+    #[test]
+    fn a_dropped_child_is_gone() {
+        let begun = Instant::now();
+        let running = Tool::new("sleep").arg("60").spawn().unwrap();
+        drop(running);
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn quoting_survives_a_shell() {
+        proptest::proptest!(|(word in "[^\0]{0,20}")| {
+            let echoed = Tool::new("sh").args(["-c", &format!("printf %s {}", quote(&word))]).output().unwrap();
+            proptest::prop_assert_eq!(echoed, word);
+        });
+    }
+}

@@ -1,0 +1,39 @@
+//! imagegen: golden hub and node images, and the user-data that turns their instances into a JupyterHub workshop.
+//!
+//! # The code map
+//!
+//! | room | holds | may use the machine |
+//! |---|---|---|
+//! | [`cli`] | what can be typed; no decisions | no |
+//! | [`commands`] | one file per verb; glue only | through the rooms below |
+//! | [`document`] | YAML text as a tree that knows its places; findings | no |
+//! | [`workshop`] | `workshop.yaml` and secrets as typed values | no |
+//! | [`userdata`] | workshop → files → cloud-config text; the templates are in `userdata/` | no |
+//! | [`recipe`] | `images/*.yaml` as typed values | no |
+//! | [`plan`] | recipe + host facts → stages, keys, partition arithmetic | no |
+//! | [`build`] | stages → files: layers, hygiene, ext4, disk, qcow2, artefacts; executes, never decides | yes |
+//! | [`rehearsal`] | machines, LAN, config drive, checks | yes |
+//! | [`host`] | processes, tools, work folders, signals | it alone does |
+//! | [`report`] | findings on screen, progress, exit codes | it alone prints |
+//!
+//! # Invariants
+//!
+//! - `document`, `workshop`, `userdata`, `recipe` and `plan` import nothing from `host`: they are pure.
+//! - Only [`host::command`] starts processes. Only [`report`] prints.
+//! - `build` never reads a workshop, so no secret can get into an image.
+//! - Secrets have no revealing `Debug` and never enter argv, a plan, a log or an image.
+//! - An artefact appears under its final name only when it is whole.
+//! - What runs inside an instance lives in `images/` and `userdata/`, never as a string in `src/`.
+
+pub mod build;
+pub mod cli;
+pub mod commands;
+pub mod document;
+pub mod failure;
+pub mod host;
+pub mod plan;
+pub mod recipe;
+pub mod rehearsal;
+pub mod report;
+pub mod userdata;
+pub mod workshop;

@@ -1,0 +1,52 @@
+//! The only code that prints. Data goes to standard output, talk to standard error.
+
+mod progress;
+mod snippet;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+pub use progress::{Progress, Step};
+
+use crate::document::Findings;
+use crate::failure::{Failure, Result, Shortage};
+
+/// Writes data to standard output. A reader that has gone away is no error.
+pub fn data(text: &str) -> Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a line of talk to standard error.
+pub fn say(line: &str) {
+    // With standard error closed there is nobody left to tell.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Shows findings that do not stop the work, or that do.
+pub fn findings(findings: &Findings) {
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    for finding in findings.iter() {
+        say(&snippet::render(finding, colour));
+        say("");
+    }
+}
+
+/// Shows why a run failed, and gives its exit code.
+pub fn failure(failure: &Failure) -> ExitCode {
+    match failure {
+        Failure::Input(found) => findings(found),
+        Failure::Host(shortages) => self::shortages(shortages),
+        Failure::Work(error) => say(&format!("error: {error:#}")),
+        Failure::Interrupted => say("interrupted: everything begun has been taken away again"),
+    }
+    ExitCode::from(failure.exit_code())
+}
+
+fn shortages(shortages: &[Shortage]) {
+    for shortage in shortages {
+        say(&format!("missing: {}\n    mend: {}", shortage.what, shortage.remedy));
+    }
+}

@@ -1,0 +1,76 @@
+//! What is being done: a moving line on a terminal, plain lines elsewhere.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Shows the steps of a long command on standard error.
+#[derive(Debug)]
+pub struct Progress {
+    begun: Instant,
+}
+
+/// One step that is going on. Ended by [`Step::done`]; dropped without, it counts as failed.
+#[derive(Debug)]
+pub struct Step {
+    name: String,
+    begun: Instant,
+    bar: ProgressBar,
+    finished: bool,
+}
+
+impl Progress {
+    /// Starts the clock.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { begun: Instant::now() }
+    }
+
+    /// Begins a step.
+    #[must_use]
+    pub fn step(&self, name: impl Into<String>) -> Step {
+        let name = name.into();
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        // A template that is wrong falls back to the default one: looks only.
+        bar.set_style(
+            ProgressStyle::with_template("{spinner} {msg} ({elapsed})")
+                .unwrap_or(ProgressStyle::default_spinner()),
+        );
+        bar.set_message(name.clone());
+        if bar.is_hidden() {
+            super::say(&format!("{:>7}  {name} …", seconds(self.begun.elapsed())));
+        } else {
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
+        Step { name, begun: Instant::now(), bar, finished: false }
+    }
+}
+
+impl Step {
+    /// Ends the step well, with a word on the result, and gives the time that it took.
+    pub fn done(mut self, result: &str) -> Duration {
+        let took = self.begun.elapsed();
+        let word = if result.is_empty() { String::new() } else { format!(": {result}") };
+        self.close(&format!("{:>7}  {}{word}", seconds(took), self.name));
+        took
+    }
+
+    fn close(&mut self, line: &str) {
+        self.finished = true;
+        self.bar.finish_and_clear();
+        super::say(line);
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        if !self.finished {
+            let line = format!("{:>7}  {}: FAILED", seconds(self.begun.elapsed()), self.name);
+            self.close(&line);
+        }
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
