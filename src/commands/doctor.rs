@@ -1,8 +1,27 @@
 //! `imagegen doctor`.
 
-use crate::failure::Result;
+use std::path::Path;
+
+use crate::build::LayerStore;
+use crate::failure::{Failure, Result, Shortage};
+use crate::host::tools;
+use crate::report;
 
 /// Runs the command.
 pub fn run() -> Result<()> {
-    Ok(())
+    let build = tools::lacking_for_build(LayerStore::of_user()?.folder(), Path::new("dist"));
+    let rehearsal = tools::lacking_for_rehearsal();
+    report::say(&verdict("imagegen build", &build));
+    report::say(&verdict("imagegen rehearse", &rehearsal));
+    let mut all = build;
+    all.extend(rehearsal.into_iter().filter(|shortage| !all.contains(shortage)).collect::<Vec<_>>());
+    if all.is_empty() { Ok(()) } else { Err(Failure::Host(all)) }
+}
+
+fn verdict(command: &str, lacking: &[Shortage]) -> String {
+    match lacking.len() {
+        0 => format!("{command}: all it needs is here"),
+        1 => format!("{command}: 1 thing is missing"),
+        more => format!("{command}: {more} things are missing"),
+    }
 }

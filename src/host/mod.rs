@@ -1,4 +1,7 @@
 //! The only code that touches the machine: processes, tools, work folders, signals.
 
 pub mod command;
+pub mod files;
 pub mod signals;
+pub mod tools;
+pub mod work;

@@ -1,1 +1,253 @@
-//! Room: plan.
+//! What a build is going to do, decided before anything is done.
+//!
+//! A plan is a list of stages in an order in which each comes after those that it needs. A stage's key is the hash of
+//! everything that goes into it, the keys of the stages below included; a layer is kept under its key and used again.
+
+pub mod disk;
+pub mod hygiene;
+mod show;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::recipe::{Chain, Recipe, hex};
+
+/// How long a kept layer counts as fresh, in seconds: a day. After that the archive has newer packages than it, and
+/// an image built on it would miss their security fixes.
+pub const LAYER_FRESH_FOR: u64 = 24 * 60 * 60;
+
+/// The hash of everything that goes into a stage, in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Key(String);
+
+impl Key {
+    /// The hash of `inputs`.
+    ///
+    /// # Panics
+    /// Never: the inputs are plain values that JSON can hold.
+    pub fn of(inputs: &impl Serialize) -> Self {
+        let text = serde_json::to_vec(inputs).expect("plain values are JSON");
+        Self(hex(&Sha256::digest(text)))
+    }
+
+    /// All 64 digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Enough of it for a person.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        &self.0[..12]
+    }
+}
+
+/// What the user asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The images to make, each with what it builds on.
+    pub images: Vec<Chain>,
+    /// Layers to make although no image asks for them.
+    pub layers: Vec<Chain>,
+    /// A mirror in place of mmdebstrap's default.
+    pub mirror: Option<String>,
+    /// Make every layer anew.
+    pub fresh: bool,
+}
+
+/// What the plan depends on beside the request.
+#[derive(Debug, Clone, Default)]
+pub struct HostFacts {
+    /// The kept layers by key, with their age in seconds.
+    pub layers: BTreeMap<String, u64>,
+}
+
+/// A layer: a root file system as a tar, as mmdebstrap leaves it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Layer {
+    /// The recipe that it belongs to.
+    pub recipe: String,
+    /// The Debian suite.
+    pub suite: String,
+    /// The layer that it adds to; none bootstraps.
+    pub below: Option<Key>,
+    /// The packages to install.
+    pub packages: Vec<String>,
+    /// Scripts to run inside: path for messages, text.
+    pub scripts: Vec<(String, String)>,
+    /// A mirror in place of mmdebstrap's default.
+    pub mirror: Option<String>,
+}
+
+/// An image: a layer with its overlays, cleaned, on a disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Image {
+    /// The recipe's name, which the files are named after.
+    pub recipe: String,
+    /// The recipe's description.
+    pub description: String,
+    /// The Debian suite.
+    pub suite: String,
+    /// The digest of the chain of recipes.
+    pub recipe_digest: String,
+    /// The layer that it is made from.
+    pub layer: Key,
+    /// Files of all overlays: path, permission bits, SHA-256 of the content.
+    pub overlay: Vec<(String, u32, String)>,
+    /// Symbolic links: path, target.
+    pub links: Vec<(String, String)>,
+    /// The contents of the overlay's files, by path; in the key by their hashes.
+    #[serde(skip)]
+    pub contents: BTreeMap<String, Vec<u8>>,
+}
+
+/// What a stage does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Action {
+    /// Makes a layer.
+    Layer(Layer),
+    /// Makes an image.
+    Image(Image),
+}
+
+/// One stage of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage {
+    /// The hash of all inputs.
+    pub key: Key,
+    /// What to do.
+    pub action: Action,
+    /// Whether its result is at hand already.
+    pub kept: bool,
+}
+
+/// The stages of a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Each after those that it needs.
+    pub stages: Vec<Stage>,
+}
+
+/// Decides what to do.
+#[must_use]
+pub fn plan(request: &Request, facts: &HostFacts) -> Plan {
+    let mut plan = Plan { stages: vec![] };
+    for chain in &request.layers {
+        add_layers(&mut plan, chain, request, facts);
+    }
+    for chain in &request.images {
+        let layer = add_layers(&mut plan, chain, request, facts);
+        plan.stages.push(image(chain, layer));
+    }
+    plan
+}
+
+/// Adds the layers of `chain` that are not planned yet, and gives the key of the topmost.
+fn add_layers(plan: &mut Plan, chain: &Chain, request: &Request, facts: &HostFacts) -> Key {
+    let mut below: Option<Key> = None;
+    for recipe in chain.recipes() {
+        if let Some(key) = below.clone().filter(|_| recipe.packages.is_empty() && recipe.scripts.is_empty()) {
+            // Overlay and links alone are laid over the tar of the layer below, which takes no mmdebstrap.
+            below = Some(key);
+            continue;
+        }
+        let action = Action::Layer(layer(recipe, chain, below, request));
+        let key = Key::of(&action);
+        if !plan.stages.iter().any(|stage| stage.key == key) {
+            let age = facts.layers.get(key.as_str());
+            let kept = !request.fresh && age.is_some_and(|age| *age < LAYER_FRESH_FOR);
+            plan.stages.push(Stage { key: key.clone(), action, kept });
+        }
+        below = Some(key);
+    }
+    below.expect("a chain begins with a recipe that bootstraps")
+}
+
+fn layer(recipe: &Recipe, chain: &Chain, below: Option<Key>, request: &Request) -> Layer {
+    Layer {
+        recipe: recipe.name.clone(),
+        suite: chain.suite().to_owned(),
+        below,
+        packages: recipe.packages.clone(),
+        scripts: recipe.scripts.iter().map(|script| (script.path.clone(), script.text.clone())).collect(),
+        mirror: request.mirror.clone(),
+    }
+}
+
+fn image(chain: &Chain, layer: Key) -> Stage {
+    let mut files = BTreeMap::new();
+    let mut links = BTreeMap::new();
+    for recipe in chain.recipes() {
+        for file in &recipe.overlay {
+            files.insert(file.path.clone(), file);
+        }
+        links.extend(recipe.links.iter().cloned());
+    }
+    let action = Action::Image(Image {
+        recipe: chain.top().name.clone(),
+        description: chain.top().description.clone(),
+        suite: chain.suite().to_owned(),
+        recipe_digest: chain.digest(),
+        layer,
+        overlay: files
+            .iter()
+            .map(|(path, file)| (path.clone(), file.mode(), hex(&Sha256::digest(&file.content))))
+            .collect(),
+        links: links.into_iter().collect(),
+        contents: files.into_iter().map(|(path, file)| (path, file.content.clone())).collect(),
+    });
+    Stage { key: Key::of(&action), action, kept: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::Catalogue;
+
+    fn request(names: &[&str]) -> Request {
+        let catalogue = Catalogue::new(
+            "images",
+            [
+                ("base.yaml", "version: 1\nsuite: trixie\npackages: [systemd, docker.io]\n"),
+                ("base/etc/motd", "Welcome\n"),
+                ("hub.yaml", "version: 1\nfrom: base\ndescription: The hub\npackages: [nfs-kernel-server]\n"),
+                ("node.yaml", "version: 1\nfrom: base\ndescription: A node\nmask: [apt-daily.timer]\n"),
+            ]
+            .into_iter()
+            .map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()))
+            .collect(),
+        );
+        let images = names.iter().map(|name| Chain::load(&catalogue, name).expect("sound")).collect();
+        Request { images, layers: vec![], mirror: None, fresh: false }
+    }
+
+    #[test]
+    fn hub_and_node_share_the_base_layer() {
+        insta::assert_snapshot!(plan(&request(&["hub", "node"]), &HostFacts::default()));
+    }
+
+    #[test]
+    fn a_fresh_layer_is_used_again_and_an_old_one_is_not() {
+        let request = request(&["node"]);
+        let key = plan(&request, &HostFacts::default()).stages[0].key.as_str().to_owned();
+        let kept = |age, fresh| {
+            let facts = HostFacts { layers: BTreeMap::from([(key.clone(), age)]) };
+            plan(&Request { fresh, ..request.clone() }, &facts).stages[0].kept
+        };
+        assert!(kept(60, false));
+        assert!(!kept(60, true));
+        assert!(!kept(LAYER_FRESH_FOR, false));
+    }
+
+    #[test]
+    fn a_key_changes_with_what_goes_in() {
+        let key = |request: &Request| plan(request, &HostFacts::default()).stages[0].key.clone();
+        let plain = request(&["node"]);
+        let mirrored = Request { mirror: Some("http://127.0.0.1/debian".into()), ..plain.clone() };
+        assert_eq!(key(&plain), key(&request(&["node"])));
+        assert_ne!(key(&plain), key(&mirrored));
+    }
+}

@@ -1,1 +1,198 @@
-//! Room: recipe.
+//! Recipes: what an image consists of, read from `images/*.yaml`.
+//!
+//! A recipe stands alone (it names a `suite` to bootstrap) or builds on another one (`from`). Beside `NAME.yaml` there
+//! may be a folder `NAME/`, the overlay: files that end up in the image under the same paths. A file of the overlay is
+//! executable in the image when it begins with `#!`.
+
+mod catalogue;
+pub mod findings;
+mod read;
+
+use sha2::{Digest, Sha256};
+
+pub use catalogue::Catalogue;
+
+use crate::document::Findings;
+
+/// One recipe, as written; what it builds on is in [`Chain`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    /// The file's name without `.yaml`.
+    pub name: String,
+    /// What the image is for, in a sentence.
+    pub description: String,
+    /// Where the packages come from.
+    pub ground: Ground,
+    /// Debian packages to install, in the order of the file.
+    pub packages: Vec<String>,
+    /// Scripts that run inside the root file system after the packages are there.
+    pub scripts: Vec<Script>,
+    /// Files that are laid over the root file system.
+    pub overlay: Vec<OverlayFile>,
+    /// Symbolic links to make: path in the image, target.
+    pub links: Vec<(String, String)>,
+    /// SHA-256 over the recipe's own files.
+    digest: String,
+}
+
+/// What a recipe starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ground {
+    /// A Debian suite, bootstrapped from packages.
+    Suite(String),
+    /// Another recipe.
+    Recipe(String),
+}
+
+/// A script of a recipe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// Its path in the folder of recipes.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// A file of an overlay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverlayFile {
+    /// Where it goes, without a leading slash.
+    pub path: String,
+    /// What is in it.
+    pub content: Vec<u8>,
+}
+
+impl OverlayFile {
+    /// The permission bits in the image: a folder of recipes inside a binary has none of its own, so a file that
+    /// begins with `#!` counts as a program.
+    #[must_use]
+    pub fn mode(&self) -> u32 {
+        if self.content.starts_with(b"#!") { 0o755 } else { 0o644 }
+    }
+}
+
+/// A recipe and those that it builds on: first the one that bootstraps, last the one that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    recipes: Vec<Recipe>,
+    suite: String,
+}
+
+impl Chain {
+    /// Reads the recipe `name` and everything below it.
+    ///
+    /// # Errors
+    /// Every finding in all of them.
+    pub fn load(catalogue: &Catalogue, name: &str) -> Result<Self, Findings> {
+        read::chain(catalogue, name)
+    }
+
+    /// The recipe that was asked for.
+    #[must_use]
+    pub fn top(&self) -> &Recipe {
+        &self.recipes[self.recipes.len() - 1]
+    }
+
+    /// The Debian suite at the bottom.
+    #[must_use]
+    pub fn suite(&self) -> &str {
+        &self.suite
+    }
+
+    /// From the one that bootstraps to the one that was asked for.
+    #[must_use]
+    pub fn recipes(&self) -> &[Recipe] {
+        &self.recipes
+    }
+
+    /// SHA-256 over all files of all recipes of the chain, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        self.recipes.iter().for_each(|recipe| hash.update(recipe.digest.as_bytes()));
+        hex(&hash.finalize())
+    }
+}
+
+/// Bytes in lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn catalogue(files: &[(&str, &str)]) -> Catalogue {
+        Catalogue::new(
+            "images",
+            files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect(),
+        )
+    }
+
+    fn messages(findings: &Findings) -> Vec<&str> {
+        findings.iter().map(|finding| finding.message.as_str()).collect()
+    }
+
+    #[test]
+    fn the_built_in_recipes_are_sound_and_share_a_base() {
+        let catalogue = Catalogue::built_in();
+        let hub = Chain::load(&catalogue, "hub").expect("hub");
+        let node = Chain::load(&catalogue, "node").expect("node");
+        assert_eq!(hub.recipes()[0], node.recipes()[0]);
+        assert_eq!(hub.suite(), "trixie");
+        assert_ne!(hub.digest(), node.digest());
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once_across_the_files() {
+        let catalogue = catalogue(&[
+            ("base.yaml", "version: 1\nsuite: trixie\npackages: [systemd, 'Bad Name']\n"),
+            (
+                "hub.yaml",
+                "version: 1\nfrom: base\npackges: []\nscripts: [nowhere.sh]\nlinks: {../etc/passwd: /dev/null}\n",
+            ),
+        ]);
+        let findings = Chain::load(&catalogue, "hub").unwrap_err();
+        assert_eq!(
+            messages(&findings),
+            [
+                "unknown key `packges`",
+                "`../etc/passwd` is no path inside the image",
+                "the script `nowhere.sh` is not there",
+                "`Bad Name` is no name of a Debian package",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_circle_of_recipes_is_refused() {
+        let catalogue =
+            catalogue(&[("a.yaml", "version: 1\nfrom: b\n"), ("b.yaml", "version: 1\nfrom: a\n")]);
+        assert_eq!(
+            messages(&Chain::load(&catalogue, "a").unwrap_err()),
+            ["the recipes build on each other in a circle: a, b, a"]
+        );
+    }
+
+    #[test]
+    fn the_digest_changes_with_every_file_of_the_overlay() {
+        let one = catalogue(&[("a.yaml", "version: 1\nsuite: trixie\n"), ("a/etc/motd", "one")]);
+        let two = catalogue(&[("a.yaml", "version: 1\nsuite: trixie\n"), ("a/etc/motd", "two")]);
+        let digest = |catalogue| Chain::load(catalogue, "a").expect("sound").digest();
+        assert_ne!(digest(&one), digest(&two));
+    }
+
+    #[test]
+    fn a_program_in_the_overlay_is_executable() {
+        let file = |content: &str| OverlayFile { path: "a".into(), content: content.into() };
+        assert_eq!(file("#!/bin/sh\n").mode(), 0o755);
+        assert_eq!(file("key=value\n").mode(), 0o644);
+    }
+}

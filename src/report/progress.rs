@@ -26,6 +26,11 @@ impl Progress {
         Self { begun: Instant::now() }
     }
 
+    /// Says something that takes no time.
+    pub fn note(&self, line: &str) {
+        super::say(&format!("{:>7}  {line}", seconds(self.begun.elapsed())));
+    }
+
     /// Begins a step.
     #[must_use]
     pub fn step(&self, name: impl Into<String>) -> Step {
@@ -38,7 +43,7 @@ impl Progress {
         );
         bar.set_message(name.clone());
         if bar.is_hidden() {
-            super::say(&format!("{:>7}  {name} …", seconds(self.begun.elapsed())));
+            self.note(&format!("{name} …"));
         } else {
             bar.enable_steady_tick(Duration::from_millis(120));
         }

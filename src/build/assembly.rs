@@ -1,0 +1,195 @@
+//! A bootable disk by plain file writes: no loop device, no mount, no grub-install.
+
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow, ensure};
+use gpt::disk::LogicalBlockSize;
+use gpt::partition::Partition;
+use gpt::partition_types::{self, Type};
+
+use super::rootfs::Rootfs;
+use super::target_tools::TargetTools;
+use crate::failure::Result;
+use crate::host::command::Tool;
+use crate::host::work::WorkFolder;
+use crate::plan::disk::{self, Extent, Layout, SECTOR};
+use crate::plan::{Image, Key, Stage};
+
+/// What GRUB must know to find and start a kernel; built into its core image, so that no module on the disk can ever be
+/// of another version than the core.
+const GRUB_MODULES: &[&str] = &[
+    "biosdisk", "cat", "echo", "ext2", "linux", "ls", "normal", "part_gpt", "probe", "reboot", "serial",
+    "terminal",
+];
+
+/// `boot.img` holds at this offset the first sector of the core image, as a 64-bit number
+/// (`GRUB_BOOT_MACHINE_KERNEL_SECTOR` in GRUB's include/grub/i386/pc/boot.h).
+const BOOT_KERNEL_SECTOR: usize = 0x5c;
+/// A jump at this offset makes GRUB trust the BIOS's drive number; two NOPs keep its own check
+/// (`GRUB_BOOT_MACHINE_DRIVE_CHECK`).
+const BOOT_DRIVE_CHECK: usize = 0x66;
+/// The core image's own list of the sectors after its first; grub-mkimage leaves the right length in it, and the start
+/// is ours to fill in (`struct grub_pc_bios_boot_blocklist`).
+const CORE_NEXT_SECTOR: usize = 0x1f4;
+/// Bytes of code in a master boot record; the partition table follows.
+const BOOT_CODE: usize = 440;
+
+/// A finished raw disk.
+#[derive(Debug)]
+pub(super) struct Disk {
+    pub(super) path: PathBuf,
+    pub(super) layout: Layout,
+    pub(super) root_uuid: String,
+}
+
+/// Makes the disk of `image` from its root file system.
+pub(super) fn assemble(
+    rootfs_tar: &Path,
+    rootfs: &Rootfs,
+    stage: &Stage,
+    image: &Image,
+    tools: &TargetTools,
+    work: &WorkFolder,
+    epoch: u64,
+) -> Result<Disk> {
+    let disk = Disk {
+        path: work.path(&format!("{}.raw", image.recipe)),
+        layout: Layout::new(0, rootfs.contents.file_system_size()),
+        root_uuid: disk::uuid(&stage.key, "root file system"),
+    };
+    fs_err::File::create(&disk.path)?.set_len(disk.layout.total)?;
+    make_file_system(&disk, rootfs_tar, &stage.key, tools, epoch)?;
+    let core = core_image(image, tools, work)?;
+    write_boot_loader(&disk, &tools.boot_img()?, core)?;
+    write_partition_table(&disk, &stage.key)?;
+    Ok(disk)
+}
+
+fn make_file_system(
+    disk: &Disk,
+    rootfs_tar: &Path,
+    key: &Key,
+    tools: &TargetTools,
+    epoch: u64,
+) -> Result<()> {
+    let Extent { start, size } = disk.layout.root;
+    let hash_seed = disk::uuid(key, "directory hashes");
+    tools
+        .mke2fs()
+        .args(["-q", "-F", "-t", "ext4", "-b", "4096", "-m", "1", "-L", "root", "-U", &disk.root_uuid])
+        .arg("-E")
+        // One list: mke2fs before 1.47.4 keeps only the last -E. The file is sparse, so its tables are zero already.
+        .arg(format!("offset={start},hash_seed={hash_seed},root_owner=0:0,assume_storage_prezeroed=1"))
+        .arg("-d")
+        .arg(rootfs_tar)
+        .arg(&disk.path)
+        .arg(format!("{}k", size / 1024))
+        .env("SOURCE_DATE_EPOCH", epoch.to_string())
+        .run()
+}
+
+fn core_image(image: &Image, tools: &TargetTools, work: &WorkFolder) -> Result<Vec<u8>> {
+    let path = work.path(&format!("{}.core.img", image.recipe));
+    tools
+        .grub_mkimage()
+        .args(["--format", "i386-pc"])
+        // Without a drive before the comma GRUB takes the one that the BIOS booted from.
+        .args(["--prefix", &format!("(,gpt{})/boot/grub", disk::ROOT_NUMBER)])
+        .arg("--output")
+        .arg(&path)
+        .args(GRUB_MODULES)
+        .run()?;
+    Ok(fs_err::read(path)?)
+}
+
+fn write_boot_loader(disk: &Disk, boot: &[u8], mut core: Vec<u8>) -> Result<()> {
+    let place = disk.layout.bios_boot;
+    ensure_fits(boot, &core, place)?;
+    let mut code = boot[..BOOT_CODE].to_vec();
+    put(&mut code, BOOT_KERNEL_SECTOR, &place.first_sector().to_le_bytes());
+    put(&mut code, BOOT_DRIVE_CHECK, &[0x90, 0x90]);
+    put(&mut core, CORE_NEXT_SECTOR, &(place.first_sector() + 1).to_le_bytes());
+
+    let mut file = fs_err::OpenOptions::new().write(true).open(&disk.path)?;
+    file.write_all(&code)?;
+    file.seek(SeekFrom::Start(place.start))?;
+    file.write_all(&core)?;
+    Ok(())
+}
+
+fn ensure_fits(boot: &[u8], core: &[u8], place: Extent) -> Result<()> {
+    let fits = || -> anyhow::Result<()> {
+        ensure!(boot.len() == 512, "GRUB's boot.img has {} bytes in place of 512", boot.len());
+        ensure!(core.len() > 512, "GRUB's core image has only {} bytes", core.len());
+        ensure!(
+            core.len() as u64 <= place.size,
+            "GRUB's core image has {} bytes, and its partition {}",
+            core.len(),
+            place.size
+        );
+        Ok(())
+    };
+    Ok(fits()?)
+}
+
+fn put(image: &mut [u8], offset: usize, bytes: &[u8]) {
+    image[offset..offset + bytes.len()].copy_from_slice(bytes);
+}
+
+fn write_partition_table(disk: &Disk, key: &Key) -> Result<()> {
+    let mut file = fs_err::OpenOptions::new().read(true).write(true).open(&disk.path)?.into_parts().0;
+    protective_mbr(disk.layout.total, &mut file)?;
+    let mut table = gpt::GptConfig::new()
+        .writable(true)
+        .logical_block_size(LogicalBlockSize::Lb512)
+        .create_from_device(file, Some(parse(&disk::uuid(key, "disk"))?))
+        .context("creating the partition table")?;
+    let partitions = [
+        (disk::BIOS_BOOT_NUMBER, "bios boot", partition_types::BIOS, disk.layout.bios_boot),
+        (disk::ROOT_NUMBER, "root", partition_types::LINUX_FS, disk.layout.root),
+    ];
+    let partitions = partitions
+        .into_iter()
+        .map(|(number, name, kind, extent)| Ok((number, partition(name, kind, extent, key)?)))
+        .collect::<Result<_>>()?;
+    table.update_partitions(partitions).context("writing the partitions")?;
+    table.write().context("writing the partition table")?;
+    Ok(())
+}
+
+/// Keeps the boot code: only the partition record and the signature are written.
+fn protective_mbr(total: u64, file: &mut std::fs::File) -> Result<()> {
+    let sectors = u32::try_from(total / SECTOR - 1).unwrap_or(u32::MAX);
+    let mbr = gpt::mbr::ProtectiveMBR::with_lb_size(sectors);
+    mbr.update_conservative(file).map_err(|error| anyhow!("writing the protective MBR: {error}"))?;
+    Ok(())
+}
+
+fn partition(name: &str, kind: Type, extent: Extent, key: &Key) -> Result<Partition> {
+    Ok(Partition {
+        part_type_guid: kind,
+        part_guid: parse(&disk::uuid(key, name))?,
+        first_lba: extent.first_sector(),
+        last_lba: extent.last_sector(),
+        flags: 0,
+        name: name.to_owned(),
+    })
+}
+
+fn parse<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(uuid: &str) -> Result<T> {
+    Ok(uuid.parse().with_context(|| format!("`{uuid}` is no UUID"))?)
+}
+
+/// The raw disk as a compressed qcow2; the raw one is removed.
+pub(super) fn compress(disk: &Disk, image: &Image, work: &WorkFolder) -> Result<PathBuf> {
+    let path = work.path(&format!("{}.qcow2", image.recipe));
+    // Without -W, which is faster and writes the clusters in an order that differs from run to run.
+    Tool::new("qemu-img")
+        .args(["convert", "-f", "raw", "-O", "qcow2", "-c", "-o", "compression_type=zstd"])
+        .arg(&disk.path)
+        .arg(&path)
+        .run()?;
+    fs_err::remove_file(&disk.path)?;
+    Ok(path)
+}

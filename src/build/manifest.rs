@@ -1,0 +1,142 @@
+//! What an image consists of, as JSON beside it.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::assembly::Disk;
+use super::publish::Outcome;
+use super::rootfs::Rootfs;
+use crate::failure::Result;
+use crate::host::work::WorkFolder;
+use crate::plan::Image;
+use crate::recipe::hex;
+
+/// An installed package.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(super) struct Package {
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) architecture: String,
+}
+
+#[derive(Serialize)]
+struct Manifest<'a> {
+    /// The version of this format.
+    format: u32,
+    image: &'a str,
+    description: &'a str,
+    suite: &'a str,
+    built_with: String,
+    source_date_epoch: u64,
+    recipe_sha256: &'a str,
+    file: FileOf<'a>,
+    disk: DiskOf<'a>,
+    packages: &'a [Package],
+}
+
+#[derive(Serialize)]
+struct FileOf<'a> {
+    name: &'a str,
+    format: &'static str,
+    bytes: u64,
+    sha256: &'a str,
+}
+
+#[derive(Serialize)]
+struct DiskOf<'a> {
+    virtual_bytes: u64,
+    root_uuid: &'a str,
+    root_bytes: u64,
+    root_used_bytes: u64,
+}
+
+/// Hashes the finished image and writes its manifest beside it.
+pub(super) fn describe(
+    qcow2: PathBuf,
+    disk: &Disk,
+    rootfs: Rootfs,
+    image: &Image,
+    work: &WorkFolder,
+    epoch: u64,
+) -> Result<Outcome> {
+    let (sha256, bytes) = hash(&qcow2)?;
+    let name = format!("{}.qcow2", image.recipe);
+    let manifest = Manifest {
+        format: 1,
+        image: &image.recipe,
+        description: &image.description,
+        suite: &image.suite,
+        built_with: format!("imagegen {}", env!("CARGO_PKG_VERSION")),
+        source_date_epoch: epoch,
+        recipe_sha256: &image.recipe_digest,
+        file: FileOf { name: &name, format: "qcow2", bytes, sha256: &sha256 },
+        disk: DiskOf {
+            virtual_bytes: disk.layout.total,
+            root_uuid: &disk.root_uuid,
+            root_bytes: disk.layout.root.size,
+            root_used_bytes: rootfs.contents.blocks_bytes,
+        },
+        packages: &rootfs.packages,
+    };
+    let text = serde_json::to_string_pretty(&manifest).context("writing a manifest")? + "\n";
+    let manifest = work.path(&format!("{}.manifest.json", image.recipe));
+    fs_err::write(&manifest, &text)?;
+    let manifest_sha256 = hex(&Sha256::digest(text.as_bytes()));
+    Ok(Outcome { files: vec![(qcow2, sha256), (manifest, manifest_sha256)], image_size: bytes })
+}
+
+/// SHA-256 in hexadecimal and the size in bytes.
+fn hash(path: &Path) -> Result<(String, u64)> {
+    let mut file = fs_err::File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut bytes = 0;
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok((hex(&hash.finalize()), bytes)),
+            read => {
+                hash.update(&buffer[..read]);
+                bytes += read as u64;
+            }
+        }
+    }
+}
+
+/// The installed packages in dpkg's status file, by name.
+pub(super) fn installed_packages(status: &str) -> Vec<Package> {
+    let mut packages: Vec<Package> = status
+        .split("\n\n")
+        .filter(|stanza| field(stanza, "Status") == Some("install ok installed"))
+        .filter_map(|stanza| {
+            Some(Package {
+                name: field(stanza, "Package")?.to_owned(),
+                version: field(stanza, "Version")?.to_owned(),
+                architecture: field(stanza, "Architecture")?.to_owned(),
+            })
+        })
+        .collect();
+    packages.sort();
+    packages
+}
+
+fn field<'a>(stanza: &'a str, name: &str) -> Option<&'a str> {
+    stanza.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_installed_packages_count() {
+        let status = "Package: zstd\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.5\n\n\
+                      Package: gone\nStatus: deinstall ok config-files\nArchitecture: amd64\nVersion: 1\n\n\
+                      Package: autofs\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5.1\nDescription: a\n b: c\n";
+        let names: Vec<String> = installed_packages(status).into_iter().map(|package| package.name).collect();
+        assert_eq!(names, ["autofs", "zstd"]);
+    }
+}

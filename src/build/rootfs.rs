@@ -1,0 +1,345 @@
+//! One pass over a layer's tar: hygiene, overlay, times; and what the image consists of is noted on the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::path::Path;
+
+use anyhow::anyhow;
+use tar::{Archive, Builder, Entry, EntryType, Header};
+
+use super::manifest::{Package, installed_packages};
+use crate::failure::Result;
+use crate::host::signals;
+use crate::plan::Image;
+use crate::plan::disk::Contents;
+use crate::plan::hygiene::{self, Verdict};
+
+/// systemd runs its update services (hardware database, library cache, catalogue) at a boot that finds these older than
+/// /usr, as they would be in every image; all of that was done when the packages were installed (systemd.unit(5),
+/// `ConditionNeedsUpdate`).
+const UPDATED: [&str; 2] = ["etc/.updated", "var/.updated"];
+const DPKG_STATUS: &str = "var/lib/dpkg/status";
+const BUFFER: usize = 1 << 20;
+
+/// What the finished root file system consists of.
+#[derive(Debug, Default)]
+pub(super) struct Rootfs {
+    /// How much there is of it.
+    pub(super) contents: Contents,
+    /// The packages, as dpkg has them.
+    pub(super) packages: Vec<Package>,
+}
+
+/// Writes the finished root file system of `image` from its `layer` to the tar `target`.
+pub(super) fn compose(layer: &Path, image: &Image, target: &Path, epoch: u64) -> Result<Rootfs> {
+    let mut archive = Archive::new(BufReader::with_capacity(BUFFER, fs_err::File::open(layer)?));
+    let output = BufWriter::with_capacity(BUFFER, fs_err::File::create(target)?);
+    let mut pass = Pass::new(Builder::new(output), image, epoch);
+    for entry in archive.entries()? {
+        signals::check()?;
+        pass.entry(entry?)?;
+    }
+    pass.overlay(image)?;
+    pass.finish()
+}
+
+struct Pass<W: Write> {
+    builder: Builder<W>,
+    epoch: u64,
+    replaced: BTreeSet<String>,
+    folders: BTreeSet<String>,
+    faults: Vec<String>,
+    rootfs: Rootfs,
+}
+
+impl<W: Write> Pass<W> {
+    fn new(builder: Builder<W>, image: &Image, epoch: u64) -> Self {
+        let files = image.contents.keys().cloned();
+        let links = image.links.iter().map(|(path, _)| path.clone());
+        let replaced = files.chain(links).chain(UPDATED.map(str::to_owned)).collect();
+        Self { builder, epoch, replaced, folders: BTreeSet::new(), faults: vec![], rootfs: Rootfs::default() }
+    }
+
+    fn entry<R: Read>(&mut self, mut entry: Entry<'_, R>) -> Result<()> {
+        let path = relative(&entry.path_bytes());
+        if path.is_empty() || self.replaced.contains(&path) {
+            return Ok(());
+        }
+        if let Some(fault) = hygiene::forbidden(&path) {
+            self.faults.push(format!("{fault} (/{path})"));
+        }
+        match hygiene::verdict(&path) {
+            Verdict::Drop => Ok(()),
+            Verdict::Empty => self.empty_file(&path),
+            Verdict::Keep if is_inspected(&path) => {
+                let mut content = Vec::new();
+                entry.read_to_end(&mut content)?;
+                self.inspect(&path, &content);
+                self.keep(&path, entry.header().clone(), &mut content.as_slice())
+            }
+            Verdict::Keep => self.keep_entry(&path, entry),
+        }
+    }
+
+    fn keep_entry<R: Read>(&mut self, path: &str, mut entry: Entry<'_, R>) -> Result<()> {
+        self.extended_attributes(&mut entry)?;
+        let header = entry.header().clone();
+        match (header.entry_type(), entry.link_name_bytes()) {
+            (EntryType::Link | EntryType::Symlink, Some(target)) => {
+                let hard = header.entry_type() == EntryType::Link;
+                let target =
+                    if hard { relative(&target) } else { String::from_utf8_lossy(&target).into_owned() };
+                self.link(path, &target, header)
+            }
+            _ => self.keep(path, header, &mut entry),
+        }
+    }
+
+    /// File capabilities and the like stand in the record before the entry, which has to be written again.
+    fn extended_attributes<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> Result<()> {
+        let mut kept: Vec<(String, Vec<u8>)> = vec![];
+        if let Some(extensions) = entry.pax_extensions()? {
+            for extension in extensions {
+                let extension = extension?;
+                if let Ok(key) = extension.key()
+                    && key.starts_with("SCHILY.xattr.")
+                {
+                    kept.push((key.to_owned(), extension.value_bytes().to_vec()));
+                }
+            }
+        }
+        if !kept.is_empty() {
+            self.builder
+                .append_pax_extensions(kept.iter().map(|(key, value)| (key.as_str(), value.as_slice())))?;
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, path: &str, mut header: Header, content: &mut impl Read) -> Result<()> {
+        self.clamp_time(&mut header)?;
+        if header.entry_type().is_dir() {
+            self.folders.insert(path.trim_end_matches('/').to_owned());
+        }
+        self.rootfs.contents.add(header.size()?);
+        self.builder.append_data(&mut header, path, content)?;
+        Ok(())
+    }
+
+    fn link(&mut self, path: &str, target: &str, mut header: Header) -> Result<()> {
+        self.clamp_time(&mut header)?;
+        self.rootfs.contents.add(0);
+        self.builder.append_link(&mut header, path, target)?;
+        Ok(())
+    }
+
+    fn clamp_time(&self, header: &mut Header) -> Result<()> {
+        header.set_mtime(header.mtime()?.min(self.epoch));
+        Ok(())
+    }
+
+    fn inspect(&mut self, path: &str, content: &[u8]) {
+        let text = String::from_utf8_lossy(content);
+        match path {
+            DPKG_STATUS => self.rootfs.packages = installed_packages(&text),
+            "etc/shadow" => {
+                let names = hygiene::accounts_with_password(&text);
+                self.faults.extend(names.iter().map(|name| format!("the account `{name}` has a password")));
+            }
+            _ => {
+                let names = hygiene::login_users(&text);
+                self.faults.extend(names.iter().map(|name| format!("there is a login user `{name}`")));
+            }
+        }
+    }
+
+    fn overlay(&mut self, image: &Image) -> Result<()> {
+        let modes: BTreeMap<&str, u32> =
+            image.overlay.iter().map(|(path, mode, _)| (path.as_str(), *mode)).collect();
+        for (path, content) in &image.contents {
+            self.file(path, modes[path.as_str()], self.epoch, content)?;
+        }
+        for (path, target) in &image.links {
+            self.parents(path)?;
+            self.link(path, target, self.header(EntryType::Symlink, 0o777, self.epoch, 0))?;
+        }
+        // Later than anything else, or systemd takes them for outdated.
+        UPDATED.iter().try_for_each(|path| self.file(path, 0o644, self.epoch + 1, b""))
+    }
+
+    fn empty_file(&mut self, path: &str) -> Result<()> {
+        let mode = if path == "etc/machine-id" { 0o444 } else { 0o644 };
+        self.file(path, mode, self.epoch, b"")
+    }
+
+    fn file(&mut self, path: &str, mode: u32, mtime: u64, content: &[u8]) -> Result<()> {
+        self.parents(path)?;
+        let mut header = self.header(EntryType::Regular, mode, mtime, content.len() as u64);
+        self.rootfs.contents.add(content.len() as u64);
+        self.builder.append_data(&mut header, path, content)?;
+        Ok(())
+    }
+
+    /// Folders of an overlay that no package made.
+    fn parents(&mut self, path: &str) -> Result<()> {
+        let ends = path.match_indices('/').map(|(end, _)| end).collect::<Vec<_>>();
+        for end in ends {
+            let folder = &path[..end];
+            if self.folders.insert(folder.to_owned()) {
+                let mut header = self.header(EntryType::Directory, 0o755, self.epoch, 0);
+                self.rootfs.contents.add(0);
+                self.builder.append_data(&mut header, format!("{folder}/"), std::io::empty())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn header(&self, kind: EntryType, mode: u32, mtime: u64, size: u64) -> Header {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_mode(mode);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(mtime);
+        header.set_size(size);
+        header
+    }
+
+    fn finish(self) -> Result<Rootfs> {
+        if !self.faults.is_empty() {
+            return Err(
+                anyhow!("this must not become a golden image:\n  {}", self.faults.join("\n  ")).into()
+            );
+        }
+        self.builder.into_inner()?.flush()?;
+        Ok(self.rootfs)
+    }
+}
+
+fn is_inspected(path: &str) -> bool {
+    [DPKG_STATUS, "etc/shadow", "etc/passwd"].contains(&path)
+}
+
+/// A path as the plan writes it: `usr/bin/env`, without `./` before it and a slash behind it.
+fn relative(path: &[u8]) -> String {
+    let text = String::from_utf8_lossy(path);
+    text.trim_start_matches("./").trim_matches('/').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Key;
+
+    type Listing = BTreeMap<String, (u32, u64, String)>;
+
+    fn layer(entries: &[(&str, EntryType, &str)]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let mut builder = Builder::new(file.reopen().expect("the file"));
+        for (path, kind, content) in entries {
+            let mut header = Header::new_gnu();
+            header.set_entry_type(*kind);
+            header.set_mode(if kind.is_dir() { 0o755 } else { 0o640 });
+            header.set_mtime(2_000_000_000);
+            if *kind == EntryType::Symlink {
+                header.set_size(0);
+                builder.append_link(&mut header, path, content).expect("a link");
+            } else {
+                header.set_size(content.len() as u64);
+                builder.append_data(&mut header, path, content.as_bytes()).expect("an entry");
+            }
+        }
+        builder.finish().expect("a tar");
+        file
+    }
+
+    fn image(overlay: &[(&str, &str)], links: &[(&str, &str)]) -> Image {
+        Image {
+            recipe: "node".into(),
+            description: String::new(),
+            suite: "trixie".into(),
+            recipe_digest: String::new(),
+            layer: Key::of(&"layer"),
+            overlay: overlay.iter().map(|(path, _)| ((*path).to_owned(), 0o644, String::new())).collect(),
+            links: links.iter().map(|(path, target)| ((*path).to_owned(), (*target).to_owned())).collect(),
+            contents: overlay
+                .iter()
+                .map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()))
+                .collect(),
+        }
+    }
+
+    fn run(layer: &tempfile::NamedTempFile, image: &Image) -> Result<(Listing, Rootfs)> {
+        let target = tempfile::NamedTempFile::new()?;
+        let rootfs = compose(layer.path(), image, target.path(), 1_000_000_000)?;
+        let mut listing = Listing::new();
+        for entry in Archive::new(target.reopen()?).entries()? {
+            let mut entry = entry?;
+            let path = entry.path()?.display().to_string();
+            let link = entry.link_name()?.map(|link| link.display().to_string());
+            let (mode, mtime) = (entry.header().mode()?, entry.header().mtime()?);
+            let mut content = String::new();
+            entry.read_to_string(&mut content)?;
+            listing.insert(path, (mode, mtime, link.unwrap_or(content)));
+        }
+        Ok((listing, rootfs))
+    }
+
+    #[test]
+    fn the_overlay_replaces_files_and_makes_its_folders() {
+        let layer = layer(&[
+            ("./etc/", EntryType::Directory, ""),
+            ("./etc/fstab", EntryType::Regular, "old"),
+            ("./etc/resolv.conf", EntryType::Regular, "nameserver 192.0.2.1"),
+        ]);
+        let image =
+            image(&[("etc/fstab", "new"), ("opt/a/b", "deep")], &[("etc/resolv.conf", "../run/stub")]);
+        let (listing, _) = run(&layer, &image).expect("composed");
+        assert_eq!(listing["etc/fstab"].2, "new");
+        assert_eq!(listing["etc/resolv.conf"].2, "../run/stub");
+        assert_eq!(listing["opt/a/"].0, 0o755);
+        assert_eq!(listing["opt/a/b"].2, "deep");
+    }
+
+    #[test]
+    fn nothing_is_newer_than_the_epoch_but_the_stamps() {
+        let layer =
+            layer(&[("./etc/", EntryType::Directory, ""), ("./etc/motd", EntryType::Regular, "hello")]);
+        let (listing, _) = run(&layer, &image(&[], &[])).expect("composed");
+        assert_eq!(listing["etc/motd"].1, 1_000_000_000);
+        assert_eq!(listing["etc/.updated"].1, 1_000_000_001);
+    }
+
+    #[test]
+    fn identities_are_dropped_or_emptied() {
+        let layer = layer(&[
+            ("./etc/", EntryType::Directory, ""),
+            ("./etc/machine-id", EntryType::Regular, "0123456789abcdef"),
+            ("./etc/hostname", EntryType::Regular, "builder"),
+        ]);
+        let (listing, _) = run(&layer, &image(&[], &[])).expect("composed");
+        assert_eq!(listing["etc/machine-id"], (0o444, 1_000_000_000, String::new()));
+        assert!(!listing.contains_key("etc/hostname"));
+    }
+
+    #[test]
+    fn passwords_login_users_and_sshd_are_all_refused_at_once() {
+        let layer = layer(&[
+            ("./etc/passwd", EntryType::Regular, "ada:x:1000:1000::/home/ada:/bin/sh\n"),
+            ("./etc/shadow", EntryType::Regular, "ada:$y$j9T$x:1::::::\n"),
+            ("./usr/sbin/sshd", EntryType::Regular, "elf"),
+        ]);
+        let failure = run(&layer, &image(&[], &[])).unwrap_err().to_string();
+        for part in ["login user `ada`", "`ada` has a password", "SSH server"] {
+            assert!(failure.contains(part), "{failure}");
+        }
+    }
+
+    #[test]
+    fn packages_are_read_from_dpkg() {
+        let status =
+            "Package: autofs\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5.1.9-1\n\n";
+        let layer = layer(&[("./var/lib/dpkg/status", EntryType::Regular, status)]);
+        let (_, rootfs) = run(&layer, &image(&[], &[])).expect("composed");
+        assert_eq!(rootfs.packages[0].name, "autofs");
+    }
+}

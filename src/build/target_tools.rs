@@ -1,0 +1,103 @@
+//! The tools that make an image are the image's own.
+//!
+//! mke2fs and grub-mkimage are taken out of the layer and run by the layer's own dynamic loader, without a chroot and so
+//! without any privilege. The file system then has the features of the system that will mount it, whatever the host
+//! has: Debian 12's mke2fs reads no tar and its defaults differ, and hosts without GRUB for BIOS need none.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+
+use crate::failure::Result;
+use crate::host::command::Tool;
+use crate::host::work::WorkFolder;
+use crate::plan::Key;
+
+/// Debian's folder of libraries on amd64, and the loader in it.
+const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
+const LOADER: &str = "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2";
+/// GRUB's modules and images for PC BIOS.
+const GRUB: &str = "usr/lib/grub/i386-pc";
+const PROGRAMS: [&str; 2] = ["usr/sbin/mke2fs", "usr/bin/grub-mkimage"];
+const MKE2FS_CONFIG: &str = "etc/mke2fs.conf";
+
+/// The unpacked tools of one layer.
+#[derive(Debug)]
+pub(super) struct TargetTools {
+    folder: PathBuf,
+}
+
+impl TargetTools {
+    /// Takes the tools out of `layer`, unless an earlier image of this build did.
+    pub(super) fn unpack(layer: &Path, key: &Key, work: &WorkFolder) -> Result<Self> {
+        let folder = work.path(&format!("tools-{}", key.short()));
+        if !folder.exists() {
+            unpack_into(layer, &folder)?;
+        }
+        Ok(Self { folder })
+    }
+
+    /// mke2fs with its own settings file.
+    pub(super) fn mke2fs(&self) -> Tool {
+        self.run(PROGRAMS[0]).env("MKE2FS_CONFIG", self.folder.join(MKE2FS_CONFIG))
+    }
+
+    /// grub-mkimage, told where its modules are.
+    pub(super) fn grub_mkimage(&self) -> Tool {
+        self.run(PROGRAMS[1]).arg("--directory").arg(self.folder.join(GRUB))
+    }
+
+    /// The first sector's code.
+    pub(super) fn boot_img(&self) -> Result<Vec<u8>> {
+        Ok(fs_err::read(self.folder.join(GRUB).join("boot.img"))?)
+    }
+
+    fn run(&self, program: &str) -> Tool {
+        Tool::new(self.folder.join(LOADER))
+            .arg("--library-path")
+            .arg(self.folder.join(LIBRARIES))
+            .arg(self.folder.join(program))
+    }
+}
+
+fn unpack_into(layer: &Path, folder: &Path) -> Result<()> {
+    let mut archive =
+        tar::Archive::new(std::io::BufReader::with_capacity(1 << 20, fs_err::File::open(layer)?));
+    archive.set_preserve_ownerships(false);
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        let path = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
+        if is_wanted(&path) && !entry.header().entry_type().is_dir() {
+            unpack_entry(&mut entry, &path, folder)?;
+        }
+    }
+    match PROGRAMS.iter().find(|program| !folder.join(program).exists()) {
+        None => Ok(()),
+        Some(program) => {
+            Err(anyhow!("the layer has no /{program}: add e2fsprogs and grub-pc-bin to the recipe").into())
+        }
+    }
+}
+
+/// Links are wanted as well: a library's short name is one.
+fn unpack_entry<R: Read>(entry: &mut tar::Entry<'_, R>, path: &str, folder: &Path) -> Result<()> {
+    let target = folder.join(path);
+    if let Some(parent) = target.parent() {
+        fs_err::create_dir_all(parent)?;
+    }
+    match entry.link_name()? {
+        Some(link) if entry.header().entry_type().is_symlink() => {
+            fs_err::os::unix::fs::symlink(link, &target)?;
+        }
+        _ => drop(entry.unpack(&target)?),
+    }
+    Ok(())
+}
+
+fn is_wanted(path: &str) -> bool {
+    let library = path
+        .strip_prefix(LIBRARIES)
+        .is_some_and(|name| name.matches('/').count() == 1 && name.contains(".so"));
+    library || PROGRAMS.contains(&path) || path == MKE2FS_CONFIG || path.starts_with(GRUB)
+}

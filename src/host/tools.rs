@@ -1,0 +1,268 @@
+//! What imagegen needs of the machine that it runs on, and how to get what is missing.
+
+use std::path::{Path, PathBuf};
+
+use super::command::{Tool, quote};
+use crate::failure::{Failure, Result, Shortage};
+
+/// A program of the host.
+#[derive(Debug, Clone, Copy)]
+struct Program {
+    name: &'static str,
+    /// What it is for, in a few words.
+    purpose: &'static str,
+    /// The command that installs it on Debian and Ubuntu.
+    install: &'static str,
+    /// The oldest version that will do; all of them print it by `--version`.
+    oldest: Option<(u32, u32)>,
+}
+
+const SETPRIV: Program = Program {
+    name: "setpriv",
+    purpose: "to end what was started when imagegen ends",
+    install: "apt-get install util-linux",
+    oldest: None,
+};
+const MMDEBSTRAP: Program = Program {
+    name: "mmdebstrap",
+    purpose: "to bootstrap Debian",
+    install: "apt-get install mmdebstrap",
+    oldest: Some((1, 2)),
+};
+const NEWUIDMAP: Program = Program {
+    name: "newuidmap",
+    purpose: "to build without being root",
+    install: "apt-get install uidmap",
+    oldest: None,
+};
+// compression_type=zstd came with 5.1.
+const QEMU_IMG: Program = Program {
+    name: "qemu-img",
+    purpose: "to write qcow2 images",
+    install: "apt-get install qemu-utils",
+    oldest: Some((5, 1)),
+};
+// `-netdev stream` came with 7.2. Where qemu-utils came from backports, apt refuses the emulator unless both are given
+// in one version.
+const QEMU: Program = Program {
+    name: "qemu-system-x86_64",
+    purpose: "to rehearse a workshop",
+    install: "apt-get install --allow-downgrades qemu-system-x86 \"qemu-utils=$(apt-cache policy qemu-system-x86 | \
+              sed -n 's/^ *Candidate: //p')\"",
+    oldest: Some((7, 2)),
+};
+
+/// The keys by which mmdebstrap trusts Debian's archive.
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/// Subordinate ids that a Debian system needs: up to `nobody`, 65534.
+const SUBORDINATE_IDS: u64 = 65_536;
+const GIB: u64 = 1 << 30;
+
+/// What a build needs free, in bytes: layers in the cache, the tree that mmdebstrap fills, the unfinished images.
+const BUILD_SPACE: [(&str, u64); 3] =
+    [("kept layers", 2 * GIB), ("mmdebstrap's work", 3 * GIB), ("images", 3 * GIB)];
+
+/// Whether the current user is root.
+#[must_use]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// What a build lacks here. `cache` and `output` are where it keeps layers and puts results.
+#[must_use]
+pub fn lacking_for_build(cache: &Path, output: &Path) -> Vec<Shortage> {
+    let mut lacking = lacking_programs(&[SETPRIV, MMDEBSTRAP, QEMU_IMG]);
+    if !Path::new(KEYRING).exists() {
+        lacking.push(shortage("Debian's archive keys", "apt-get install debian-archive-keyring"));
+    }
+    if !is_root() {
+        lacking.extend(lacking_programs(&[NEWUIDMAP]));
+        lacking.extend(lacking_subordinate_ids("/etc/subuid", "--add-subuids"));
+        lacking.extend(lacking_subordinate_ids("/etc/subgid", "--add-subgids"));
+        lacking.extend(lacking_user_namespaces());
+    }
+    let temporary = std::env::temp_dir();
+    let places = [cache, temporary.as_path(), output];
+    lacking.extend(lacking_space(
+        BUILD_SPACE.iter().zip(places).map(|((what, bytes), place)| (*what, place, *bytes)),
+    ));
+    lacking
+}
+
+/// What a rehearsal lacks here.
+#[must_use]
+pub fn lacking_for_rehearsal() -> Vec<Shortage> {
+    lacking_programs(&[SETPRIV, QEMU_IMG, QEMU])
+}
+
+/// Fails where something is lacking.
+///
+/// # Errors
+/// [`Failure::Host`] with all of it.
+pub fn require(lacking: Vec<Shortage>) -> Result<()> {
+    if lacking.is_empty() { Ok(()) } else { Err(Failure::Host(lacking)) }
+}
+
+fn shortage(what: impl Into<String>, remedy: impl Into<String>) -> Shortage {
+    Shortage { what: what.into(), remedy: remedy.into() }
+}
+
+fn lacking_programs(programs: &[Program]) -> Vec<Shortage> {
+    programs.iter().filter_map(|program| lacking_program(*program)).collect()
+}
+
+fn lacking_program(program: Program) -> Option<Shortage> {
+    let Program { name, purpose, install, oldest } = program;
+    let Some(path) = find(name) else { return Some(shortage(format!("{name}, {purpose}"), install)) };
+    let (major, minor) = oldest?;
+    let said = Tool::new(path).arg("--version").output().unwrap_or_default();
+    match version(&said) {
+        Some(found) if found >= (major, minor) => None,
+        found => {
+            let have = found.map_or("an unknown version".into(), |(major, minor)| format!("{major}.{minor}"));
+            Some(shortage(format!("{name} {major}.{minor} or newer, {purpose} (this is {have})"), install))
+        }
+    }
+}
+
+/// The program's path; an ordinary user's `PATH` need not have the folders of system programs.
+fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let system = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path).chain(system).map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+/// The first number with a dot in what a program says of itself.
+fn version(said: &str) -> Option<(u32, u32)> {
+    said.split(|c: char| !c.is_ascii_digit() && c != '.').find_map(|word| {
+        let mut parts = word.split('.').map(str::parse);
+        Some((parts.next()?.ok()?, parts.next()?.ok()?))
+    })
+}
+
+fn lacking_subordinate_ids(file: &str, option: &str) -> Option<Shortage> {
+    let name = user_name();
+    let table = fs_err::read_to_string(file).unwrap_or_default();
+    if subordinate_ids(&table, &name) >= SUBORDINATE_IDS {
+        return None;
+    }
+    Some(shortage(
+        format!("{SUBORDINATE_IDS} subordinate ids for {name} in {file}, to build without being root"),
+        format!("sudo usermod {option} 100000-165535 {}", quote(&name)),
+    ))
+}
+
+/// mmdebstrap looks for the name of the real user, and in its first line alone.
+fn subordinate_ids(table: &str, name: &str) -> u64 {
+    table
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>())
+        .find(|fields| fields[0] == name)
+        .and_then(|fields| fields.get(2)?.trim().parse().ok())
+        .unwrap_or(0)
+}
+
+fn user_name() -> String {
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let passwd = fs_err::read_to_string("/etc/passwd").unwrap_or_default();
+    let known = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    known
+        .filter(|fields| fields.len() > 2 && fields[2] == uid)
+        .map(|fields| fields[0].to_owned())
+        .next()
+        .unwrap_or(uid)
+}
+
+/// Some distributions forbid user namespaces to ordinary programs, each by a setting of its own.
+fn lacking_user_namespaces() -> Option<Shortage> {
+    if Tool::new("unshare").args(["--user", "--map-root-user", "true"]).run().is_ok() {
+        return None;
+    }
+    let apparmor = Path::new("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
+    let setting = if apparmor.exists() {
+        "kernel.apparmor_restrict_unprivileged_userns=0"
+    } else {
+        "kernel.unprivileged_userns_clone=1"
+    };
+    Some(shortage(
+        "user namespaces for ordinary users, to build without being root",
+        format!("sudo sysctl -w {setting}"),
+    ))
+}
+
+/// Demands on one file system add up.
+fn lacking_space<'a>(demands: impl Iterator<Item = (&'a str, &'a Path, u64)>) -> Vec<Shortage> {
+    let mut systems: Vec<(u64, u64, Vec<&str>, &Path)> = vec![];
+    for (what, place, bytes) in demands {
+        let Some((device, _)) = free_space(place) else { continue };
+        match systems.iter_mut().find(|system| system.0 == device) {
+            Some(system) => {
+                system.1 += bytes;
+                system.2.push(what);
+            }
+            None => systems.push((device, bytes, vec![what], place)),
+        }
+    }
+    let short = |(_, bytes, what, place): (u64, u64, Vec<&str>, &Path)| {
+        let (_, free) = free_space(place)?;
+        (free < bytes).then(|| {
+            let (need, have) = (crate::report::size(bytes), crate::report::size(free));
+            shortage(
+                format!("{need} of disk space at {} for {} (free: {have})", place.display(), what.join(", ")),
+                "make room there, or choose other places by --output, XDG_CACHE_HOME and TMPDIR",
+            )
+        })
+    };
+    systems.into_iter().filter_map(short).collect()
+}
+
+/// The file system of `place`, or of the nearest folder above it that is there: its number and its free bytes.
+fn free_space(place: &Path) -> Option<(u64, u64)> {
+    let absolute = std::path::absolute(place).ok()?;
+    let there = absolute.ancestors().find(|folder| folder.exists())?;
+    let device = rustix::fs::stat(there).ok()?.st_dev;
+    let system = rustix::fs::statvfs(there).ok()?;
+    Some((device, system.f_bavail * system.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_found_in_what_programs_say() {
+        assert_eq!(version("mmdebstrap 1.3.5\n"), Some((1, 3)));
+        assert_eq!(version("qemu-img version 10.0.2 (Debian 1:10.0.2+ds-2)"), Some((10, 0)));
+        assert_eq!(version("no number here"), None);
+    }
+
+    #[test]
+    fn a_missing_program_names_the_command_that_installs_it() {
+        let program = Program { name: "imagegen-no-such-program", ..MMDEBSTRAP };
+        let shortage = lacking_program(program).expect("it is missing");
+        assert_eq!(shortage.remedy, "apt-get install mmdebstrap");
+    }
+
+    #[test]
+    fn a_program_that_is_too_old_counts_as_missing() {
+        let program = Program { oldest: Some((9999, 0)), ..SETPRIV };
+        assert!(lacking_program(program).expect("too old").what.contains("9999.0 or newer"));
+    }
+
+    #[test]
+    fn subordinate_ids_are_counted_for_the_user_alone() {
+        let table = "ada:100000:65536\nbob:165536:1000\n";
+        assert_eq!(subordinate_ids(table, "ada"), 65_536);
+        assert_eq!(subordinate_ids(table, "bob"), 1000);
+        assert_eq!(subordinate_ids(table, "eve"), 0);
+    }
+
+    #[test]
+    fn demands_on_one_file_system_add_up() {
+        let here = Path::new("/");
+        let (_, free) = free_space(here).expect("the root has a size");
+        let half = free / 2 + 1;
+        assert!(lacking_space([("a", here, half)].into_iter()).is_empty());
+        assert_eq!(lacking_space([("a", here, half), ("b", here, half)].into_iter()).len(), 1);
+    }
+}

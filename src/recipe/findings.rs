@@ -1,0 +1,97 @@
+//! The wording of what can be wrong with a recipe.
+
+use std::sync::Arc;
+
+use crate::document::{Finding, Node, Source};
+
+/// A recipe that is not in the folder.
+#[must_use]
+pub fn no_such_recipe(name: &str, known: &[&str], asked: Option<(&Arc<Source>, &Node)>) -> Finding {
+    let finding = Finding::error(
+        format!("there is no recipe `{name}`"),
+        format!("write `{name}.yaml`, or use one of these: {}", known.join(", ")),
+    );
+    match asked {
+        Some((source, node)) => finding.at(source, node.span.clone(), "asked for here"),
+        None => finding,
+    }
+}
+
+/// Recipes that build on each other for ever.
+#[must_use]
+pub fn circle(names: &[String]) -> Finding {
+    Finding::error(
+        format!("the recipes build on each other in a circle: {}", names.join(", ")),
+        "give one of them a `suite` in place of its `from`",
+    )
+}
+
+/// Neither or both of `suite` and `from`.
+#[must_use]
+pub fn no_ground(source: &Arc<Source>, root: &Node) -> Finding {
+    Finding::error(
+        "a recipe needs either `suite` or `from`",
+        "write `suite: trixie` to bootstrap, or `from: base` to add to another recipe",
+    )
+    .at(source, root.span.clone(), "one of them belongs in here")
+}
+
+/// A word that no Debian package can be called.
+#[must_use]
+pub fn not_a_package(source: &Arc<Source>, name: &str, node: &Node) -> Finding {
+    Finding::error(
+        format!("`{name}` is no name of a Debian package"),
+        "use lower-case letters, digits and `+-.`, like `nfs-common`",
+    )
+    .at(source, node.span.clone(), "not a package")
+}
+
+/// A word that no Debian suite can be called.
+#[must_use]
+pub fn not_a_suite(source: &Arc<Source>, name: &str, node: &Node) -> Finding {
+    Finding::error(format!("`{name}` is no name of a Debian suite"), "write it like `trixie`").at(
+        source,
+        node.span.clone(),
+        "not a suite",
+    )
+}
+
+/// A script that is named and not there.
+#[must_use]
+pub fn no_such_script(source: &Arc<Source>, path: &str, node: &Node) -> Finding {
+    Finding::error(
+        format!("the script `{path}` is not there"),
+        "name it by its path in the folder of recipes, like `scripts/tidy.sh`",
+    )
+    .at(source, node.span.clone(), "not found")
+}
+
+/// A path that leaves the image or is none.
+#[must_use]
+pub fn not_a_path(source: &Arc<Source>, path: &str, span: std::ops::Range<usize>) -> Finding {
+    Finding::error(
+        format!("`{path}` is no path inside the image"),
+        "write it without a leading slash and without `..`, like `etc/resolv.conf`",
+    )
+    .at(source, span, "not inside the image")
+}
+
+/// A word that no systemd unit can be called.
+#[must_use]
+pub fn not_a_unit(source: &Arc<Source>, name: &str, node: &Node) -> Finding {
+    Finding::error(
+        format!("`{name}` is no name of a systemd unit"),
+        "write it with its ending, like `docker.service`",
+    )
+    .at(source, node.span.clone(), "not a unit")
+}
+
+/// A version of the format that this program does not know.
+#[must_use]
+pub fn unknown_version(source: &Arc<Source>, node: &Node) -> Finding {
+    Finding::error("this recipe is written for another version of imagegen", "write `version: 1`").at(
+        source,
+        node.span.clone(),
+        "only 1 is known",
+    )
+}

@@ -1,0 +1,274 @@
+//! YAML → recipes, with every finding on the way.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::{Catalogue, Chain, Ground, OverlayFile, Recipe, Script, findings, hex};
+use crate::document::findings::wrong_kind;
+use crate::document::{Document, Fields, Finding, Findings, Key, Node, Source, Value};
+
+const KEYS: &[&str] =
+    &["version", "description", "suite", "from", "packages", "scripts", "links", "enable", "mask"];
+const SYSTEM_UNITS: &str = "etc/systemd/system";
+/// Where Debian's packages keep their units.
+const PACKAGED_UNITS: &str = "usr/lib/systemd/system";
+
+pub(super) fn chain(catalogue: &Catalogue, name: &str) -> Result<Chain, Findings> {
+    let mut findings = Findings::default();
+    match collect(catalogue, name, &mut vec![], &mut findings) {
+        Some((recipes, suite)) if !findings.has_errors() => Ok(Chain { recipes, suite }),
+        _ => Err(findings),
+    }
+}
+
+/// Reads `name` and what it builds on; `above` are the recipes that lead here.
+fn collect(
+    catalogue: &Catalogue,
+    name: &str,
+    above: &mut Vec<String>,
+    findings: &mut Findings,
+) -> Option<(Vec<Recipe>, String)> {
+    let circle = above.iter().any(|seen| seen == name);
+    above.push(name.to_owned());
+    if circle {
+        findings.push(findings::circle(above));
+        return None;
+    }
+    let recipe = read(catalogue, name, findings)?;
+    match recipe.ground.clone() {
+        Ground::Suite(suite) => Some((vec![recipe], suite)),
+        Ground::Recipe(below) => {
+            let (mut recipes, suite) = collect(catalogue, &below, above, findings)?;
+            recipes.push(recipe);
+            Some((recipes, suite))
+        }
+    }
+}
+
+fn read(catalogue: &Catalogue, name: &str, findings: &mut Findings) -> Option<Recipe> {
+    let Some(source) = catalogue.source(&format!("{name}.yaml")) else {
+        findings.push(findings::no_such_recipe(name, &catalogue.recipes(), None));
+        return None;
+    };
+    let document = Document::parse(source).map_err(|finding| findings.push(finding)).ok()?;
+    let mut reader = Reader { catalogue, source: &document.source };
+    reader.recipe(name, &document.root, findings)
+}
+
+/// What the functions below have in common.
+struct Reader<'a> {
+    catalogue: &'a Catalogue,
+    source: &'a Arc<Source>,
+}
+
+impl Reader<'_> {
+    fn recipe(&mut self, name: &str, root: &Node, findings: &mut Findings) -> Option<Recipe> {
+        let mut fields = Fields::of(self.source, "recipe", root, KEYS, findings);
+        self.version(&mut fields);
+        let ground = self.ground(root, &mut fields);
+        let mut links = self.links(&mut fields);
+        links.extend(self.enabled(&mut fields));
+        links.extend(self.masked(&mut fields));
+        Some(Recipe {
+            description: fields
+                .text("description", "description: a node")
+                .map_or("", |(text, _)| text)
+                .into(),
+            packages: self.packages(&mut fields),
+            scripts: self.scripts(&mut fields),
+            overlay: self.overlay(name),
+            digest: self.digest(name),
+            name: name.to_owned(),
+            ground: ground?,
+            links,
+        })
+    }
+
+    fn version(&self, fields: &mut Fields<'_>) {
+        match fields.get("version") {
+            None => fields.missing("version", "version: 1"),
+            Some(node) if node.value != Value::Int(1) => {
+                fields.findings().push(findings::unknown_version(self.source, node));
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn ground(&self, root: &Node, fields: &mut Fields<'_>) -> Option<Ground> {
+        let suite = fields.text("suite", "suite: trixie");
+        let from = fields.text("from", "from: base");
+        match (suite, from) {
+            (Some((suite, node)), None) => {
+                self.keep_if(is_word(suite), fields, || findings::not_a_suite(self.source, suite, node));
+                Some(Ground::Suite(suite.to_owned()))
+            }
+            (None, Some((from, node))) => {
+                if self.catalogue.file(&format!("{from}.yaml")).is_some() {
+                    return Some(Ground::Recipe(from.to_owned()));
+                }
+                let known = self.catalogue.recipes();
+                fields.findings().push(findings::no_such_recipe(from, &known, Some((self.source, node))));
+                None
+            }
+            _ => {
+                fields.findings().push(findings::no_ground(self.source, root));
+                None
+            }
+        }
+    }
+
+    fn packages(&self, fields: &mut Fields<'_>) -> Vec<String> {
+        let named = fields.texts("packages", "packages: [nfs-common, autofs]");
+        named
+            .into_iter()
+            .filter(|(name, node)| {
+                self.keep_if(is_package(name), fields, || findings::not_a_package(self.source, name, node))
+            })
+            .map(|(name, _)| name.to_owned())
+            .collect()
+    }
+
+    fn scripts(&self, fields: &mut Fields<'_>) -> Vec<Script> {
+        let mut scripts = vec![];
+        for (path, node) in fields.texts("scripts", "scripts: [scripts/tidy.sh]") {
+            match self.catalogue.source(path) {
+                Some(source) => scripts.push(Script { path: path.to_owned(), text: source.text.clone() }),
+                None => fields.findings().push(findings::no_such_script(self.source, path, node)),
+            }
+        }
+        scripts
+    }
+
+    fn links(&self, fields: &mut Fields<'_>) -> Vec<(String, String)> {
+        let example = "links: {etc/resolv.conf: ../run/systemd/resolve/stub-resolv.conf}";
+        let mut links = vec![];
+        for (key, node) in self.entries("links", example, fields) {
+            let inside = is_inside(&key.name);
+            self.keep_if(inside, fields, || findings::not_a_path(self.source, &key.name, key.span.clone()));
+            match &node.value {
+                Value::Text(target) if inside => links.push((key.name.clone(), target.clone())),
+                Value::Text(_) => {}
+                _ => fields.findings().push(wrong_kind(self.source, &key.name, node, "text", example)),
+            }
+        }
+        links
+    }
+
+    /// `enable: {multi-user.target: [a.service]}` as the links that `systemctl enable` would make.
+    fn enabled(&self, fields: &mut Fields<'_>) -> Vec<(String, String)> {
+        let example = "enable: {multi-user.target: [docker.service]}";
+        let mut links = vec![];
+        for (target, node) in self.entries("enable", example, fields) {
+            let Value::List(units) = &node.value else {
+                let finding = wrong_kind(self.source, &target.name, node, "a list", example);
+                fields.findings().push(finding);
+                continue;
+            };
+            for unit in self.units(units, fields) {
+                links.push((
+                    format!("{SYSTEM_UNITS}/{}.wants/{unit}", target.name),
+                    format!("/{}/{unit}", self.unit_folder(&unit)),
+                ));
+            }
+        }
+        links
+    }
+
+    fn masked(&self, fields: &mut Fields<'_>) -> Vec<(String, String)> {
+        let units = fields.list("mask", "mask: [apt-daily.timer]").unwrap_or_default();
+        self.units(units, fields)
+            .into_iter()
+            .map(|unit| (format!("{SYSTEM_UNITS}/{unit}"), "/dev/null".to_owned()))
+            .collect()
+    }
+
+    fn units(&self, items: &[Node], fields: &mut Fields<'_>) -> Vec<String> {
+        let mut units = vec![];
+        for item in items {
+            match &item.value {
+                Value::Text(name) if is_unit(name) => units.push(name.clone()),
+                other => {
+                    let name = if let Value::Text(name) = other { name.as_str() } else { other.kind() };
+                    fields.findings().push(findings::not_a_unit(self.source, name, item));
+                }
+            }
+        }
+        units
+    }
+
+    /// Our own units come with an overlay; all others with a package.
+    fn unit_folder(&self, unit: &str) -> &'static str {
+        let ours = self
+            .catalogue
+            .recipes()
+            .iter()
+            .any(|recipe| self.catalogue.file(&format!("{recipe}/{SYSTEM_UNITS}/{unit}")).is_some());
+        if ours { SYSTEM_UNITS } else { PACKAGED_UNITS }
+    }
+
+    fn entries<'n>(&self, key: &str, example: &str, fields: &mut Fields<'n>) -> &'n [(Key, Node)] {
+        match fields.get(key).map(|node| (node, &node.value)) {
+            None => &[],
+            Some((_, Value::Map(entries))) => entries,
+            Some((node, _)) => {
+                let finding = wrong_kind(self.source, key, node, "a mapping", example);
+                fields.findings().push(finding);
+                &[]
+            }
+        }
+    }
+
+    fn overlay(&self, name: &str) -> Vec<OverlayFile> {
+        self.catalogue
+            .below(name)
+            .map(|(path, content)| OverlayFile { path: path.to_owned(), content: content.to_vec() })
+            .collect()
+    }
+
+    /// Over the recipe's file, its overlay and its scripts, each with its path and its length before it.
+    fn digest(&self, name: &str) -> String {
+        let own = format!("{name}.yaml");
+        let mut hash = Sha256::new();
+        let mut add = |path: &str, content: &[u8]| {
+            hash.update(format!("{path}\0{}\0", content.len()));
+            hash.update(content);
+        };
+        add(&own, self.catalogue.file(&own).unwrap_or_default());
+        self.catalogue.below(name).for_each(|(path, content)| add(path, content));
+        self.catalogue.below("scripts").for_each(|(path, content)| add(path, content));
+        hex(&hash.finalize())
+    }
+
+    /// Notes the finding unless all is well; gives back whether it is.
+    fn keep_if(&self, well: bool, fields: &mut Fields<'_>, finding: impl FnOnce() -> Finding) -> bool {
+        if !well {
+            fields.findings().push(finding());
+        }
+        well
+    }
+}
+
+/// Debian policy 5.6.1: lower-case letters, digits, `+-.`, at least two of them, no sign first.
+fn is_package(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c);
+    name.len() >= 2
+        && name.chars().all(allowed)
+        && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+}
+
+fn is_word(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+/// systemd.unit(5): a name, one dot, one of the known kinds.
+fn is_unit(name: &str) -> bool {
+    const KINDS: [&str; 7] = ["service", "socket", "timer", "target", "path", "mount", "automount"];
+    let allowed = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
+    name.chars().all(allowed)
+        && name.rsplit_once('.').is_some_and(|(stem, kind)| !stem.is_empty() && KINDS.contains(&kind))
+}
+
+fn is_inside(path: &str) -> bool {
+    !path.is_empty() && path.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+}
