@@ -90,7 +90,7 @@ mod tests {
     fn an_ordinary_user_bootstraps_in_a_user_namespace() {
         let tool =
             mmdebstrap(&layer(&[]), None, &[], Path::new("out.tar"), Settings { epoch: 1, root: false });
-        insta::assert_snapshot!(tool, @"");
+        insta::assert_snapshot!(tool, @r#"`mmdebstrap '--mode=unshare' '--format=tar' '--include=nfs-common,autofs' '--aptopt=Acquire::Retries "3"' '--dpkgopt=force-unsafe-io' '--skip=output/dev' '--variant=minbase' trixie out.tar http://127.0.0.1/debian`"#);
     }
 
     #[test]
@@ -104,6 +104,6 @@ mod tests {
             Path::new("out.tar"),
             Settings { epoch: 1, root: true },
         );
-        insta::assert_snapshot!(tool, @"");
+        insta::assert_snapshot!(tool, @r#"`mmdebstrap '--mode=root' '--format=tar' '--include=nfs-common,autofs' '--aptopt=Acquire::Retries "3"' '--dpkgopt=force-unsafe-io' '--skip=output/dev' '--variant=custom' "--setup-hook=tar-in \"it's/base.tar\" /" "--customize-hook=upload 'work folder/script' /imagegen-script" '--customize-hook=chroot "$1" sh -eu /imagegen-script' '--customize-hook=rm "$1"/imagegen-script' trixie out.tar http://127.0.0.1/debian`"#);
     }
 }

@@ -18,6 +18,8 @@ use crate::plan::hygiene::{self, Verdict};
 /// /usr, as they would be in every image; all of that was done when the packages were installed (systemd.unit(5),
 /// `ConditionNeedsUpdate`).
 const UPDATED: [&str; 2] = ["etc/.updated", "var/.updated"];
+/// Where the initramfs and systemd mount the kernel's file systems; a layer has no /dev.
+const MOUNT_POINTS: [&str; 4] = ["dev", "proc", "run", "sys"];
 const DPKG_STATUS: &str = "var/lib/dpkg/status";
 const BUFFER: usize = 1 << 20;
 
@@ -162,6 +164,7 @@ impl<W: Write> Pass<W> {
             self.parents(path)?;
             self.link(path, target, self.header(EntryType::Symlink, 0o777, self.epoch, 0))?;
         }
+        MOUNT_POINTS.iter().try_for_each(|path| self.folder(path))?;
         // Later than anything else, or systemd takes them for outdated.
         UPDATED.iter().try_for_each(|path| self.file(path, 0o644, self.epoch + 1, b""))
     }
@@ -182,13 +185,14 @@ impl<W: Write> Pass<W> {
     /// Folders of an overlay that no package made.
     fn parents(&mut self, path: &str) -> Result<()> {
         let ends = path.match_indices('/').map(|(end, _)| end).collect::<Vec<_>>();
-        for end in ends {
-            let folder = &path[..end];
-            if self.folders.insert(folder.to_owned()) {
-                let mut header = self.header(EntryType::Directory, 0o755, self.epoch, 0);
-                self.rootfs.contents.add(0);
-                self.builder.append_data(&mut header, format!("{folder}/"), std::io::empty())?;
-            }
+        ends.into_iter().try_for_each(|end| self.folder(&path[..end]))
+    }
+
+    fn folder(&mut self, path: &str) -> Result<()> {
+        if self.folders.insert(path.to_owned()) {
+            let mut header = self.header(EntryType::Directory, 0o755, self.epoch, 0);
+            self.rootfs.contents.add(0);
+            self.builder.append_data(&mut header, format!("{path}/"), std::io::empty())?;
         }
         Ok(())
     }
