@@ -3,6 +3,7 @@
 mod build;
 mod doctor;
 mod hub;
+mod inputs;
 mod man;
 mod node;
 mod rehearse;

@@ -7,21 +7,21 @@ use super::{Findings, Node, Source, Value, findings};
 
 /// The entries of one mapping, being read. Every problem goes to the findings, and reading goes on.
 #[derive(Debug)]
-pub struct Fields<'a> {
+pub struct Fields<'a, 'f> {
     source: &'a Arc<Source>,
     node: &'a Node,
     known: &'a [&'a str],
-    findings: &'a mut Findings,
+    findings: &'f mut Findings,
 }
 
-impl<'a> Fields<'a> {
+impl<'a, 'f> Fields<'a, 'f> {
     /// Starts reading `node`, which stands under `key`, as a mapping with the `known` keys; notes unknown ones.
     pub fn of(
         source: &'a Arc<Source>,
         key: &str,
         node: &'a Node,
         known: &'a [&'a str],
-        findings: &'a mut Findings,
+        findings: &'f mut Findings,
     ) -> Self {
         match &node.value {
             Value::Map(entries) => {

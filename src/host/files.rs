@@ -1,7 +1,11 @@
-//! Reading folders.
+//! Reading folders, and files that are nobody else's business.
 
 use std::collections::BTreeMap;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+
+use anyhow::Context;
 
 use crate::failure::Result;
 
@@ -22,5 +26,25 @@ fn read_into(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>)
             files.insert(path, fs_err::read(entry.path())?);
         }
     }
+    Ok(())
+}
+
+/// A file's text and its permission bits; none where there is no such file.
+pub fn read_private(path: &Path) -> Result<Option<(String, u32)>> {
+    match fs_err::read_to_string(path) {
+        Ok(text) => Ok(Some((text, fs_err::metadata(path)?.permissions().mode() & 0o7777))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Creates a file that only its owner can read, whole or not at all; one that is there already stays.
+pub fn create_private(path: &Path, text: &str) -> Result<()> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Temporary files have mode 0600 from the start.
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path).with_context(|| format!("writing {}", path.display()))?;
     Ok(())
 }

@@ -85,7 +85,7 @@ impl Reader<'_> {
         })
     }
 
-    fn version(&self, fields: &mut Fields<'_>) {
+    fn version(&self, fields: &mut Fields<'_, '_>) {
         match fields.get("version") {
             None => fields.missing("version", "version: 1"),
             Some(node) if node.value != Value::Int(1) => {
@@ -95,7 +95,7 @@ impl Reader<'_> {
         }
     }
 
-    fn ground(&self, root: &Node, fields: &mut Fields<'_>) -> Option<Ground> {
+    fn ground(&self, root: &Node, fields: &mut Fields<'_, '_>) -> Option<Ground> {
         let suite = fields.text("suite", "suite: trixie");
         let from = fields.text("from", "from: base");
         match (suite, from) {
@@ -118,7 +118,7 @@ impl Reader<'_> {
         }
     }
 
-    fn packages(&self, fields: &mut Fields<'_>) -> Vec<String> {
+    fn packages(&self, fields: &mut Fields<'_, '_>) -> Vec<String> {
         let named = fields.texts("packages", "packages: [nfs-common, autofs]");
         named
             .into_iter()
@@ -129,7 +129,7 @@ impl Reader<'_> {
             .collect()
     }
 
-    fn scripts(&self, fields: &mut Fields<'_>) -> Vec<Script> {
+    fn scripts(&self, fields: &mut Fields<'_, '_>) -> Vec<Script> {
         let mut scripts = vec![];
         for (path, node) in fields.texts("scripts", "scripts: [scripts/tidy.sh]") {
             match self.catalogue.source(path) {
@@ -140,7 +140,7 @@ impl Reader<'_> {
         scripts
     }
 
-    fn links(&self, fields: &mut Fields<'_>) -> Vec<(String, String)> {
+    fn links(&self, fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
         let example = "links: {etc/resolv.conf: ../run/systemd/resolve/stub-resolv.conf}";
         let mut links = vec![];
         for (key, node) in self.entries("links", example, fields) {
@@ -156,7 +156,7 @@ impl Reader<'_> {
     }
 
     /// `enable: {multi-user.target: [a.service]}` as the links that `systemctl enable` would make.
-    fn enabled(&self, fields: &mut Fields<'_>) -> Vec<(String, String)> {
+    fn enabled(&self, fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
         let example = "enable: {multi-user.target: [docker.service]}";
         let mut links = vec![];
         for (target, node) in self.entries("enable", example, fields) {
@@ -175,7 +175,7 @@ impl Reader<'_> {
         links
     }
 
-    fn masked(&self, fields: &mut Fields<'_>) -> Vec<(String, String)> {
+    fn masked(&self, fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
         let units = fields.list("mask", "mask: [apt-daily.timer]").unwrap_or_default();
         self.units(units, fields)
             .into_iter()
@@ -183,7 +183,7 @@ impl Reader<'_> {
             .collect()
     }
 
-    fn units(&self, items: &[Node], fields: &mut Fields<'_>) -> Vec<String> {
+    fn units(&self, items: &[Node], fields: &mut Fields<'_, '_>) -> Vec<String> {
         let mut units = vec![];
         for item in items {
             match &item.value {
@@ -207,7 +207,7 @@ impl Reader<'_> {
         if ours { SYSTEM_UNITS } else { PACKAGED_UNITS }
     }
 
-    fn entries<'n>(&self, key: &str, example: &str, fields: &mut Fields<'n>) -> &'n [(Key, Node)] {
+    fn entries<'n>(&self, key: &str, example: &str, fields: &mut Fields<'n, '_>) -> &'n [(Key, Node)] {
         match fields.get(key).map(|node| (node, &node.value)) {
             None => &[],
             Some((_, Value::Map(entries))) => entries,
@@ -241,7 +241,7 @@ impl Reader<'_> {
     }
 
     /// Notes the finding unless all is well; gives back whether it is.
-    fn keep_if(&self, well: bool, fields: &mut Fields<'_>, finding: impl FnOnce() -> Finding) -> bool {
+    fn keep_if(&self, well: bool, fields: &mut Fields<'_, '_>, finding: impl FnOnce() -> Finding) -> bool {
         if !well {
             fields.findings().push(finding());
         }
