@@ -12,6 +12,7 @@ use super::rootfs::Rootfs;
 use super::target_tools::TargetTools;
 use crate::failure::Result;
 use crate::host::command::Tool;
+use crate::host::tools;
 use crate::host::work::WorkFolder;
 use crate::plan::disk::{self, Extent, Layout, SECTOR};
 use crate::plan::{Image, Key, Stage};
@@ -106,13 +107,13 @@ fn core_image(image: &Image, tools: &TargetTools, work: &WorkFolder) -> Result<V
 fn write_boot_loader(disk: &Disk, boot: &[u8], mut core: Vec<u8>) -> Result<()> {
     let place = disk.layout.bios_boot;
     ensure_fits(boot, &core, place)?;
-    let mut code = boot[..BOOT_CODE].to_vec();
-    put(&mut code, BOOT_KERNEL_SECTOR, &place.first_sector().to_le_bytes());
-    put(&mut code, BOOT_DRIVE_CHECK, &[0x90, 0x90]);
+    let mut sector = boot[..BOOT_CODE].to_vec();
+    put(&mut sector, BOOT_KERNEL_SECTOR, &place.first_sector().to_le_bytes());
+    put(&mut sector, BOOT_DRIVE_CHECK, &[0x90, 0x90]);
     put(&mut core, CORE_NEXT_SECTOR, &(place.first_sector() + 1).to_le_bytes());
 
     let mut file = fs_err::OpenOptions::new().write(true).open(&disk.path)?;
-    file.write_all(&code)?;
+    file.write_all(&sector)?;
     file.seek(SeekFrom::Start(place.start))?;
     file.write_all(&core)?;
     Ok(())
@@ -185,7 +186,7 @@ fn parse<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(u
 pub(super) fn compress(disk: &Disk, image: &Image, work: &WorkFolder) -> Result<PathBuf> {
     let path = work.path(&format!("{}.qcow2", image.recipe));
     // Without -W, which is faster and writes the clusters in an order that differs from run to run.
-    Tool::new("qemu-img")
+    Tool::new(tools::QEMU_IMG.name)
         .args(["convert", "-f", "raw", "-O", "qcow2", "-c", "-o", "compression_type=zstd"])
         .arg(&disk.path)
         .arg(&path)

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{Places, Settings};
 use crate::failure::Result;
 use crate::host::command::{Tool, quote};
+use crate::host::tools;
 use crate::host::work::WorkFolder;
 use crate::plan::{Key, Layer};
 
@@ -45,7 +46,7 @@ fn mmdebstrap(
     target: &Path,
     settings: Settings,
 ) -> Tool {
-    let mut tool = Tool::new("mmdebstrap")
+    let mut tool = Tool::new(tools::MMDEBSTRAP.name)
         .arg(if settings.root { "--mode=root" } else { "--mode=unshare" })
         .arg("--format=tar")
         .arg(format!("--include={}", layer.packages.join(",")))

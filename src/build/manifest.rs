@@ -58,7 +58,7 @@ struct DiskOf<'a> {
 pub(super) fn describe(
     qcow2: PathBuf,
     disk: &Disk,
-    rootfs: Rootfs,
+    rootfs: &Rootfs,
     image: &Image,
     work: &WorkFolder,
     epoch: u64,

@@ -56,7 +56,7 @@ pub fn execute(plan: &Plan, places: &Places, settings: Settings, progress: &Prog
                 step.done(&crate::report::size(bytes));
             }
             Action::Image(image) => {
-                outcomes.push(make_image(stage, image, places, &work, settings, progress)?)
+                outcomes.push(make_image(stage, image, places, &work, settings, progress)?);
             }
         }
     }
@@ -91,7 +91,7 @@ fn make_image(
 
     let step = progress.step(format!("{title}: qcow2"));
     let qcow2 = assembly::compress(&disk, image, work)?;
-    let outcome = manifest::describe(qcow2, &disk, rootfs, image, work, settings.epoch)?;
+    let outcome = manifest::describe(qcow2, &disk, &rootfs, image, work, settings.epoch)?;
     step.done(&crate::report::size(outcome.image_size));
     Ok(outcome)
 }

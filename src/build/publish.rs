@@ -55,11 +55,11 @@ fn read_checksums(output: &Path) -> Result<BTreeMap<String, String>> {
 }
 
 fn write_checksums(output: &Path, checksums: &BTreeMap<String, String>) -> Result<()> {
-    let text: String = checksums.iter().map(|(name, sha256)| format!("{sha256}  {name}\n")).collect();
+    let lines: Vec<String> = checksums.iter().map(|(name, sha256)| format!("{sha256}  {name}\n")).collect();
     let file = tempfile::Builder::new()
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
         .tempfile_in(output)?;
-    fs_err::write(file.path(), text)?;
+    fs_err::write(file.path(), lines.concat())?;
     file.persist(output.join(CHECKSUMS)).context("writing the checksums")?;
     Ok(())
 }

@@ -162,7 +162,7 @@ impl<W: Write> Pass<W> {
         }
         for (path, target) in &image.links {
             self.parents(path)?;
-            self.link(path, target, self.header(EntryType::Symlink, 0o777, self.epoch, 0))?;
+            self.link(path, target, header(EntryType::Symlink, 0o777, self.epoch, 0))?;
         }
         MOUNT_POINTS.iter().try_for_each(|path| self.folder(path))?;
         // Later than anything else, or systemd takes them for outdated.
@@ -176,7 +176,7 @@ impl<W: Write> Pass<W> {
 
     fn file(&mut self, path: &str, mode: u32, mtime: u64, content: &[u8]) -> Result<()> {
         self.parents(path)?;
-        let mut header = self.header(EntryType::Regular, mode, mtime, content.len() as u64);
+        let mut header = header(EntryType::Regular, mode, mtime, content.len() as u64);
         self.rootfs.contents.add(content.len() as u64);
         self.builder.append_data(&mut header, path, content)?;
         Ok(())
@@ -190,22 +190,11 @@ impl<W: Write> Pass<W> {
 
     fn folder(&mut self, path: &str) -> Result<()> {
         if self.folders.insert(path.to_owned()) {
-            let mut header = self.header(EntryType::Directory, 0o755, self.epoch, 0);
+            let mut header = header(EntryType::Directory, 0o755, self.epoch, 0);
             self.rootfs.contents.add(0);
             self.builder.append_data(&mut header, format!("{path}/"), std::io::empty())?;
         }
         Ok(())
-    }
-
-    fn header(&self, kind: EntryType, mode: u32, mtime: u64, size: u64) -> Header {
-        let mut header = Header::new_gnu();
-        header.set_entry_type(kind);
-        header.set_mode(mode);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_mtime(mtime);
-        header.set_size(size);
-        header
     }
 
     fn finish(self) -> Result<Rootfs> {
@@ -217,6 +206,17 @@ impl<W: Write> Pass<W> {
         self.builder.into_inner()?.flush()?;
         Ok(self.rootfs)
     }
+}
+
+fn header(kind: EntryType, mode: u32, mtime: u64, size: u64) -> Header {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(mtime);
+    header.set_size(size);
+    header
 }
 
 fn is_inspected(path: &str) -> bool {

@@ -5,12 +5,13 @@ use std::path::Path;
 use crate::build::LayerStore;
 use crate::failure::{Failure, Result, Shortage};
 use crate::host::tools;
+use crate::rehearsal;
 use crate::report;
 
 /// Runs the command.
 pub fn run() -> Result<()> {
     let build = tools::lacking_for_build(LayerStore::of_user()?.folder(), Path::new("dist"));
-    let rehearsal = tools::lacking_for_rehearsal();
+    let rehearsal = tools::lacking_for_rehearsal(rehearsal::memory(1));
     report::say(&verdict("imagegen build", &build));
     report::say(&verdict("imagegen rehearse", &rehearsal));
     let mut all = build;

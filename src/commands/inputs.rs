@@ -46,6 +46,11 @@ pub(super) fn secrets(args: &WorkshopArgs) -> Result<Secrets> {
     Ok(secrets)
 }
 
+/// The workshop's secrets where there are some; a rehearsal leaves no new file behind.
+pub(super) fn rehearsal_secrets(args: &WorkshopArgs) -> Result<Secrets> {
+    if secrets_file(args).exists() { secrets(args) } else { Secrets::generate() }
+}
+
 /// Prints user-data, with a warning where Horizon's box is too small for it.
 pub(super) fn print_userdata(role: &str, text: &str) -> Result<()> {
     if text.len() > HORIZON_LIMIT {

@@ -75,6 +75,12 @@ impl Findings {
         self.0.iter().any(|finding| finding.severity == Severity::Error)
     }
 
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Each finding.
     pub fn iter(&self) -> impl Iterator<Item = &Finding> {
         self.0.iter()

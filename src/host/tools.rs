@@ -7,8 +7,9 @@ use crate::failure::{Failure, Result, Shortage};
 
 /// A program of the host.
 #[derive(Debug, Clone, Copy)]
-struct Program {
-    name: &'static str,
+pub struct Program {
+    /// What it is called.
+    pub name: &'static str,
     /// What it is for, in a few words.
     purpose: &'static str,
     /// The command that installs it on Debian and Ubuntu.
@@ -23,7 +24,8 @@ const SETPRIV: Program = Program {
     install: "apt-get install util-linux",
     oldest: None,
 };
-const MMDEBSTRAP: Program = Program {
+/// Bootstraps Debian.
+pub const MMDEBSTRAP: Program = Program {
     name: "mmdebstrap",
     purpose: "to bootstrap Debian",
     install: "apt-get install mmdebstrap",
@@ -36,7 +38,8 @@ const NEWUIDMAP: Program = Program {
     oldest: None,
 };
 // compression_type=zstd came with 5.1.
-const QEMU_IMG: Program = Program {
+/// Makes and converts disk images.
+pub const QEMU_IMG: Program = Program {
     name: "qemu-img",
     purpose: "to write qcow2 images",
     install: "apt-get install qemu-utils",
@@ -44,7 +47,8 @@ const QEMU_IMG: Program = Program {
 };
 // `-netdev stream` came with 7.2. Where qemu-utils came from backports, apt refuses the emulator unless both are given
 // in one version.
-const QEMU: Program = Program {
+/// Runs virtual machines.
+pub const QEMU: Program = Program {
     name: "qemu-system-x86_64",
     purpose: "to rehearse a workshop",
     install: "apt-get install --allow-downgrades qemu-system-x86 \"qemu-utils=$(apt-cache policy qemu-system-x86 | \
@@ -89,10 +93,23 @@ pub fn lacking_for_build(cache: &Path, output: &Path) -> Vec<Shortage> {
     lacking
 }
 
-/// What a rehearsal lacks here.
+/// What a rehearsal with machines of `memory` MiB in all lacks here.
 #[must_use]
-pub fn lacking_for_rehearsal() -> Vec<Shortage> {
-    lacking_programs(&[SETPRIV, QEMU_IMG, QEMU])
+pub fn lacking_for_rehearsal(memory: u64) -> Vec<Shortage> {
+    let mut lacking = lacking_programs(&[SETPRIV, QEMU_IMG, QEMU]);
+    let meminfo = fs_err::read_to_string("/proc/meminfo").unwrap_or_default();
+    if let Some(free) = available_memory(&meminfo).filter(|free| *free < memory) {
+        let what = format!("memory: the machines take {memory} MiB and {free} MiB are free");
+        lacking.push(shortage(what, "ask for fewer nodes with --nodes, or end other programs"));
+    }
+    lacking
+}
+
+/// `MemAvailable` in MiB.
+fn available_memory(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find(|line| line.starts_with("MemAvailable:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib / 1024)
 }
 
 /// Fails where something is lacking.
@@ -255,6 +272,11 @@ mod tests {
         assert_eq!(subordinate_ids(table, "ada"), 65_536);
         assert_eq!(subordinate_ids(table, "bob"), 1000);
         assert_eq!(subordinate_ids(table, "eve"), 0);
+    }
+
+    #[test]
+    fn available_memory_is_read_in_mebibytes() {
+        assert_eq!(available_memory("MemTotal: 2048 kB\nMemAvailable:   24283452 kB\n"), Some(23714));
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl Reader<'_> {
         let from = fields.text("from", "from: base");
         match (suite, from) {
             (Some((suite, node)), None) => {
-                self.keep_if(is_word(suite), fields, || findings::not_a_suite(self.source, suite, node));
+                keep_if(is_word(suite), fields, || findings::not_a_suite(self.source, suite, node));
                 Some(Ground::Suite(suite.to_owned()))
             }
             (None, Some((from, node))) => {
@@ -123,7 +123,7 @@ impl Reader<'_> {
         named
             .into_iter()
             .filter(|(name, node)| {
-                self.keep_if(is_package(name), fields, || findings::not_a_package(self.source, name, node))
+                keep_if(is_package(name), fields, || findings::not_a_package(self.source, name, node))
             })
             .map(|(name, _)| name.to_owned())
             .collect()
@@ -145,7 +145,7 @@ impl Reader<'_> {
         let mut links = vec![];
         for (key, node) in self.entries("links", example, fields) {
             let inside = is_inside(&key.name);
-            self.keep_if(inside, fields, || findings::not_a_path(self.source, &key.name, key.span.clone()));
+            keep_if(inside, fields, || findings::not_a_path(self.source, &key.name, key.span.clone()));
             match &node.value {
                 Value::Text(target) if inside => links.push((key.name.clone(), target.clone())),
                 Value::Text(_) => {}
@@ -239,14 +239,14 @@ impl Reader<'_> {
         self.catalogue.below("scripts").for_each(|(path, content)| add(path, content));
         hex(&hash.finalize())
     }
+}
 
-    /// Notes the finding unless all is well; gives back whether it is.
-    fn keep_if(&self, well: bool, fields: &mut Fields<'_, '_>, finding: impl FnOnce() -> Finding) -> bool {
-        if !well {
-            fields.findings().push(finding());
-        }
-        well
+/// Notes the finding unless all is well; gives back whether it is.
+fn keep_if(well: bool, fields: &mut Fields<'_, '_>, finding: impl FnOnce() -> Finding) -> bool {
+    if !well {
+        fields.findings().push(finding());
     }
+    well
 }
 
 /// Debian policy 5.6.1: lower-case letters, digits, `+-.`, at least two of them, no sign first.

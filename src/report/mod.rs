@@ -46,6 +46,7 @@ pub fn findings(findings: &Findings) {
 }
 
 /// Shows why a run failed, and gives its exit code.
+#[must_use]
 pub fn failure(failure: &Failure) -> ExitCode {
     match failure {
         Failure::Input(found) => findings(found),

@@ -52,12 +52,11 @@ impl Progress {
 }
 
 impl Step {
-    /// Ends the step well, with a word on the result, and gives the time that it took.
-    pub fn done(mut self, result: &str) -> Duration {
+    /// Ends the step well, with a word on the result.
+    pub fn done(mut self, result: &str) {
         let took = self.begun.elapsed();
         let word = if result.is_empty() { String::new() } else { format!(": {result}") };
         self.close(&format!("{:>7}  {}{word}", seconds(took), self.name));
-        took
     }
 
     fn close(&mut self, line: &str) {

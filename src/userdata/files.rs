@@ -102,12 +102,11 @@ fn docker_options(docker: &Docker) -> serde_json::Value {
 
 /// Name, UID, GID and, where it is known, full name, separated by tabs.
 fn uid_table(users: &[User]) -> String {
-    let mut table = String::new();
-    for User { name, uid, gid, full_name } in users {
+    let line = |User { name, uid, gid, full_name }: &User| {
         let full_name = full_name.as_ref().map(|full_name| format!("\t{full_name}")).unwrap_or_default();
-        table += &format!("{name}\t{uid}\t{gid}{full_name}\n");
-    }
-    table
+        format!("{name}\t{uid}\t{gid}{full_name}\n")
+    };
+    users.iter().map(line).collect::<Vec<_>>().concat()
 }
 
 fn fill(template: &str, values: minijinja::Value) -> Result<String> {

@@ -48,7 +48,7 @@ pub(super) fn render(title: &str, files: Vec<File>) -> Result<String> {
             files.iter_mut().filter(|file| file.encoding.is_none()).max_by_key(|file| file.content.len());
         match longest {
             Some(file) if text.len() > HORIZON_LIMIT && file.content.len() > WORTH_COMPRESSING => {
-                compress(file)?
+                compress(file)?;
             }
             _ => return Ok(text),
         }

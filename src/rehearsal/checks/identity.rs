@@ -1,0 +1,69 @@
+//! Accounts that are equal everywhere, and identities that are not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::anyhow;
+
+use super::{PATIENCE, Stage};
+use crate::failure::Result;
+use crate::rehearsal::Student;
+
+pub(super) fn ids_are_equal(stage: &mut Stage) -> Result<String> {
+    let students = stage.students.clone();
+    for machine in stage.machines() {
+        let table = machine.until(PATIENCE, &["getent", "passwd"], |printed| Some(ids(printed)))?;
+        if let Some(fault) = difference(&students, &table) {
+            return Err(anyhow!("on {}: {fault}", machine.spec.name).into());
+        }
+    }
+    Ok(format!("{} students", students.len()))
+}
+
+/// UID and GID by name, of a table like `/etc/passwd`.
+fn ids(passwd: &str) -> BTreeMap<String, (u32, u32)> {
+    let fields = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    fields
+        .filter_map(|fields| {
+            Some((fields.first()?.to_string(), (fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?)))
+        })
+        .collect()
+}
+
+fn difference(students: &[Student], table: &BTreeMap<String, (u32, u32)>) -> Option<String> {
+    students.iter().find_map(|Student { name, uid, gid }| match table.get(name) {
+        None => Some(format!("there is no {name}")),
+        Some(found) if *found != (*uid, *gid) => {
+            Some(format!("{name} has {}:{} in place of {uid}:{gid}", found.0, found.1))
+        }
+        Some(_) => None,
+    })
+}
+
+pub(super) fn clones_differ(stage: &mut Stage) -> Result<String> {
+    let mut seen = BTreeSet::new();
+    let mut count = 0;
+    for machine in stage.machines() {
+        for what in ["/etc/machine-id", "/var/lib/docker/engine-id"] {
+            let id = machine.read(&["cat", what])?;
+            if id.len() < 32 || !seen.insert(id.clone()) {
+                return Err(anyhow!("{what} of {} is `{id}`, as elsewhere or none", machine.spec.name).into());
+            }
+            count += 1;
+        }
+    }
+    Ok(format!("{count} ids"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_student_with_another_uid_or_none_is_told() {
+        let students = [Student { name: "ada".into(), uid: 1815, gid: 1815 }];
+        let check = |passwd: &str| difference(&students, &ids(passwd));
+        assert_eq!(check("root:x:0:0::/root:/bin/sh\nada:x:1815:1815::/home/ada:/bin/sh\n"), None);
+        assert_eq!(check("ada:x:1000:1815:::\n").as_deref(), Some("ada has 1000:1815 in place of 1815:1815"));
+        assert_eq!(check("").as_deref(), Some("there is no ada"));
+    }
+}

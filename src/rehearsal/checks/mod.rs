@@ -1,0 +1,189 @@
+//! What must be true of a workshop whose machines are up. Each check looks from the inside, and gives a few words on
+//! what it saw.
+
+mod homes;
+mod identity;
+mod service;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::anyhow;
+
+use super::Stage;
+use crate::failure::Result;
+
+/// How long the slowest part of a boot may take under emulation.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+/// One check.
+pub(super) struct Check {
+    /// What is true when it passes.
+    pub(super) name: &'static str,
+    pub(super) run: fn(&mut Stage) -> Result<String>,
+}
+
+/// All checks, in an order in which each finds ready what it needs.
+pub(super) const ALL: &[Check] = &[
+    Check { name: "every node is Ready in the hub's swarm", run: nodes_are_ready },
+    Check { name: "the nodes were started before the hub and joined all the same", run: nodes_came_first },
+    Check { name: "cloud-init finished without error on each machine", run: cloud_init_is_content },
+    Check { name: "cloud-init's own schema accepts the user-data", run: schema_accepts },
+    Check { name: "every student's UID and GID are equal on all machines", run: identity::ids_are_equal },
+    Check { name: "a file written in a home on the hub is read on every node", run: homes::travel },
+    Check { name: "a service placed by the manager works as a student, at home", run: service::works },
+    Check { name: "nothing listens on port 22", run: no_ssh },
+    Check { name: "engine ids and machine ids differ", run: identity::clones_differ },
+    Check { name: "the root file system has grown to the disk", run: disk_has_grown },
+];
+
+fn nodes_are_ready(stage: &mut Stage) -> Result<String> {
+    let wanted: Vec<String> = stage.nodes.iter().map(|node| node.spec.name.clone()).collect();
+    let list = ["docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}"];
+    stage.hub.until(PATIENCE, &list, |printed| all_ready(printed, &wanted).then_some(()))?;
+    Ok(wanted.join(", "))
+}
+
+/// Whether each of `wanted` stands once in the list, ready and a worker.
+fn all_ready(list: &str, wanted: &[String]) -> bool {
+    wanted
+        .iter()
+        .all(|name| list.lines().filter(|line| line.trim_end() == format!("{name} Ready")).count() == 1)
+}
+
+fn nodes_came_first(stage: &mut Stage) -> Result<String> {
+    let hub = boot_time(&stage.hub.read(&["grep", "btime", "/proc/stat"])?)?;
+    let mut seen = vec![];
+    for node in &mut stage.nodes {
+        let own = boot_time(&node.read(&["grep", "btime", "/proc/stat"])?)?;
+        if own >= hub {
+            return Err(anyhow!("{} was started {} s after the hub", node.spec.name, own - hub).into());
+        }
+        let joined = node
+            .until(PATIENCE, &["cat", crate::userdata::paths::JOINED], |printed| Some(printed.to_owned()))?;
+        seen.push(format!(
+            "{} {} s earlier, joined {joined} s after its kernel started",
+            node.spec.name,
+            hub - own
+        ));
+    }
+    Ok(seen.join("; "))
+}
+
+/// Seconds since 1970 in the line `btime 1764000000`.
+fn boot_time(line: &str) -> Result<i64> {
+    let number = line.split_whitespace().nth(1).and_then(|word| word.parse().ok());
+    Ok(number.ok_or_else(|| anyhow!("`{line}` is no boot time"))?)
+}
+
+fn cloud_init_is_content(stage: &mut Stage) -> Result<String> {
+    for machine in stage.machines() {
+        // cloud-init writes this file last of all.
+        machine.until(PATIENCE, &["cat", "/run/cloud-init/result.json"], |_| Some(()))?;
+        let status = machine.read(&["cloud-init", "status", "--format", "json"])?;
+        if let Some(fault) = cloud_init_fault(&status) {
+            return Err(anyhow!("on {}: {fault}", machine.spec.name).into());
+        }
+    }
+    Ok("status done, no errors, no warnings".into())
+}
+
+/// What is wrong by `cloud-init status --format json`, if anything is.
+fn cloud_init_fault(status: &str) -> Option<String> {
+    let Ok(status) = serde_json::from_str::<serde_json::Value>(status) else {
+        return Some(status.to_owned());
+    };
+    let empty = |key: &str| {
+        status[key].as_array().is_some_and(Vec::is_empty)
+            || status[key].as_object().is_some_and(serde_json::Map::is_empty)
+    };
+    let sound = status["extended_status"] == "done" && empty("errors") && empty("recoverable_errors");
+    (!sound).then(|| status.to_string())
+}
+
+fn schema_accepts(stage: &mut Stage) -> Result<String> {
+    let hub = stage.hub.read(&["cloud-init", "schema", "--system"])?;
+    let node = stage.nodes[0].read(&["cloud-init", "schema", "--system"])?;
+    for said in [&hub, &node] {
+        if !said.contains("Valid schema user-data") {
+            return Err(anyhow!("cloud-init says: {said}").into());
+        }
+    }
+    stage.hub.read(&["cloud-init", "--version"])
+}
+
+fn no_ssh(stage: &mut Stage) -> Result<String> {
+    let addresses: Vec<String> =
+        stage.nodes.iter().map(|node| node.spec.place.address().to_string()).collect();
+    for machine in stage.machines() {
+        let sockets = machine.read(&["ss", "-H", "-l", "-t", "-n"])?;
+        if sockets.is_empty() {
+            return Err(anyhow!(
+                "on {}: ss shows no listener at all, not even systemd-resolved",
+                machine.spec.name
+            )
+            .into());
+        }
+        if let Some(line) = sockets.lines().find(|line| listens_on(line, 22)) {
+            return Err(anyhow!("on {}: {line}", machine.spec.name).into());
+        }
+    }
+    for address in &addresses {
+        if stage.hub.run(&["busybox", "nc", "-w", "5", address, "22"])?.ok() {
+            return Err(anyhow!("{address} accepts connections on port 22").into());
+        }
+    }
+    Ok("neither a listener nor an answer".into())
+}
+
+/// Whether a line of `ss -Hltn` is a socket on this port.
+fn listens_on(line: &str, port: u16) -> bool {
+    line.split_whitespace().nth(3).is_some_and(|local| local.ends_with(&format!(":{port}")))
+}
+
+fn disk_has_grown(stage: &mut Stage) -> Result<String> {
+    let mut sizes = BTreeMap::new();
+    for machine in stage.machines() {
+        let shown = machine.read(&["df", "--output=size", "--block-size=1M", "/"])?;
+        let size: u64 = shown.lines().last().and_then(|line| line.trim().parse().ok()).unwrap_or(0);
+        if size < 10 * 1024 {
+            return Err(anyhow!("on {} the root file system has {size} MiB", machine.spec.name).into());
+        }
+        sizes.insert(machine.spec.name.clone(), size);
+    }
+    Ok(sizes.iter().map(|(name, size)| format!("{name} {size} MiB")).collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_counts_as_ready_once_and_as_a_worker() {
+        let wanted = ["node-1".to_owned()];
+        assert!(all_ready("hub Ready Leader\nnode-1 Ready \n", &wanted));
+        assert!(!all_ready("node-1 Down \n", &wanted));
+        assert!(!all_ready("node-1 Ready \nnode-1 Ready \n", &wanted));
+        assert!(!all_ready("node-1 Ready Reachable\n", &wanted));
+        assert!(!all_ready("node-12 Ready \n", &wanted));
+    }
+
+    #[test]
+    fn cloud_init_is_content_only_without_any_complaint() {
+        let status = |extended: &str, recoverable: &str| {
+            format!(
+                r#"{{"extended_status": "{extended}", "errors": [], "recoverable_errors": {recoverable}}}"#
+            )
+        };
+        assert_eq!(cloud_init_fault(&status("done", "{}")), None);
+        assert!(cloud_init_fault(&status("degraded done", "{}")).is_some());
+        assert!(cloud_init_fault(&status("done", r#"{"WARNING": ["x"]}"#)).is_some());
+        assert!(cloud_init_fault("Traceback").is_some());
+    }
+
+    #[test]
+    fn a_listener_is_known_by_its_local_port() {
+        assert!(listens_on("LISTEN 0 128 [::]:22 [::]:*", 22));
+        assert!(!listens_on("LISTEN 0 128 0.0.0.0:2222 0.0.0.0:22", 22));
+    }
+}

@@ -1,0 +1,84 @@
+//! A container as a student: what notebooks will be.
+
+use anyhow::anyhow;
+
+use super::{PATIENCE, Stage};
+use crate::failure::Result;
+use crate::rehearsal::Student;
+
+/// Makes a container image from busybox on a node, without a registry.
+const IMAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/image.sh"));
+/// Asks the manager for a service as a student: name, UID, GID.
+const START: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/service.sh"));
+/// Prints where the service runs: the node, its address, the published port.
+const WHERE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/where.sh"));
+
+pub(super) fn works(stage: &mut Stage) -> Result<String> {
+    let Some(student) = stage.students.first().cloned() else {
+        return Err(anyhow!("the workshop has no students").into());
+    };
+    for node in &mut stage.nodes {
+        let outcome = node.script(&["sh", "-s"], IMAGE)?;
+        node.succeeded(&outcome, &["userdata/rehearsal/image.sh"])?;
+    }
+    let (uid, gid) = (student.uid.to_string(), student.gid.to_string());
+    let outcome = stage.hub.script(&["sh", "-s", &student.name, &uid, &gid], START)?;
+    stage.hub.succeeded(&outcome, &["userdata/rehearsal/service.sh"])?;
+    let seen = look(stage, &student);
+    stage.hub.run(&["docker", "service", "rm", "imagegen-rehearsal"])?;
+    seen
+}
+
+fn look(stage: &mut Stage, student: &Student) -> Result<String> {
+    let Student { name, uid, gid } = student;
+    let place = stage.hub.until(PATIENCE, &["sh", "-c", WHERE], running_at)?;
+    if !stage.nodes.iter().any(|node| node.spec.name == place.node) {
+        return Err(anyhow!("the task runs on {}, which is no node", place.node).into());
+    }
+    let file = format!("/home/{name}/from-a-container");
+    let wanted = format!("{uid}:{gid}");
+    let written =
+        stage.hub.until(PATIENCE, &["cat", &file], |read| (!read.is_empty()).then(|| read.to_owned()))?;
+    let owner = stage.hub.read(&["stat", "-c", "%u:%g", &file])?;
+    if written != wanted || owner != wanted {
+        return Err(anyhow!("{file} says `{written}` and belongs to {owner}, in place of {wanted}").into());
+    }
+    let page = format!("http://{}:{}/from-a-container", place.address, place.port);
+    let fetched = stage.hub.read(&["busybox", "wget", "-q", "-O", "-", "-T", "20", &page])?;
+    if fetched != written {
+        return Err(anyhow!("{page} gives `{fetched}`").into());
+    }
+    Ok(format!("on {} as {wanted}, and its page answers at port {}", place.node, place.port))
+}
+
+/// Where a task runs.
+#[derive(Debug, PartialEq, Eq)]
+struct Running {
+    node: String,
+    address: String,
+    port: u16,
+}
+
+/// Reads `running NODE ADDRESS PORT`; none while the task is on its way.
+fn running_at(printed: &str) -> Option<Running> {
+    match printed.split_whitespace().collect::<Vec<_>>()[..] {
+        ["running", node, address, port] => {
+            Some(Running { node: node.into(), address: address.into(), port: port.parse().ok()? })
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_running_task_with_a_port_counts() {
+        assert_eq!(running_at("preparing node-1 10.77.0.11"), None);
+        assert_eq!(
+            running_at("running node-1 10.77.0.11 32768\n"),
+            Some(Running { node: "node-1".into(), address: "10.77.0.11".into(), port: 32768 })
+        );
+    }
+}

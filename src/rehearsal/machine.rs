@@ -1,0 +1,220 @@
+//! One virtual machine: an overlay over a built image, a config drive, a cable to the LAN, a line to its guest agent.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+
+use super::accelerator::Accelerator;
+use super::agent::{Agent, Outcome};
+use super::config_drive::{self, Identity};
+use super::network::Place;
+use crate::failure::{Failure, Result};
+use crate::host::command::{Running, Tool};
+use crate::host::{signals, tools};
+
+/// The disk of a flavour, larger than the image's so that growing the root file system is rehearsed too.
+const DISK: &str = "12G";
+/// How often the inside of a machine is looked at while waiting for something.
+const GLANCE: Duration = Duration::from_secs(2);
+/// How long one command inside may take; under emulation a container can take a minute to start.
+const COMMAND: Duration = Duration::from_secs(240);
+
+/// What a machine is in the workshop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The manager with the homes.
+    Hub,
+    /// A worker.
+    Node,
+}
+
+impl Role {
+    /// The built image of this role in the folder `images`.
+    #[must_use]
+    pub fn image(self, images: &Path) -> PathBuf {
+        images.join(match self {
+            Self::Hub => "hub.qcow2",
+            Self::Node => "node.qcow2",
+        })
+    }
+
+    /// Memory in MiB.
+    #[must_use]
+    pub fn memory(self) -> u64 {
+        match self {
+            Self::Hub => 2048,
+            Self::Node => 1536,
+        }
+    }
+}
+
+/// What a machine is to be.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// Its host name, and the name of its log.
+    pub name: String,
+    /// Which image it boots.
+    pub role: Role,
+    /// Its address.
+    pub place: Place,
+    /// What cloud-init gets; none for a machine without any.
+    pub user_data: Option<String>,
+}
+
+/// What the machines of one rehearsal share.
+#[derive(Debug)]
+pub struct Bench {
+    /// The built images.
+    pub images: PathBuf,
+    /// A folder for overlays and sockets; its path must be short, for sockets have at most 107 bytes.
+    pub folder: PathBuf,
+    /// Where the serial logs go.
+    pub logs: PathBuf,
+    /// The LAN's socket.
+    pub lan: PathBuf,
+    /// How QEMU runs the machines.
+    pub accelerator: Accelerator,
+}
+
+/// A running machine. Dropping it is pulling its plug.
+#[derive(Debug)]
+pub struct Machine {
+    /// What it was to be.
+    pub spec: Spec,
+    agent: Agent,
+    process: Running,
+}
+
+impl Machine {
+    /// Makes the machine's disks and switches it on.
+    pub fn start(spec: Spec, bench: &Bench) -> Result<Self> {
+        let image = std::path::absolute(spec.role.image(&bench.images))?;
+        Tool::new(tools::QEMU_IMG.name)
+            .args(["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b"])
+            .arg(image)
+            .arg(bench.folder.join(format!("{}.qcow2", spec.name)))
+            .arg(DISK)
+            .run()?;
+        let identity = Identity { name: spec.name.clone(), uuid: fresh_uuid()? };
+        let user_data = spec.user_data.as_deref().unwrap_or_default();
+        let drive = config_drive::image(&identity, spec.place, user_data)?;
+        fs_err::write(bench.folder.join(format!("{}.config-2", spec.name)), drive)?;
+        let process = qemu(&spec, bench).killed_with_us().spawn()?;
+        let agent = Agent::new(bench.folder.join(format!("{}.qga", spec.name)));
+        Ok(Self { spec, agent, process })
+    }
+
+    /// Runs a command inside and gives what became of it.
+    pub fn run(&mut self, command: &[&str]) -> Result<Outcome> {
+        self.script(command, "")
+    }
+
+    /// Runs a command inside with `input` on its standard input.
+    pub fn script(&mut self, command: &[&str], input: &str) -> Result<Outcome> {
+        if let Some(status) = self.process.ended()? {
+            return Err(self.process.failed(status));
+        }
+        self.agent.run(command, input, COMMAND)
+    }
+
+    /// Runs a command inside and expects success; gives what it printed, without the last line's end.
+    pub fn read(&mut self, command: &[&str]) -> Result<String> {
+        let outcome = self.run(command)?;
+        self.succeeded(&outcome, command)
+    }
+
+    /// What a command printed, or the failure to tell of it.
+    pub fn succeeded(&self, outcome: &Outcome, command: &[&str]) -> Result<String> {
+        if outcome.ok() {
+            return Ok(outcome.stdout.trim_end().to_owned());
+        }
+        Err(anyhow!("on {}: `{}`: {outcome}", self.spec.name, command.join(" ")).into())
+    }
+
+    /// Runs a command again and again until what it printed is what `wanted` is after. A command that fails, or an agent
+    /// that is not there yet, counts as not yet.
+    pub fn until<T>(
+        &mut self,
+        patience: Duration,
+        command: &[&str],
+        wanted: impl Fn(&str) -> Option<T>,
+    ) -> Result<T> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let seen = match self.read(command) {
+                Err(Failure::Interrupted) => return Err(Failure::Interrupted),
+                other => other,
+            };
+            if let Some(found) = seen.as_ref().ok().and_then(|printed| wanted(printed)) {
+                return Ok(found);
+            }
+            if Instant::now() > deadline {
+                let seen = seen.unwrap_or_else(|failure| failure.to_string());
+                let (name, seconds) = (&self.spec.name, patience.as_secs());
+                return Err(anyhow!("on {name}, for {seconds} s: `{}`: {seen}", command.join(" ")).into());
+            }
+            signals::sleep(GLANCE)?;
+        }
+    }
+}
+
+/// The QEMU that is the machine.
+fn qemu(spec: &Spec, bench: &Bench) -> Tool {
+    let file = |ending: &str| bench.folder.join(format!("{}.{ending}", spec.name)).display().to_string();
+    Tool::new(tools::QEMU.name)
+        .args(["-name", &spec.name, "-machine", "q35"])
+        .args(bench.accelerator.arguments())
+        .args(["-smp", "1", "-m", &spec.role.memory().to_string()])
+        .args(["-display", "none", "-nodefaults", "-no-user-config"])
+        .arg("-serial")
+        .arg(format!("file:{}", bench.logs.join(format!("{}.log", spec.name)).display()))
+        .args([
+            "-drive",
+            &format!("if=virtio,format=qcow2,cache=unsafe,discard=unmap,file={}", file("qcow2")),
+        ])
+        .args(["-drive", &format!("if=virtio,format=raw,readonly=on,file={}", file("config-2"))])
+        .args(["-device", "virtio-rng-pci", "-device", "virtio-serial-pci"])
+        .args(["-chardev", &format!("socket,id=qga,path={},server=on,wait=off", file("qga"))])
+        .args(["-device", "virtserialport,chardev=qga,name=org.qemu.guest_agent.0"])
+        .args([
+            "-netdev",
+            &format!("stream,id=lan,server=off,addr.type=unix,addr.path={}", bench.lan.display()),
+        ])
+        .args(["-device", &format!("virtio-net-pci,netdev=lan,mac={}", spec.place.mac())])
+}
+
+/// A random UUID (version 4, RFC 9562).
+fn fresh_uuid() -> Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no randomness: {error}"))?;
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex = crate::recipe::hex(&bytes);
+    Ok(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_has_its_disks_its_cable_and_its_agent_and_no_other_device() {
+        let spec = Spec { name: "node-1".into(), role: Role::Node, place: Place::node(1), user_data: None };
+        let bench = Bench {
+            images: "dist".into(),
+            folder: "/tmp/w".into(),
+            logs: "logs".into(),
+            lan: "/tmp/w/lan".into(),
+            accelerator: Accelerator::Tcg,
+        };
+        insta::assert_snapshot!(qemu(&spec, &bench).to_string().replace(" '-", "\n'-"));
+    }
+
+    #[test]
+    fn uuids_are_random_and_of_version_4() {
+        let (one, two) = (fresh_uuid().expect("a UUID"), fresh_uuid().expect("a UUID"));
+        assert_ne!(one, two);
+        assert_eq!((one.len(), &one[14..15]), (36, "4"));
+    }
+}
