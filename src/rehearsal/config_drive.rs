@@ -121,7 +121,10 @@ mod tests {
 
     #[test]
     fn the_network_names_the_card_and_its_address() {
-        insta::assert_snapshot!(network_data(Place::node(1)), @"");
+        insta::assert_snapshot!(
+            network_data(Place::node(1)),
+            @r#"{"links":[{"ethernet_mac_address":"52:54:00:77:00:0b","id":"lan","mtu":1450,"type":"phy"}],"networks":[{"id":"workshop","ip_address":"10.77.0.11","link":"lan","netmask":"255.255.255.0","routes":[],"type":"ipv4"}],"services":[]}"#
+        );
     }
 
     #[test]

@@ -177,7 +177,7 @@ mod tests {
         let found = messages(
             "version: 1\nusers:\n  - range: {prefix: t, count: 20, uid: 2001}\n  - range: {prefix: t, count: 5, first: 18, uid: 2010}\n",
         );
-        assert_eq!(found, ["UID 2010 is given twice", "the name `t18` is given twice"]);
+        assert_eq!(found, ["the name `t18` is given twice", "UID 2010 is given twice"]);
     }
 
     #[test]

@@ -1,0 +1,77 @@
+//! `imagegen build`: what it decides, and that a build which fails or is stopped leaves the last good image alone.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::{imagegen, text};
+
+#[test]
+fn the_plan_of_the_built_in_recipes() {
+    let folder = tempfile::tempdir().unwrap();
+    let output =
+        imagegen(folder.path()).args(["build", "all", "--plan"]).env("XDG_CACHE_HOME", folder.path()).output().unwrap();
+    assert!(output.status.success());
+    insta::assert_snapshot!(text(&output.stdout));
+    assert!(!folder.path().join("dist").exists(), "a plan does nothing");
+}
+
+#[test]
+fn a_wrong_recipe_is_told_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipes = folder.path().join("recipes");
+    std::fs::create_dir(&recipes).unwrap();
+    std::fs::write(recipes.join("node.yaml"), "version: 1\nsuite: trixie\npackges: [systemd]\n").unwrap();
+    let output = imagegen(folder.path()).args(["build", "node", "--images", "recipes"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    insta::assert_snapshot!(text(&output.stderr));
+}
+
+/// A recipe whose bootstrap cannot begin: nothing answers at its mirror.
+fn broken(folder: &Path) -> assert_cmd::Command {
+    let recipes = folder.join("recipes");
+    std::fs::create_dir_all(&recipes).unwrap();
+    std::fs::write(recipes.join("node.yaml"), "version: 1\nsuite: trixie\npackages: [bash]\n").unwrap();
+    let mut command = imagegen(folder);
+    command.args(["build", "node", "--images", "recipes", "--mirror", "http://127.0.0.1:9/debian"]);
+    command.env("XDG_CACHE_HOME", folder.join("cache"));
+    command
+}
+
+#[test]
+fn a_build_that_fails_keeps_the_last_good_image() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("dist")).unwrap();
+    std::fs::write(folder.path().join("dist/node.qcow2"), "the last good image").unwrap();
+    let output = broken(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("mmdebstrap"), "{}", text(&output.stderr));
+    let left: Vec<_> = std::fs::read_dir(folder.path().join("dist")).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(std::fs::read(folder.path().join("dist/node.qcow2")).unwrap(), b"the last good image");
+    let layers = folder.path().join("cache/imagegen/layers");
+    assert_eq!(std::fs::read_dir(layers).unwrap().count(), 0, "an unfinished layer was left");
+}
+
+#[test]
+fn a_build_that_is_stopped_leaves_nothing() {
+    if std::env::var_os("IMAGEGEN_SLOW_TESTS").is_none() {
+        eprintln!("not run: it bootstraps packages; set IMAGEGEN_SLOW_TESTS");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_imagegen"))
+        .args(["build", "node", "--fresh"])
+        .current_dir(folder.path())
+        .env("XDG_CACHE_HOME", folder.path().join("cache"))
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(12));
+    let begun = Instant::now();
+    std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    assert_eq!(std::fs::read_dir(folder.path().join("dist")).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(folder.path().join("cache/imagegen/layers")).unwrap().count(), 0);
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    assert!(!mounts.contains("mmdebstrap"), "{mounts}");
+}

@@ -1,0 +1,62 @@
+//! Help, completions, man pages, exit codes.
+
+use crate::{imagegen, text};
+
+#[test]
+fn help_fits_a_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    for verb in ["", "hub", "node", "build", "rehearse", "doctor", "completions", "man"] {
+        let mut command = imagegen(folder.path());
+        if !verb.is_empty() {
+            command.arg(verb);
+        }
+        let output = command.arg("--help").output().unwrap();
+        assert!(output.status.success(), "{verb}");
+        for line in text(&output.stdout).lines() {
+            assert!(line.chars().count() <= 100, "{verb}: {line}");
+        }
+    }
+}
+
+#[test]
+fn wrong_usage_has_an_exit_code_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    imagegen(folder.path()).arg("frobnicate").assert().code(2);
+    imagegen(folder.path()).arg("node").assert().code(2);
+}
+
+#[test]
+fn completions_and_man_pages_name_every_verb() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = imagegen(folder.path()).args(["completions", "bash"]).output().unwrap();
+    assert!(text(&output.stdout).contains("rehearse"));
+    imagegen(folder.path()).args(["man", "pages"]).assert().success();
+    for verb in ["hub", "node", "build", "rehearse", "doctor"] {
+        assert!(folder.path().join(format!("pages/imagegen-{verb}.1")).is_file(), "{verb}");
+    }
+}
+
+#[test]
+fn a_rehearsal_without_images_says_how_to_get_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = imagegen(folder.path()).arg("rehearse").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("imagegen build all"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_host_without_the_tools_is_told_before_any_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("no programs here");
+    for (verb, missing) in [("build", "apt-get install mmdebstrap"), ("rehearse", "apt-get install --allow-downgrades")] {
+        let mut command = imagegen(folder.path());
+        command.arg(verb).env("PATH", &path);
+        if verb == "build" {
+            command.arg("all");
+        }
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(missing), "{}", text(&output.stderr));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "something was begun");
+    }
+}

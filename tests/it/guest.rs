@@ -1,0 +1,28 @@
+//! The scripts that run inside instances, as far as they can run here.
+
+use assert_cmd::Command;
+
+use crate::{project, text};
+
+#[test]
+fn the_python_scripts_do_what_their_tests_say() {
+    let output = Command::new("/usr/bin/python3")
+        .args(["-B", "-m", "unittest", "discover", "-s", "tests/guest", "-t", "tests/guest"])
+        .current_dir(project(""))
+        .output()
+        .unwrap();
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(!said.contains("Ran 0 tests"), "{said}");
+}
+
+#[test]
+fn shell_scripts_pass_shellcheck() {
+    let files = Command::new("git").args(["ls-files", "*.sh", ".ci"]).current_dir(project("")).output().unwrap();
+    let files = text(&files.stdout);
+    assert!(files.lines().count() >= 4, "{files}");
+    for file in files.lines() {
+        let shell = if file.starts_with(".ci/") { "bash" } else { "sh" };
+        Command::new("shellcheck").args(["--shell", shell, file]).current_dir(project("")).assert().success();
+    }
+}

@@ -1,0 +1,66 @@
+//! Habits that a compiler does not see, over all files of the project.
+
+use std::collections::BTreeMap;
+
+use assert_cmd::Command;
+
+use crate::{project, text};
+
+fn tracked() -> BTreeMap<String, String> {
+    let names = Command::new("git").arg("ls-files").current_dir(project("")).output().unwrap();
+    text(&names.stdout)
+        .lines()
+        .filter_map(|name| Some((name.to_owned(), std::fs::read_to_string(project(name)).ok()?)))
+        .collect()
+}
+
+/// The part of a source file before its tests.
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().unwrap_or_default()
+}
+
+#[test]
+fn files_stay_readable() {
+    for (name, text) in tracked().iter().filter(|(name, _)| name.starts_with("src/")) {
+        let lines = without_tests(text).lines().count();
+        assert!(lines <= 350, "{name} has {lines} lines without its tests");
+    }
+}
+
+#[test]
+fn pure_rooms_do_not_reach_for_the_machine() {
+    for (name, text) in tracked() {
+        let pure = ["document", "workshop", "userdata", "recipe", "plan"];
+        if pure.iter().any(|room| name.starts_with(&format!("src/{room}/"))) {
+            for forbidden in ["host::", "report::", "std::process", "std::fs", "fs_err", "std::net::Tcp"] {
+                assert!(!without_tests(&text).contains(forbidden), "{name} uses {forbidden}");
+            }
+        }
+    }
+}
+
+#[test]
+fn processes_and_printing_have_one_place_each() {
+    for (name, text) in tracked().iter().filter(|(name, _)| name.starts_with("src/") && *name != "src/main.rs") {
+        let code = without_tests(text);
+        if name != "src/host/command.rs" {
+            assert!(!code.contains("std::process::Command") && !code.contains("process::{"), "{name} starts processes");
+        }
+        if !name.starts_with("src/report/") {
+            for way in ["println!", "print!", "io::stdout", "io::stderr"] {
+                assert!(!code.contains(way), "{name} prints by {way}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_left_undone() {
+    // Put together here, so that this file does not find itself.
+    let words = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["un", "implemented!"].concat()];
+    for (name, text) in tracked() {
+        for word in &words {
+            assert!(!text.contains(word) || name == "Cargo.toml" || name.ends_with(".lock"), "{name} has {word}");
+        }
+    }
+}
