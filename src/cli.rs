@@ -119,6 +119,9 @@ pub struct RehearseArgs {
     /// Where the serial logs go
     #[arg(long, value_name = "DIR", default_value = "dist/rehearsal")]
     pub logs: PathBuf,
+    /// Check nothing, and measure how long a node takes to join a hub that is up
+    #[arg(long)]
+    pub benchmark: bool,
     /// The workshop.
     #[command(flatten)]
     pub workshop: WorkshopArgs,

@@ -6,7 +6,7 @@ use crate::document::Findings;
 use crate::failure::Result;
 use crate::host::{signals, tools};
 use crate::rehearsal::{self, Script, Student};
-use crate::report::Progress;
+use crate::report::{self, Progress};
 use crate::userdata;
 
 /// Runs the command.
@@ -15,6 +15,10 @@ pub fn run(args: &RehearseArgs) -> Result<()> {
     signals::listen()?;
     tools::require(tools::lacking_for_rehearsal(rehearsal::memory(args.nodes)))?;
     rehearsal::check_images(&args.images)?;
+    if args.benchmark {
+        let figures = rehearsal::benchmark(script, &Progress::start())?;
+        return report::data(&format!("{figures}\n"));
+    }
     rehearsal::run(script, &Progress::start())
 }
 

@@ -28,7 +28,7 @@ pub struct Identity {
 }
 
 /// The whole disk image.
-pub fn image(identity: &Identity, place: Place, user_data: &str) -> Result<Vec<u8>> {
+pub fn image(identity: &Identity, place: Place, user_data: Option<&str>) -> Result<Vec<u8>> {
     let mut disk = Cursor::new(vec![0; SIZE]);
     fatfs::format_volume(&mut disk, FormatVolumeOptions::new().volume_label(LABEL))
         .context("formatting the config drive")?;
@@ -37,12 +37,10 @@ pub fn image(identity: &Identity, place: Place, user_data: &str) -> Result<Vec<u
 }
 
 /// The files below `openstack/latest/`.
-fn files(identity: &Identity, place: Place, user_data: &str) -> [(&'static str, String); 3] {
-    [
-        ("meta_data.json", meta_data(identity)),
-        ("network_data.json", network_data(place)),
-        ("user_data", user_data.to_owned()),
-    ]
+fn files(identity: &Identity, place: Place, user_data: Option<&str>) -> Vec<(&'static str, String)> {
+    let mut files = vec![("meta_data.json", meta_data(identity)), ("network_data.json", network_data(place))];
+    files.extend(user_data.map(|text| ("user_data", text.to_owned())));
+    files
 }
 
 fn write_files(disk: &mut Cursor<Vec<u8>>, files: &[(&str, String)]) -> std::io::Result<()> {
@@ -93,7 +91,7 @@ mod tests {
     fn drive() -> Vec<u8> {
         let identity =
             Identity { name: "node-1".into(), uuid: "00000000-0000-4000-8000-000000000000".into() };
-        image(&identity, Place::node(1), "#cloud-config\nruncmd: [true]\n").unwrap()
+        image(&identity, Place::node(1), Some("#cloud-config\nruncmd: [true]\n")).unwrap()
     }
 
     fn read(volume: &FileSystem<Cursor<Vec<u8>>>, path: &str) -> String {
@@ -130,6 +128,6 @@ mod tests {
     #[test]
     fn the_largest_user_data_fits() {
         let identity = Identity { name: "hub".into(), uuid: String::new() };
-        assert!(image(&identity, Place::HUB, &"x".repeat(65536)).is_ok());
+        assert!(image(&identity, Place::HUB, Some(&"x".repeat(65536))).is_ok());
     }
 }

@@ -62,6 +62,20 @@ pub struct Spec {
     pub user_data: Option<String>,
 }
 
+impl Spec {
+    /// The hub.
+    #[must_use]
+    pub fn hub(user_data: Option<String>) -> Self {
+        Self { name: "hub".into(), role: Role::Hub, place: Place::HUB, user_data }
+    }
+
+    /// One of the nodes, counted from 1.
+    #[must_use]
+    pub fn node(number: u8, user_data: Option<String>) -> Self {
+        Self { name: format!("node-{number}"), role: Role::Node, place: Place::node(number), user_data }
+    }
+}
+
 /// What the machines of one rehearsal share.
 #[derive(Debug)]
 pub struct Bench {
@@ -97,8 +111,7 @@ impl Machine {
             .arg(DISK)
             .run()?;
         let identity = Identity { name: spec.name.clone(), uuid: fresh_uuid()? };
-        let user_data = spec.user_data.as_deref().unwrap_or_default();
-        let drive = config_drive::image(&identity, spec.place, user_data)?;
+        let drive = config_drive::image(&identity, spec.place, spec.user_data.as_deref())?;
         fs_err::write(bench.folder.join(format!("{}.config-2", spec.name)), drive)?;
         let process = qemu(&spec, bench).killed_with_us().spawn()?;
         let agent = Agent::new(bench.folder.join(format!("{}.qga", spec.name)));
@@ -200,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_machine_has_its_disks_its_cable_and_its_agent_and_no_other_device() {
-        let spec = Spec { name: "node-1".into(), role: Role::Node, place: Place::node(1), user_data: None };
+        let spec = Spec::node(1, None);
         let bench = Bench {
             images: "dist".into(),
             folder: "/tmp/w".into(),

@@ -2,6 +2,7 @@
 
 mod accelerator;
 mod agent;
+mod benchmark;
 mod checks;
 mod config_drive;
 pub mod findings;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 
 use accelerator::Accelerator;
+pub use benchmark::benchmark;
 use checks::Check;
 use lan::Lan;
 use machine::{Bench, Machine, Role, Spec};
@@ -95,26 +97,41 @@ pub fn check_images(images: &Path) -> Result<()> {
 
 /// Rehearses: all machines are gone at the end, however it ends.
 pub fn run(script: Script, progress: &Progress) -> Result<()> {
-    let folder = tempfile::Builder::new().prefix("imagegen-rehearsal-").tempdir_in("/tmp")?;
-    let lan_socket = folder.path().join("lan");
-    let _lan = Lan::start(&lan_socket)?;
-    let (accelerator, reason) = Accelerator::probe(folder.path())?;
-    progress.note(&reason);
-    fs_err::create_dir_all(&script.logs)?;
-    let bench = Bench {
-        images: script.images.clone(),
-        folder: folder.path().to_owned(),
-        logs: std::path::absolute(&script.logs)?,
-        lan: lan_socket,
-        accelerator,
-    };
-    let mut stage = set(script, &bench, progress)?;
+    let hall = Hall::open(&script, progress)?;
+    let mut stage = set(script, &hall.bench, progress)?;
     let failed = run_checks(&mut stage, progress)?;
     if failed.is_empty() {
         return Ok(());
     }
-    keep_journals(&mut stage, &bench.logs);
-    Err(anyhow!("{} failed; the logs are in {}", failed.join(", "), bench.logs.display()).into())
+    keep_journals(&mut stage, &hall.bench.logs);
+    Err(anyhow!("{} failed; the logs are in {}", failed.join(", "), hall.bench.logs.display()).into())
+}
+
+/// Where a rehearsal takes place. Dropped after the machines, it takes the LAN and all files but the logs with it.
+struct Hall {
+    bench: Bench,
+    _lan: Lan,
+    _folder: tempfile::TempDir,
+}
+
+impl Hall {
+    fn open(script: &Script, progress: &Progress) -> Result<Self> {
+        // Not the user's folder for temporary files: the path of a socket has at most 107 bytes.
+        let folder = tempfile::Builder::new().prefix("imagegen-rehearsal-").tempdir_in("/tmp")?;
+        let socket = folder.path().join("lan");
+        let lan = Lan::start(&socket)?;
+        let (accelerator, reason) = Accelerator::probe(folder.path())?;
+        progress.note(&reason);
+        fs_err::create_dir_all(&script.logs)?;
+        let bench = Bench {
+            images: script.images.clone(),
+            folder: folder.path().to_owned(),
+            logs: std::path::absolute(&script.logs)?,
+            lan: socket,
+            accelerator,
+        };
+        Ok(Self { bench, _lan: lan, _folder: folder })
+    }
 }
 
 /// Switches the nodes on, and only when they are up the hub.
@@ -122,12 +139,7 @@ fn set(script: Script, bench: &Bench, progress: &Progress) -> Result<Stage> {
     let step = progress.step(format!("{} node(s) boot, without a hub", script.nodes));
     let mut nodes = vec![];
     for number in 1..=script.nodes {
-        let name = format!("node-{number}");
-        let user_data = Some(script.node.clone());
-        nodes.push(Machine::start(
-            Spec { name, role: Role::Node, place: Place::node(number), user_data },
-            bench,
-        )?);
+        nodes.push(Machine::start(Spec::node(number, Some(script.node.clone())), bench)?);
     }
     for node in &mut nodes {
         node.until(BOOT, &["true"], |_| Some(()))?;
@@ -135,8 +147,7 @@ fn set(script: Script, bench: &Bench, progress: &Progress) -> Result<Stage> {
     step.done("");
     let step = progress.step("the hub boots");
     let user_data = Some(script.hub);
-    let mut hub =
-        Machine::start(Spec { name: "hub".into(), role: Role::Hub, place: Place::HUB, user_data }, bench)?;
+    let mut hub = Machine::start(Spec::hub(user_data), bench)?;
     hub.until(BOOT, &["true"], |_| Some(()))?;
     step.done("");
     Ok(Stage { hub, nodes, students: script.students })

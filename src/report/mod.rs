@@ -36,13 +36,14 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
-/// Shows findings that do not stop the work, or that do.
+/// Shows findings that do not stop the work, or that do, with a blank line between them.
 pub fn findings(findings: &Findings) {
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    for finding in findings.iter() {
-        say(&snippet::render(finding, colour));
-        say("");
+    if findings.is_empty() {
+        return;
     }
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let rendered: Vec<String> = findings.iter().map(|finding| snippet::render(finding, colour)).collect();
+    say(&rendered.join("\n\n"));
 }
 
 /// Shows why a run failed, and gives its exit code.

@@ -51,7 +51,7 @@ class Sysusers(unittest.TestCase):
             subprocess.run(["mkdir", "-p", f"{root}/etc"], check=True)
             with open(f"{root}/table.conf", "w") as table:
                 table.write(accounts.sysusers([ADA, ("bob", 2001, 2002, "")]))
-            subprocess.run(["systemd-sysusers", f"--root={root}", "/table.conf"], check=True, stderr=subprocess.PIPE)
+            subprocess.run(["systemd-sysusers", f"--root={root}", f"{root}/table.conf"], check=True, stderr=subprocess.PIPE)
             with open(f"{root}/etc/passwd") as passwd:
                 lines = sorted(line.strip() for line in passwd)
             self.assertEqual(lines[0], "ada:x:1815:1815:Ada Lovelace:/home/ada:/bin/bash")

@@ -8,8 +8,11 @@ use crate::{imagegen, text};
 #[test]
 fn the_plan_of_the_built_in_recipes() {
     let folder = tempfile::tempdir().unwrap();
-    let output =
-        imagegen(folder.path()).args(["build", "all", "--plan"]).env("XDG_CACHE_HOME", folder.path()).output().unwrap();
+    let output = imagegen(folder.path())
+        .args(["build", "all", "--plan"])
+        .env("XDG_CACHE_HOME", folder.path())
+        .output()
+        .unwrap();
     assert!(output.status.success());
     insta::assert_snapshot!(text(&output.stdout));
     assert!(!folder.path().join("dist").exists(), "a plan does nothing");

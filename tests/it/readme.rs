@@ -11,7 +11,8 @@ fn readme() -> String {
 /// The code blocks of one kind.
 fn blocks(kind: &str) -> Vec<String> {
     let text = readme();
-    let parts = text.split(&format!("```{kind}\n")).skip(1);
+    let fence = format!("```{kind}\n");
+    let parts = text.split(&fence).skip(1);
     parts.map(|part| part.split("```").next().unwrap_or_default().to_owned()).collect()
 }
 
@@ -38,8 +39,12 @@ fn every_console_example_in_readme_prints_what_it_shows() {
         let (command, shown) = example.strip_prefix("$ ").unwrap().split_once('\n').unwrap();
         let folder = tempfile::tempdir().unwrap();
         let script = format!("{{ {command}; }} 2>&1");
-        let output =
-            Command::new("sh").args(["-c", &script]).current_dir(folder.path()).env("PATH", &path).output().unwrap();
+        let output = Command::new("sh")
+            .args(["-c", &script])
+            .current_dir(folder.path())
+            .env("PATH", &path)
+            .output()
+            .unwrap();
         assert_eq!(text(&output.stdout), shown, "$ {command}");
     }
 }

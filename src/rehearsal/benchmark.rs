@@ -1,0 +1,75 @@
+//! How long a node takes from the start of its kernel to its place in the swarm, beside what the same image takes to boot
+//! without user-data: both with the hub up, one after the other, on the same machine.
+
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::anyhow;
+
+use super::machine::{Machine, Spec};
+use super::{BOOT, Hall, Script};
+use crate::failure::Result;
+use crate::report::Progress;
+use crate::userdata::paths::JOINED;
+
+/// Seconds since the start of a kernel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Figures {
+    /// Until `multi-user.target`, without user-data.
+    pub boot: f64,
+    /// Until the node had joined the swarm.
+    pub joined: f64,
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { boot, joined } = self;
+        write!(
+            formatter,
+            "{joined:.1} s to joined, {boot:.1} s to multi-user.target: ratio {:.2}",
+            joined / boot
+        )
+    }
+}
+
+/// Measures.
+pub fn benchmark(script: Script, progress: &Progress) -> Result<Figures> {
+    let hall = Hall::open(&script, progress)?;
+    let step = progress.step("the hub boots and makes its swarm");
+    let mut hub = Machine::start(Spec::hub(Some(script.hub)), &hall.bench)?;
+    hub.until(BOOT, &["cat", "/run/imagegen-rendezvous/join.json"], |_| Some(()))?;
+    hub.until(BOOT, &["cat", "/run/cloud-init/result.json"], |_| Some(()))?;
+    step.done("");
+
+    let step = progress.step("a node without user-data");
+    let mut plain = Machine::start(Spec::node(1, None), &hall.bench)?;
+    let show =
+        ["systemctl", "show", "--value", "--property=ActiveEnterTimestampMonotonic", "multi-user.target"];
+    let boot = plain.until(BOOT, &show, microseconds)?;
+    drop(plain);
+    step.done(&format!("multi-user.target after {boot:.1} s"));
+
+    let step = progress.step("a node with user-data");
+    let mut node = Machine::start(Spec::node(2, Some(script.node)), &hall.bench)?;
+    let joined = node.until(BOOT, &["cat", JOINED], |printed| Some(printed.to_owned()))?;
+    step.done(&format!("joined after {joined} s"));
+    let joined = joined.parse().map_err(|_| anyhow!("{JOINED} says `{joined}`"))?;
+    Ok(Figures { boot, joined })
+}
+
+/// systemd's monotonic time stamp in seconds; it is 0 before the unit was active.
+fn microseconds(printed: &str) -> Option<f64> {
+    let stamp: u64 = printed.trim().parse().ok()?;
+    (stamp > 0).then(|| Duration::from_micros(stamp).as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_that_was_never_active_has_no_time() {
+        assert_eq!(microseconds("0\n"), None);
+        assert_eq!(microseconds("71500000\n"), Some(71.5));
+    }
+}
