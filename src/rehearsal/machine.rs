@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 
 use super::accelerator::Accelerator;
 use super::agent::{Agent, Outcome};
@@ -13,8 +13,8 @@ use crate::failure::{Failure, Result};
 use crate::host::command::{Running, Tool};
 use crate::host::{signals, tools};
 
-/// The disk of a flavour, larger than the image's so that growing the root file system is rehearsed too.
-const DISK: &str = "12G";
+/// The disk of a flavour in bytes, larger than the image's so that growing the root file system is rehearsed too.
+const DISK: u64 = 12 << 30;
 /// How often the inside of a machine is looked at while waiting for something.
 const GLANCE: Duration = Duration::from_secs(2);
 /// How long one command inside may take; under emulation a container can take a minute to start.
@@ -106,14 +106,14 @@ impl Machine {
         let image = std::path::absolute(spec.role.image(&bench.images))?;
         Tool::new(tools::QEMU_IMG.name)
             .args(["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b"])
-            .arg(image)
+            .arg(&image)
             .arg(bench.folder.join(format!("{}.qcow2", spec.name)))
-            .arg(DISK)
+            .arg(disk_size(&image)?.to_string())
             .run()?;
         let identity = Identity { name: spec.name.clone(), uuid: fresh_uuid()? };
         let drive = config_drive::image(&identity, spec.place, spec.user_data.as_deref())?;
         fs_err::write(bench.folder.join(format!("{}.config-2", spec.name)), drive)?;
-        let process = qemu(&spec, bench).killed_with_us().spawn()?;
+        let process = qemu(&spec, &identity.uuid, bench).killed_with_us().spawn()?;
         let agent = Agent::new(bench.folder.join(format!("{}.qga", spec.name)));
         Ok(Self { spec, agent, process })
     }
@@ -125,10 +125,19 @@ impl Machine {
 
     /// Runs a command inside with `input` on its standard input.
     pub fn script(&mut self, command: &[&str], input: &str) -> Result<Outcome> {
-        if let Some(status) = self.process.ended()? {
-            return Err(self.process.failed(status));
-        }
+        self.expect_alive()?;
         self.agent.run(command, input, COMMAND)
+    }
+
+    fn expect_alive(&mut self) -> Result<()> {
+        match self.process.ended()? {
+            None => Ok(()),
+            Some(status) => {
+                // A signal to imagegen ends its machines too; that is no machine's fault.
+                signals::check()?;
+                Err(self.process.failed(status))
+            }
+        }
     }
 
     /// Runs a command inside and expects success; gives what it printed, without the last line's end.
@@ -155,6 +164,7 @@ impl Machine {
     ) -> Result<T> {
         let deadline = Instant::now() + patience;
         loop {
+            self.expect_alive()?;
             let seen = match self.read(command) {
                 Err(Failure::Interrupted) => return Err(Failure::Interrupted),
                 other => other,
@@ -172,12 +182,21 @@ impl Machine {
     }
 }
 
+/// The size of a machine's disk in bytes: an image of more than the usual size is not cut off.
+fn disk_size(image: &Path) -> Result<u64> {
+    let shown = Tool::new(tools::QEMU_IMG.name).args(["info", "--output=json"]).arg(image).output()?;
+    let info: serde_json::Value = serde_json::from_str(&shown).context("reading what qemu-img says")?;
+    Ok(info["virtual-size"].as_u64().context("qemu-img tells no virtual size")?.max(DISK))
+}
+
 /// The QEMU that is the machine.
-fn qemu(spec: &Spec, bench: &Bench) -> Tool {
+fn qemu(spec: &Spec, uuid: &str, bench: &Bench) -> Tool {
     let file = |ending: &str| bench.folder.join(format!("{}.{ending}", spec.name)).display().to_string();
     Tool::new(tools::QEMU.name)
         .args(["-name", &spec.name, "-machine", "q35"])
         .args(bench.accelerator.arguments())
+        // As Nova presents an instance; cloud-init looks at it.
+        .args(["-uuid", uuid, "-smbios", "type=1,manufacturer=OpenStack Foundation,product=OpenStack Nova"])
         .args(["-smp", "1", "-m", &spec.role.memory().to_string()])
         .args(["-display", "none", "-nodefaults", "-no-user-config"])
         .arg("-serial")
@@ -221,7 +240,9 @@ mod tests {
             lan: "/tmp/w/lan".into(),
             accelerator: Accelerator::Tcg,
         };
-        insta::assert_snapshot!(qemu(&spec, &bench).to_string().replace(" '-", "\n'-"));
+        insta::assert_snapshot!(
+            qemu(&spec, "00000000-0000-4000-8000-000000000000", &bench).to_string().replace(" '-", "\n'-")
+        );
     }
 
     #[test]

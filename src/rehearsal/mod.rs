@@ -103,7 +103,7 @@ pub fn run(script: Script, progress: &Progress) -> Result<()> {
     if failed.is_empty() {
         return Ok(());
     }
-    keep_journals(&mut stage, &hall.bench.logs);
+    keep_journals(&mut stage, &hall.bench.logs)?;
     Err(anyhow!("{} failed; the logs are in {}", failed.join(", "), hall.bench.logs.display()).into())
 }
 
@@ -141,10 +141,11 @@ fn set(script: Script, bench: &Bench, progress: &Progress) -> Result<Stage> {
     for number in 1..=script.nodes {
         nodes.push(Machine::start(Spec::node(number, Some(script.node.clone())), bench)?);
     }
+    let asking = ["journalctl", "-b", "-o", "cat", "-u", "imagegen-join.service"];
     for node in &mut nodes {
-        node.until(BOOT, &["true"], |_| Some(()))?;
+        node.until(BOOT, &asking, |said| said.contains("Waiting for the hub").then_some(()))?;
     }
-    step.done("");
+    step.done("each has asked for it in vain");
     let step = progress.step("the hub boots");
     let user_data = Some(script.hub);
     let mut hub = Machine::start(Spec::hub(user_data), bench)?;
@@ -172,14 +173,17 @@ fn run_checks(stage: &mut Stage, progress: &Progress) -> Result<Vec<&'static str
 }
 
 /// The journals tell more than the consoles. A machine that does not answer any more has none to give.
-fn keep_journals(stage: &mut Stage, logs: &Path) {
+fn keep_journals(stage: &mut Stage, logs: &Path) -> Result<()> {
     for machine in stage.machines() {
         let name = format!("{}.journal.log", machine.spec.name);
         let kept = machine
-            .read(&["journalctl", "-b", "--no-pager", "-o", "short-monotonic"])
+            .read(&["journalctl", "-b", "--no-pager", "-n", "20000", "-o", "short-monotonic"])
             .and_then(|journal| Ok(fs_err::write(logs.join(&name), journal)?));
-        if let Err(failure) = kept {
-            report::say(&format!("{name} could not be kept: {failure}"));
+        match kept {
+            Err(Failure::Interrupted) => return Err(Failure::Interrupted),
+            Err(failure) => report::say(&format!("{name} could not be kept: {failure}")),
+            Ok(()) => {}
         }
     }
+    Ok(())
 }

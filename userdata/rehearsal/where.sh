@@ -1,8 +1,8 @@
-# Prints `STATE NODE ADDRESS PORT` of the rehearsal's task, as far as they are known.
+# Prints `STATE NODE ADDRESS PORT` of the rehearsal's task, as far as they are known, and below it what went wrong.
 task=$(docker service ps --quiet imagegen-rehearsal) || exit 1
-docker inspect --format '{{.Status.State}} {{.NodeID}} {{range .Status.PortStatus.Ports}}{{.PublishedPort}} {{end}} {{.Status.Err}}' \
-	"$task" | {
-	read -r state node port rest
-	echo "$state $(docker node inspect --format '{{.Description.Hostname}} {{.Status.Addr}}' "$node") $port"
-	echo "$rest" >&2
-}
+state=$(docker inspect --format '{{.Status.State}}' "$task")
+node=$(docker inspect --format '{{.NodeID}}' "$task")
+port=$(docker inspect --format '{{range .Status.PortStatus.Ports}}{{.PublishedPort}} {{end}}' "$task" 2>/dev/null)
+place=$([ -z "$node" ] || docker node inspect --format '{{.Description.Hostname}} {{.Status.Addr}}' "$node")
+echo "$state $place ${port%% *}"
+docker inspect --format '{{.Status.Err}}' "$task"

@@ -18,14 +18,43 @@ pub(super) fn travel(stage: &mut Stage) -> Result<String> {
         // The student reads: root is squashed by the export, and the home is the student's alone.
         node.until(PATIENCE, &as_user(&name, &["cat", &file]), |read| (read == text).then_some(()))?;
         let owner = node.read(&as_user(&name, &["stat", "-c", "%u:%g", &file]))?;
-        let kind = node.read(&as_user(&name, &["stat", "-f", "-c", "%T", &file]))?;
-        if owner != format!("{uid}:{gid}") || kind != "nfs" {
-            return Err(anyhow!("on {}: {file} belongs to {owner} on {kind}", node.spec.name).into());
+        if owner != format!("{uid}:{gid}") {
+            return Err(anyhow!("on {}: {file} belongs to {owner}", node.spec.name).into());
+        }
+        let mounts = node.read(&["cat", "/proc/mounts"])?;
+        if !is_automounted(&mounts, &format!("/home/{name}")) {
+            return Err(anyhow!("on {}, the home is not NFS below autofs:\n{mounts}", node.spec.name).into());
         }
     }
-    Ok(format!("{file} by NFS, of {uid}:{gid}"))
+    Ok(format!("{file} by autofs and NFS, of {uid}:{gid}"))
 }
 
 fn as_user<'a>(name: &'a str, command: &[&'a str]) -> Vec<&'a str> {
     ["runuser", "-u", name, "--"].iter().chain(command).copied().collect()
+}
+
+/// Whether `home` is NFS, mounted by the autofs that watches over `/home`.
+fn is_automounted(mounts: &str, home: &str) -> bool {
+    let has = |point: &str, kind: &str| {
+        mounts
+            .lines()
+            .map(|line| line.split(' ').collect::<Vec<_>>())
+            .any(|fields| fields.get(1) == Some(&point) && fields.get(2) == Some(&kind))
+    };
+    has("/home", "autofs") && has(home, "nfs4")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_is_nfs_below_autofs_or_wrong() {
+        let autofs = "/etc/auto.imagegen /home autofs rw,fd=6,indirect 0 0\n";
+        let nfs = "10.77.0.10:/home/ada /home/ada nfs4 rw,vers=4.2 0 0\n";
+        assert!(is_automounted(&[autofs, nfs].concat(), "/home/ada"));
+        assert!(!is_automounted(nfs, "/home/ada"));
+        assert!(!is_automounted(autofs, "/home/ada"));
+        assert!(!is_automounted(&[autofs, nfs].concat(), "/home/bob"));
+    }
 }

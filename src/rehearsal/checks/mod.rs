@@ -6,6 +6,7 @@ mod identity;
 mod service;
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -15,6 +16,11 @@ use crate::failure::Result;
 
 /// How long the slowest part of a boot may take under emulation.
 const PATIENCE: Duration = Duration::from_secs(900);
+
+/// The port of SSH.
+const SSH: u16 = 22;
+/// A port that every member of a swarm has open: the proof that an open one would be noticed.
+const GOSSIP: u16 = 7946;
 
 /// One check.
 pub(super) struct Check {
@@ -113,27 +119,30 @@ fn schema_accepts(stage: &mut Stage) -> Result<String> {
 }
 
 fn no_ssh(stage: &mut Stage) -> Result<String> {
-    let addresses: Vec<String> =
-        stage.nodes.iter().map(|node| node.spec.place.address().to_string()).collect();
     for machine in stage.machines() {
         let sockets = machine.read(&["ss", "-H", "-l", "-t", "-n"])?;
-        if sockets.is_empty() {
-            return Err(anyhow!(
-                "on {}: ss shows no listener at all, not even systemd-resolved",
-                machine.spec.name
-            )
-            .into());
-        }
-        if let Some(line) = sockets.lines().find(|line| listens_on(line, 22)) {
+        if let Some(line) = sockets.lines().find(|line| listens_on(line, SSH)) {
             return Err(anyhow!("on {}: {line}", machine.spec.name).into());
         }
     }
-    for address in &addresses {
-        if stage.hub.run(&["busybox", "nc", "-w", "5", address, "22"])?.ok() {
-            return Err(anyhow!("{address} accepts connections on port 22").into());
+    let addresses: Vec<Ipv4Addr> = stage.machines().map(|machine| machine.spec.place.address()).collect();
+    for address in addresses {
+        if answers(stage, address, SSH)? {
+            return Err(anyhow!("{address} answers on port {SSH}").into());
+        }
+        if !answers(stage, address, GOSSIP)? {
+            return Err(
+                anyhow!("{address} does not answer on port {GOSSIP} either: this tells nothing").into()
+            );
         }
     }
-    Ok("neither a listener nor an answer".into())
+    Ok(format!("neither a listener nor an answer, while port {GOSSIP} answers"))
+}
+
+/// Whether a connection from the hub is accepted.
+fn answers(stage: &mut Stage, address: Ipv4Addr, port: u16) -> Result<bool> {
+    let connect = format!("exec 3<>/dev/tcp/{address}/{port}");
+    Ok(stage.hub.run(&["timeout", "20", "bash", "-c", &connect])?.ok())
 }
 
 /// Whether a line of `ss -Hltn` is a socket on this port.

@@ -31,7 +31,8 @@ pub(super) fn works(stage: &mut Stage) -> Result<String> {
 
 fn look(stage: &mut Stage, student: &Student) -> Result<String> {
     let Student { name, uid, gid } = student;
-    let place = stage.hub.until(PATIENCE, &["sh", "-c", WHERE], running_at)?;
+    let place =
+        stage.hub.until(PATIENCE, &["sh", "-c", WHERE], settled)?.map_err(|reason| anyhow!(reason))?;
     if !stage.nodes.iter().any(|node| node.spec.name == place.node) {
         return Err(anyhow!("the task runs on {}, which is no node", place.node).into());
     }
@@ -59,11 +60,15 @@ struct Running {
     port: u16,
 }
 
-/// Reads `running NODE ADDRESS PORT`; none while the task is on its way.
-fn running_at(printed: &str) -> Option<Running> {
-    match printed.split_whitespace().collect::<Vec<_>>()[..] {
+/// Reads `STATE NODE ADDRESS PORT` and, below it, what went wrong; none while the task is on its way.
+fn settled(printed: &str) -> Option<Result<Running, String>> {
+    let (line, reason) = printed.split_once('\n').unwrap_or((printed, ""));
+    match line.split_whitespace().collect::<Vec<_>>()[..] {
         ["running", node, address, port] => {
-            Some(Running { node: node.into(), address: address.into(), port: port.parse().ok()? })
+            Some(Ok(Running { node: node.into(), address: address.into(), port: port.parse().ok()? }))
+        }
+        [state @ ("complete" | "failed" | "orphaned" | "rejected" | "remove" | "shutdown"), ..] => {
+            Some(Err(format!("the task is {state}: {reason}")))
         }
         _ => None,
     }
@@ -74,11 +79,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_running_task_with_a_port_counts() {
-        assert_eq!(running_at("preparing node-1 10.77.0.11"), None);
+    fn only_a_running_task_with_a_port_counts_and_a_dead_one_is_told_at_once() {
+        assert_eq!(settled("preparing node-1 10.77.0.11"), None);
         assert_eq!(
-            running_at("running node-1 10.77.0.11 32768\n"),
-            Some(Running { node: "node-1".into(), address: "10.77.0.11".into(), port: 32768 })
+            settled("running node-1 10.77.0.11 32768\n"),
+            Some(Ok(Running { node: "node-1".into(), address: "10.77.0.11".into(), port: 32768 }))
+        );
+        assert_eq!(
+            settled("rejected node-1 10.77.0.11\nno such image"),
+            Some(Err("the task is rejected: no such image".into()))
         );
     }
 }
