@@ -61,7 +61,7 @@ fn mmdebstrap(
         // The special hooks read our files outside the user namespace, where alone a user's own folder is open.
         Some(below) => tool
             .arg("--variant=custom")
-            .arg(format!("--setup-hook=tar-in {} / xattrs:true", quote(&below.to_string_lossy())))
+            .arg(format!("--setup-hook=tar-in {} /", quote(&below.to_string_lossy())))
             // As an ordinary user mmdebstrap makes /dev in what it bootstraps alone, and packages need one.
             .arg("--setup-hook=mkdir -p \"$1\"/dev"),
     };
@@ -107,6 +107,6 @@ mod tests {
             Path::new("out.tar"),
             Settings { epoch: 1, root: true },
         );
-        insta::assert_snapshot!(tool, @r#"`mmdebstrap '--mode=root' '--format=tar' '--include=nfs-common,autofs' '--aptopt=Acquire::Retries "3"' '--dpkgopt=force-unsafe-io' '--skip=output/dev' '--variant=custom' "--setup-hook=tar-in \"it's/base.tar\" / xattrs:true" '--setup-hook=mkdir -p "$1"/dev' "--customize-hook=upload 'work folder/script' /imagegen-script" '--customize-hook=chroot "$1" sh -eu /imagegen-script' '--customize-hook=rm "$1"/imagegen-script' trixie out.tar http://127.0.0.1/debian`"#);
+        insta::assert_snapshot!(tool, @r#"`mmdebstrap '--mode=root' '--format=tar' '--include=nfs-common,autofs' '--aptopt=Acquire::Retries "3"' '--dpkgopt=force-unsafe-io' '--skip=output/dev' '--variant=custom' "--setup-hook=tar-in \"it's/base.tar\" /" '--setup-hook=mkdir -p "$1"/dev' "--customize-hook=upload 'work folder/script' /imagegen-script" '--customize-hook=chroot "$1" sh -eu /imagegen-script' '--customize-hook=rm "$1"/imagegen-script' trixie out.tar http://127.0.0.1/debian`"#);
     }
 }
