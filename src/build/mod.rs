@@ -12,8 +12,8 @@ use std::path::PathBuf;
 
 use crate::failure::Result;
 use crate::host::work::WorkFolder;
-use crate::plan::{Action, HostFacts, Image, Plan, Stage};
-use crate::report::Progress;
+use crate::plan::{Action, HostFacts, Image, Layer, Plan, Stage};
+use crate::report::{Progress, size};
 
 use publish::Outcome;
 pub use store::LayerStore;
@@ -46,52 +46,53 @@ pub fn host_facts(store: &LayerStore) -> Result<HostFacts> {
 pub fn execute(plan: &Plan, places: &Places, settings: Settings, progress: &Progress) -> Result<()> {
     fs_err::create_dir_all(&places.output)?;
     let work = WorkFolder::within(&places.output)?;
+    let job = Job { places, work: &work, settings, progress };
     let mut outcomes = Vec::new();
     for stage in &plan.stages {
         match &stage.action {
             Action::Layer(_) if stage.kept => progress.note(&format!("{}: kept", stage.title())),
-            Action::Layer(layer) => {
-                let step = progress.step(format!("{}: mmdebstrap", stage.title()));
-                let bytes = layer::make(layer, &stage.key, places, &work, settings)?;
-                step.done(&crate::report::size(bytes));
-            }
-            Action::Image(image) => {
-                outcomes.push(make_image(stage, image, places, &work, settings, progress)?);
-            }
+            Action::Layer(layer) => job.layer(stage, layer)?,
+            Action::Image(image) => outcomes.push(job.image(stage, image)?),
         }
     }
     publish::all(outcomes, &places.output, progress)
 }
 
-fn make_image(
-    stage: &Stage,
-    image: &Image,
-    places: &Places,
-    work: &WorkFolder,
+/// What all stages of one build share.
+struct Job<'a> {
+    places: &'a Places,
+    work: &'a WorkFolder,
     settings: Settings,
-    progress: &Progress,
-) -> Result<Outcome> {
-    let title = stage.title();
-    let layer = places.store.path(&image.layer);
-    let rootfs_tar = work.path(&format!("{}.rootfs.tar", image.recipe));
+    progress: &'a Progress,
+}
 
-    let step = progress.step(format!("{title}: hygiene and overlay"));
-    let rootfs = rootfs::compose(&layer, image, &rootfs_tar, settings.epoch)?;
-    step.done(&format!(
-        "{} files, {}",
-        rootfs.contents.inodes,
-        crate::report::size(rootfs.contents.blocks_bytes)
-    ));
+impl Job<'_> {
+    fn layer(&self, stage: &Stage, layer: &Layer) -> Result<()> {
+        let step = self.progress.step(format!("{}: mmdebstrap", stage.title()));
+        let bytes = layer::make(layer, &stage.key, self.places, self.work, self.settings)?;
+        step.done(&size(bytes));
+        Ok(())
+    }
 
-    let step = progress.step(format!("{title}: file system and boot loader"));
-    let tools = TargetTools::unpack(&layer, &image.layer, work)?;
-    let disk = assembly::assemble(&rootfs_tar, &rootfs, stage, image, &tools, work, settings.epoch)?;
-    fs_err::remove_file(&rootfs_tar)?;
-    step.done(&crate::report::size(disk.layout.total));
+    fn image(&self, stage: &Stage, image: &Image) -> Result<Outcome> {
+        let (title, epoch) = (stage.title(), self.settings.epoch);
+        let layer = self.places.store.path(&image.layer);
+        let rootfs_tar = self.work.path(&format!("{}.rootfs.tar", image.recipe));
 
-    let step = progress.step(format!("{title}: qcow2"));
-    let qcow2 = assembly::compress(&disk, image, work)?;
-    let outcome = manifest::describe(qcow2, &disk, &rootfs, image, work, settings.epoch)?;
-    step.done(&crate::report::size(outcome.image_size));
-    Ok(outcome)
+        let step = self.progress.step(format!("{title}: hygiene and overlay"));
+        let rootfs = rootfs::compose(&layer, image, &rootfs_tar, epoch)?;
+        step.done(&format!("{} files, {}", rootfs.contents.inodes, size(rootfs.contents.blocks_bytes)));
+
+        let step = self.progress.step(format!("{title}: file system and boot loader"));
+        let tools = TargetTools::unpack(&layer, &image.layer, self.work)?;
+        let disk = assembly::assemble(&rootfs_tar, &rootfs, stage, image, &tools, self.work, epoch)?;
+        fs_err::remove_file(&rootfs_tar)?;
+        step.done(&size(disk.layout.total));
+
+        let step = self.progress.step(format!("{title}: qcow2"));
+        let qcow2 = assembly::compress(&disk, image, self.work)?;
+        let outcome = manifest::describe(qcow2, &disk, &rootfs, image, self.work, epoch)?;
+        step.done(&size(outcome.image_size));
+        Ok(outcome)
+    }
 }

@@ -226,7 +226,8 @@ fn is_inspected(path: &str) -> bool {
 /// A path as the plan writes it: `usr/bin/env`, without `./` before it and a slash behind it.
 fn relative(path: &[u8]) -> String {
     let text = String::from_utf8_lossy(path);
-    text.trim_start_matches("./").trim_matches('/').trim_end_matches('.').to_owned()
+    let path = text.trim_start_matches("./").trim_matches('/');
+    if path == "." { String::new() } else { path.to_owned() }
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! `imagegen build`.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -12,7 +11,7 @@ use crate::document::Findings;
 use crate::failure::Result;
 use crate::host::{files, signals, tools};
 use crate::plan::{self, Request};
-use crate::recipe::{Catalogue, Chain};
+use crate::recipe::{Catalogue, Chain, findings};
 use crate::report::{self, Progress};
 
 /// Runs the command.
@@ -59,8 +58,11 @@ fn wanted(targets: &[Target]) -> (Vec<&'static str>, Vec<&'static str>) {
 
 fn catalogue(folder: Option<&Path>) -> Result<Catalogue> {
     let Some(folder) = folder else { return Ok(Catalogue::built_in()) };
-    let files: BTreeMap<String, Vec<u8>> = files::read_tree(folder)?;
-    Ok(Catalogue::new(folder.display().to_string(), files))
+    let name = folder.display().to_string();
+    if !folder.is_dir() {
+        return Err(findings::no_such_folder(&name).into());
+    }
+    Ok(Catalogue::new(name, files::read_tree(folder)?))
 }
 
 /// Seconds since 1970 that the images' files may not be newer than: `SOURCE_DATE_EPOCH`, or now.

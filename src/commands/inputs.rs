@@ -19,7 +19,10 @@ const SECRETS: &str = "workshop.secrets.yaml";
 pub(super) fn workshop(args: &WorkshopArgs, findings: &mut Findings) -> Result<Workshop> {
     match workshop_file(args) {
         None => Ok(Workshop::default()),
-        Some(path) => Ok(workshop::parse(source(&path)?, findings)),
+        Some(path) => match source(&path) {
+            Ok(source) => Ok(workshop::parse(source, findings)),
+            Err(error) => Err(findings::unreadable(&path.display().to_string(), &error).into()),
+        },
     }
 }
 
@@ -69,6 +72,6 @@ fn secrets_file(args: &WorkshopArgs) -> PathBuf {
     args.secrets.clone().unwrap_or_else(beside)
 }
 
-fn source(path: &Path) -> Result<Arc<Source>> {
+fn source(path: &Path) -> std::io::Result<Arc<Source>> {
     Ok(Source::new(path.display().to_string(), fs_err::read_to_string(path)?))
 }

@@ -149,9 +149,8 @@ pub fn plan(request: &Request, facts: &HostFacts) -> Plan {
 fn add_layers(plan: &mut Plan, chain: &Chain, request: &Request, facts: &HostFacts) -> Key {
     let mut below: Option<Key> = None;
     for recipe in chain.recipes() {
-        if let Some(key) = below.clone().filter(|_| recipe.packages.is_empty() && recipe.scripts.is_empty()) {
-            // Overlay and links alone are laid over the tar of the layer below, which takes no mmdebstrap.
-            below = Some(key);
+        // Overlay and links alone are laid over the tar of the layer below, which takes no mmdebstrap.
+        if below.is_some() && recipe.packages.is_empty() && recipe.scripts.is_empty() {
             continue;
         }
         let action = Action::Layer(layer(recipe, chain, below, request));

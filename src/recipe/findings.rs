@@ -17,6 +17,15 @@ pub fn no_such_recipe(name: &str, known: &[&str], asked: Option<(&Arc<Source>, &
     }
 }
 
+/// A folder of recipes that is not there.
+#[must_use]
+pub fn no_such_folder(name: &str) -> Finding {
+    Finding::error(
+        format!("there is no folder {name} to read recipes from"),
+        "name one that has `base.yaml`, `hub.yaml` and `node.yaml`; without --images the built-in recipes are used",
+    )
+}
+
 /// Recipes that build on each other for ever.
 #[must_use]
 pub fn circle(names: &[String]) -> Finding {

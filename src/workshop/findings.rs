@@ -130,6 +130,15 @@ pub fn not_a_hub_address(source: &Arc<Source>, span: Range<usize>, reason: &str,
     Finding::error(format!("the hub cannot have this address: {reason}"), remedy).at(source, span, reason)
 }
 
+/// A workshop file that is not there, or no text.
+#[must_use]
+pub fn unreadable(name: &str, error: &std::io::Error) -> Finding {
+    Finding::error(
+        format!("the workshop file {name} cannot be read: {}", error.kind()),
+        "name another one by --workshop; without any there are 30 students",
+    )
+}
+
 /// Secrets that are not what imagegen wrote. Nothing of the file is shown.
 #[must_use]
 pub fn damaged_secrets(name: &str, reason: &str) -> Finding {

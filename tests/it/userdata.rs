@@ -56,6 +56,18 @@ fn everything_wrong_with_file_and_command_line_is_told_at_once() {
 }
 
 #[test]
+fn a_workshop_file_that_is_not_there_is_wrong_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = imagegen(folder.path()).args(["hub", "--workshop", "nowhere.yaml"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("nowhere.yaml cannot be read: entity not found"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
 fn a_workshop_file_elsewhere_has_its_secrets_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("course")).unwrap();

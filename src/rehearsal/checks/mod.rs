@@ -41,6 +41,7 @@ pub(super) const ALL: &[Check] = &[
     Check { name: "nothing listens on port 22", run: no_ssh },
     Check { name: "engine ids and machine ids differ", run: identity::clones_differ },
     Check { name: "the root file system has grown to the disk", run: disk_has_grown },
+    Check { name: "a node that the swarm has lost joins again", run: lost_node_returns },
 ];
 
 fn nodes_are_ready(stage: &mut Stage) -> Result<String> {
@@ -48,6 +49,21 @@ fn nodes_are_ready(stage: &mut Stage) -> Result<String> {
     let list = ["docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}"];
     stage.hub.until(PATIENCE, &list, |printed| all_ready(printed, &wanted).then_some(()))?;
     Ok(wanted.join(", "))
+}
+
+fn lost_node_returns(stage: &mut Stage) -> Result<String> {
+    let name = stage.nodes[0].spec.name.clone();
+    let filter = format!("name={name}");
+    let list = ["docker", "node", "ls", "--filter", &filter, "--format", "{{.ID}} {{.Status}}"];
+    let lost = stage.hub.until(PATIENCE, &list, ready_id)?;
+    stage.hub.read(&["docker", "node", "rm", "--force", &lost])?;
+    let found = stage.hub.until(PATIENCE, &list, |printed| ready_id(printed).filter(|id| *id != lost))?;
+    Ok(format!("{name} was {lost} and is {found}"))
+}
+
+/// The id of the one node in the list that is ready.
+fn ready_id(list: &str) -> Option<String> {
+    list.lines().find_map(|line| line.strip_suffix(" Ready")).map(str::to_owned)
 }
 
 /// Whether each of `wanted` stands once in the list, ready and a worker.
