@@ -22,7 +22,9 @@ fn shell_scripts_pass_shellcheck() {
         Command::new("git").args(["ls-files", "*.sh", ".ci"]).current_dir(project("")).output().unwrap();
     let files = text(&files.stdout);
     assert!(files.lines().count() >= 4, "{files}");
-    for file in files.lines() {
+    let is_python =
+        |file: &str| std::fs::read_to_string(project(file)).unwrap().starts_with("#!/usr/bin/env python3");
+    for file in files.lines().filter(|file| !is_python(file)) {
         let shell = if file.starts_with(".ci/") { "bash" } else { "sh" };
         Command::new("shellcheck").args(["--shell", shell, file]).current_dir(project("")).assert().success();
     }

@@ -54,10 +54,10 @@ fn nodes_are_ready(stage: &mut Stage) -> Result<String> {
 fn lost_node_returns(stage: &mut Stage) -> Result<String> {
     let name = stage.nodes[0].spec.name.clone();
     let filter = format!("name={name}");
-    let list = ["docker", "node", "ls", "--filter", &filter, "--format", "{{.ID}} {{.Status}}"];
-    let lost = stage.hub.until(PATIENCE, &list, ready_id)?;
+    let show = ["docker", "node", "ls", "--filter", &filter, "--format", "{{.ID}} {{.Status}}"];
+    let lost = stage.hub.until(PATIENCE, &show, ready_id)?;
     stage.hub.read(&["docker", "node", "rm", "--force", &lost])?;
-    let found = stage.hub.until(PATIENCE, &list, |printed| ready_id(printed).filter(|id| *id != lost))?;
+    let found = stage.hub.until(PATIENCE, &show, |printed| ready_id(printed).filter(|id| *id != lost))?;
     Ok(format!("{name} was {lost} and is {found}"))
 }
 
