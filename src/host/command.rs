@@ -6,6 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, anyhow};
@@ -117,7 +118,7 @@ impl Tool {
         #[expect(clippy::disallowed_methods)]
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", self.death_signal, "--"]).arg(&self.program).args(&self.arguments);
-        command.env("LC_ALL", "C.UTF-8").envs(self.environment.iter().cloned());
+        command.process_group(0).env("LC_ALL", "C.UTF-8").envs(self.environment.iter().cloned());
         command
     }
 }
@@ -189,7 +190,7 @@ impl Running {
             }
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
-        let _ = self.child.kill();
+        signals::kill(self.child.id());
         let _ = self.child.wait();
         self.forget();
     }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -52,10 +52,22 @@ pub(super) fn release(child: u32) {
     children().retain(|known| *known != child);
 }
 
+/// Asks a child, and all that it started, to end.
 pub(super) fn terminate(child: u32) {
+    signal_group(child, Signal::TERM);
+}
+
+/// Ends a child, and all that it started.
+pub(super) fn kill(child: u32) {
+    signal_group(child, Signal::KILL);
+}
+
+/// Every child leads a process group. mmdebstrap itself only waits when it is asked to end: what it waits for has to be
+/// asked too.
+fn signal_group(leader: u32, signal: Signal) {
     // A child that has just ended is no error.
-    if let Some(pid) = i32::try_from(child).ok().and_then(Pid::from_raw) {
-        let _ = kill_process(pid, Signal::TERM);
+    if let Some(pid) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
+        let _ = kill_process_group(pid, signal);
     }
 }
 

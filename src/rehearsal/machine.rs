@@ -213,7 +213,7 @@ fn qemu(spec: &Spec, uuid: &str, bench: &Bench) -> Tool {
             "-netdev",
             &format!("stream,id=lan,server=off,addr.type=unix,addr.path={}", bench.lan.display()),
         ])
-        .args(["-device", &format!("virtio-net-pci,netdev=lan,mac={}", spec.place.mac())])
+        .args(["-device", &format!("virtio-net-pci,netdev=lan,romfile=,mac={}", spec.place.mac())])
 }
 
 /// A random UUID (version 4, RFC 9562).

@@ -55,6 +55,14 @@ fn a_build_that_fails_keeps_the_last_good_image() {
     assert_eq!(std::fs::read_dir(layers).unwrap().count(), 0, "an unfinished layer was left");
 }
 
+/// The folders in which mmdebstrap is at work.
+fn chroots() -> usize {
+    let entries = std::fs::read_dir(std::env::temp_dir()).unwrap();
+    entries
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("mmdebstrap."))
+        .count()
+}
+
 #[test]
 fn a_build_that_is_stopped_leaves_nothing() {
     if std::env::var_os("IMAGEGEN_SLOW_TESTS").is_none() {
@@ -62,6 +70,7 @@ fn a_build_that_is_stopped_leaves_nothing() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
+    let chroots_before = chroots();
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_imagegen"))
         .args(["build", "node", "--fresh"])
         .current_dir(folder.path())
@@ -75,6 +84,7 @@ fn a_build_that_is_stopped_leaves_nothing() {
     assert!(begun.elapsed() < Duration::from_secs(30));
     assert_eq!(std::fs::read_dir(folder.path().join("dist")).unwrap().count(), 0);
     assert_eq!(std::fs::read_dir(folder.path().join("cache/imagegen/layers")).unwrap().count(), 0);
+    assert_eq!(chroots(), chroots_before);
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
     assert!(!mounts.contains("mmdebstrap"), "{mounts}");
 }

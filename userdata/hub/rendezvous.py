@@ -7,7 +7,7 @@ import os
 import ssl
 import time
 
-from common import announce, say, settings
+from common import announce, route_source, say, settings
 
 PORT = 7443
 
@@ -47,7 +47,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     def __init__(self, network, key, context, answer_path):
         self.network, self.key, self.context, self.answer_path = network, key, context, answer_path
-        super().__init__(("", PORT), Handler)
+        # Our own address in the workshop's network, and no other.
+        super().__init__((route_source(str(network[1])), PORT), Handler)
 
     def verify_request(self, _, client):
         return ipaddress.ip_address(client[0]) in self.network
