@@ -88,6 +88,8 @@ def ensure_swarm(address):
         "Spec": {"CAConfig": {"NodeCertExpiry": YEAR}},
     }
     docker("POST", "/swarm/init", request)
+    if request["ForceNewCluster"]:  # The rendezvous listens at the old address.
+        subprocess.run(["systemctl", "--no-block", "try-restart", "imagegen-rendezvous.service"], check=True)
     announce(f"The swarm is up at {address}; nodes can join.")
 
 
