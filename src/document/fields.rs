@@ -108,6 +108,17 @@ impl<'a, 'f> Fields<'a, 'f> {
         self.findings.push(findings::missing_key(self.source, self.node, key, example));
     }
 
+    /// Expects `version: 1`, which every file of ours begins with.
+    pub fn expect_version(&mut self) {
+        match self.get("version") {
+            None => self.missing("version", "version: 1"),
+            Some(node) if node.value != Value::Int(1) => {
+                self.findings.push(findings::unknown_version(self.source, node));
+            }
+            Some(_) => {}
+        }
+    }
+
     /// Where a caller's own findings go.
     pub fn findings(&mut self) -> &mut Findings {
         self.findings

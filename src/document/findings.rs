@@ -55,6 +55,16 @@ pub fn out_of_range(source: &Arc<Source>, key: &str, node: &Node, range: &Range<
     .at(source, node.span.clone(), "out of range")
 }
 
+/// A version of the format that this program does not know.
+#[must_use]
+pub fn unknown_version(source: &Arc<Source>, node: &Node) -> Finding {
+    Finding::error("this file is written for another version of imagegen", "write `version: 1`").at(
+        source,
+        node.span.clone(),
+        "only 1 is known",
+    )
+}
+
 /// The known word that is nearest to a misspelt one, where one is near enough to be meant.
 fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let near = known.iter().map(|candidate| (edit_distance(word, candidate), *candidate)).min()?;

@@ -94,13 +94,3 @@ pub fn not_a_unit(source: &Arc<Source>, name: &str, node: &Node) -> Finding {
     )
     .at(source, node.span.clone(), "not a unit")
 }
-
-/// A version of the format that this program does not know.
-#[must_use]
-pub fn unknown_version(source: &Arc<Source>, node: &Node) -> Finding {
-    Finding::error("this recipe is written for another version of imagegen", "write `version: 1`").at(
-        source,
-        node.span.clone(),
-        "only 1 is known",
-    )
-}

@@ -65,7 +65,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn recipe(&mut self, name: &str, root: &Node, findings: &mut Findings) -> Option<Recipe> {
         let mut fields = Fields::of(self.source, "recipe", root, KEYS, findings);
-        self.version(&mut fields);
+        fields.expect_version();
         let ground = self.ground(root, &mut fields);
         let mut links = self.links(&mut fields);
         links.extend(self.enabled(&mut fields));
@@ -83,16 +83,6 @@ impl Reader<'_> {
             ground: ground?,
             links,
         })
-    }
-
-    fn version(&self, fields: &mut Fields<'_, '_>) {
-        match fields.get("version") {
-            None => fields.missing("version", "version: 1"),
-            Some(node) if node.value != Value::Int(1) => {
-                fields.findings().push(findings::unknown_version(self.source, node));
-            }
-            Some(_) => {}
-        }
     }
 
     fn ground(&self, root: &Node, fields: &mut Fields<'_, '_>) -> Option<Ground> {

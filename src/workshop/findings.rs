@@ -5,16 +5,6 @@ use std::sync::Arc;
 
 use crate::document::{Finding, Node, Source};
 
-/// A version of the format that this program does not know.
-#[must_use]
-pub fn unknown_version(source: &Arc<Source>, node: &Node) -> Finding {
-    Finding::error("this workshop is written for another version of imagegen", "write `version: 1`").at(
-        source,
-        node.span.clone(),
-        "only 1 is known",
-    )
-}
-
 /// A name that cannot be part of a host name.
 #[must_use]
 pub fn not_a_workshop_name(source: &Arc<Source>, name: &str, node: &Node) -> Finding {

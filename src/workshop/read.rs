@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::{Docker, Network, Workshop, findings, names, users};
-use crate::document::{Document, Fields, Findings, Node, Source, Value};
+use crate::document::{Document, Fields, Findings, Node, Source};
 
 const KEYS: &[&str] = &["version", "name", "engine", "users", "docker", "network"];
 const DOCKER_KEYS: &[&str] = &["registry_mirrors", "log_max_size", "log_max_files", "mtu"];
@@ -26,7 +26,7 @@ pub fn parse(source: Arc<Source>, findings: &mut Findings) -> Workshop {
 fn workshop(source: &Arc<Source>, root: &Node, findings: &mut Findings) -> Workshop {
     let mut workshop = Workshop::default();
     let mut fields = Fields::of(source, "workshop", root, KEYS, findings);
-    check_version(source, &mut fields);
+    fields.expect_version();
     if let Some((name, node)) = fields.text("name", "name: galaxy-2026") {
         if !names::is_workshop_name(name) {
             fields.findings().push(findings::not_a_workshop_name(source, name, node));
@@ -47,16 +47,6 @@ fn workshop(source: &Arc<Source>, root: &Node, findings: &mut Findings) -> Works
     }
     workshop.network = network.and_then(|node| read_network(source, node, findings));
     workshop
-}
-
-fn check_version(source: &Arc<Source>, fields: &mut Fields<'_, '_>) {
-    match fields.get("version") {
-        None => fields.missing("version", "version: 1"),
-        Some(node) if node.value != Value::Int(1) => {
-            fields.findings().push(findings::unknown_version(source, node));
-        }
-        Some(_) => {}
-    }
 }
 
 fn read_docker(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Docker {
