@@ -148,6 +148,7 @@ pub fn plan(request: &Request, facts: &HostFacts) -> Plan {
 /// Adds the layers of `chain` that are not planned yet, and gives the key of the topmost.
 fn add_layers(plan: &mut Plan, chain: &Chain, request: &Request, facts: &HostFacts) -> Key {
     let mut below: Option<Key> = None;
+    let mut oldest = LAYER_FRESH_FOR - 1;
     for recipe in chain.recipes() {
         // Overlay and links alone are laid over the tar of the layer below, which takes no mmdebstrap.
         if below.is_some() && recipe.packages.is_empty() && recipe.scripts.is_empty() {
@@ -155,10 +156,11 @@ fn add_layers(plan: &mut Plan, chain: &Chain, request: &Request, facts: &HostFac
         }
         let action = Action::Layer(layer(recipe, chain, below, request));
         let key = Key::of(&action);
+        // A layer that is older than the one below it was made from an earlier one.
+        let age = facts.layers.get(key.as_str()).copied().filter(|age| !request.fresh && *age <= oldest);
+        oldest = age.unwrap_or(0);
         if !plan.stages.iter().any(|stage| stage.key == key) {
-            let age = facts.layers.get(key.as_str());
-            let kept = !request.fresh && age.is_some_and(|age| *age < LAYER_FRESH_FOR);
-            plan.stages.push(Stage { key: key.clone(), action, kept });
+            plan.stages.push(Stage { key: key.clone(), action, kept: age.is_some() });
         }
         below = Some(key);
     }
@@ -239,6 +241,24 @@ mod tests {
         assert!(kept(60, false));
         assert!(!kept(60, true));
         assert!(!kept(LAYER_FRESH_FOR, false));
+    }
+
+    #[test]
+    fn a_layer_that_is_older_than_the_one_below_it_is_made_anew() {
+        let request = request(&["hub"]);
+        let keys: Vec<String> = plan(&request, &HostFacts::default())
+            .stages
+            .iter()
+            .map(|stage| stage.key.as_str().to_owned())
+            .collect();
+        let kept = |base, hub| {
+            let facts =
+                HostFacts { layers: BTreeMap::from([(keys[0].clone(), base), (keys[1].clone(), hub)]) };
+            plan(&request, &facts).stages.iter().map(|stage| stage.kept).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(60, 30), [true, true, false]);
+        assert_eq!(kept(30, 60), [true, false, false]);
+        assert_eq!(kept(LAYER_FRESH_FOR, 30), [false, false, false]);
     }
 
     #[test]
