@@ -66,15 +66,6 @@ impl<'a, 'f> Fields<'a, 'f> {
         }
     }
 
-    /// The truth value under `key`.
-    pub fn flag(&mut self, key: &str) -> Option<bool> {
-        let node = self.get(key)?;
-        match node.value {
-            Value::Bool(flag) => Some(flag),
-            _ => self.wrong_kind(key, node, "true or false", &format!("{key}: true")),
-        }
-    }
-
     /// The items of the list under `key`.
     pub fn list(&mut self, key: &str, example: &str) -> Option<&'a [Node]> {
         let node = self.get(key)?;

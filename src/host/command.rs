@@ -5,7 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
@@ -67,44 +67,29 @@ impl Tool {
 
     /// Runs to the end and expects success.
     pub fn run(self) -> Result<()> {
-        self.start(Stdio::null(), Stdio::null())?.finish()
+        self.start(Stdio::null())?.finish()
     }
 
     /// Runs to the end, expects success, and gives what it printed.
     pub fn output(self) -> Result<String> {
-        let mut running = self.start(Stdio::null(), Stdio::piped())?;
+        let mut running = self.start(Stdio::piped())?;
         let mut printed = Vec::new();
         running.stdout()?.read_to_end(&mut printed)?;
         running.finish()?;
         Ok(String::from_utf8_lossy(&printed).into_owned())
     }
 
-    /// Runs to the end with `input` on its standard input, and expects success.
-    pub fn feed(self, input: &[u8]) -> Result<()> {
-        let mut running = self.start(Stdio::piped(), Stdio::null())?;
-        let mut stdin = running.child.stdin.take().context("the child has no standard input")?;
-        // A child that stops reading says why by its exit status.
-        let _ = stdin.write_all(input);
-        drop(stdin);
-        running.finish()
-    }
-
-    /// Starts it with its standard output open for reading.
-    pub fn stream(self) -> Result<Running> {
-        self.start(Stdio::null(), Stdio::piped())
-    }
-
     /// Starts it in the background.
     pub fn spawn(self) -> Result<Running> {
-        self.start(Stdio::null(), Stdio::null())
+        self.start(Stdio::null())
     }
 
-    fn start(self, stdin: Stdio, stdout: Stdio) -> Result<Running> {
+    fn start(self, stdout: Stdio) -> Result<Running> {
         signals::check()?;
         let errors = tempfile::tempfile()?;
         let child = self
             .command()
-            .stdin(stdin)
+            .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(errors.try_clone()?)
             .spawn()
@@ -156,7 +141,7 @@ pub struct Running {
 
 impl Running {
     /// The child's standard output, once.
-    pub fn stdout(&mut self) -> Result<ChildStdout> {
+    fn stdout(&mut self) -> Result<ChildStdout> {
         Ok(self.child.stdout.take().with_context(|| format!("{} has no output to read", self.tool))?)
     }
 
