@@ -66,6 +66,15 @@ impl<'a, 'f> Fields<'a, 'f> {
         }
     }
 
+    /// The truth value under `key`.
+    pub fn flag(&mut self, key: &str, example: &str) -> Option<bool> {
+        let node = self.get(key)?;
+        match node.value {
+            Value::Bool(flag) => Some(flag),
+            _ => self.wrong_kind(key, node, "true or false", example),
+        }
+    }
+
     /// The items of the list under `key`.
     pub fn list(&mut self, key: &str, example: &str) -> Option<&'a [Node]> {
         let node = self.get(key)?;
@@ -107,6 +116,13 @@ impl<'a, 'f> Fields<'a, 'f> {
                 self.findings.push(findings::unknown_version(self.source, node));
             }
             Some(_) => {}
+        }
+    }
+
+    /// Notes each of `keys` that is absent.
+    pub fn require(&mut self, keys: &[&str], example: &str) {
+        for key in keys.iter().filter(|key| self.get(key).is_none()).collect::<Vec<_>>() {
+            self.missing(key, example);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Source;
+use super::{Place, Source};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,12 @@ impl Finding {
 
     /// The finding with one more place underlined.
     #[must_use]
+    pub fn at_place(self, place: &Place, text: impl Into<String>) -> Self {
+        self.at(&place.source, place.span.clone(), text)
+    }
+
+    /// The finding with one more stretch of `source` underlined.
+    #[must_use]
     pub fn at(mut self, source: &Arc<Source>, span: Range<usize>, text: impl Into<String>) -> Self {
         self.labels.push(Label { source: Arc::clone(source), span, text: text.into() });
         self
@@ -84,6 +90,13 @@ impl Findings {
     /// Each finding.
     pub fn iter(&self) -> impl Iterator<Item = &Finding> {
         self.0.iter()
+    }
+
+    /// Puts them in the order of the text that they point into, file by file; those that point nowhere stay first.
+    pub fn sort_by_place(&mut self) {
+        self.0.sort_by_key(|finding| {
+            finding.labels.first().map(|label| (label.source.name.clone(), label.span.start))
+        });
     }
 
     /// Takes over what another check found.

@@ -18,10 +18,7 @@ pub fn not_yaml(source: &Arc<Source>, reason: &str, span: Range<usize>) -> Findi
 /// A key that means nothing here.
 #[must_use]
 pub fn unknown_key(source: &Arc<Source>, key: &Key, known: &[&str]) -> Finding {
-    let remedy = match nearest(&key.name, known) {
-        Some(near) => format!("did you mean `{near}`? The keys here are {}", listed(known)),
-        None => format!("remove it; the keys here are {}", listed(known)),
-    };
+    let remedy = instead(&key.name, known, "keys");
     Finding::error(format!("unknown key `{}`", key.name), remedy).at(source, key.span.clone(), "unknown key")
 }
 
@@ -65,8 +62,17 @@ pub fn unknown_version(source: &Arc<Source>, node: &Node) -> Finding {
     )
 }
 
+/// What to write in place of an unknown word.
+#[must_use]
+pub fn instead(word: &str, known: &[&str], what: &str) -> String {
+    match nearest(word, known) {
+        Some(near) => format!("did you mean `{near}`? The {what} here are {}", listed(known)),
+        None => format!("remove it; the {what} here are {}", listed(known)),
+    }
+}
+
 /// The known word that is nearest to a misspelt one, where one is near enough to be meant.
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let near = known.iter().map(|candidate| (edit_distance(word, candidate), *candidate)).min()?;
     (near.0 <= 2.max(word.len() / 3)).then_some(near.1)
 }

@@ -9,6 +9,7 @@ mod finding;
 pub mod findings;
 mod node;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use fields::Fields;
@@ -29,6 +30,23 @@ impl Source {
     #[must_use]
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
         Arc::new(Self { name: name.into(), text: text.into() })
+    }
+}
+
+/// A stretch of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The text that it is in.
+    pub source: Arc<Source>,
+    /// Which bytes.
+    pub span: Range<usize>,
+}
+
+impl Place {
+    /// Where `node` stands in `source`.
+    #[must_use]
+    pub fn of(source: &Arc<Source>, node: &Node) -> Self {
+        Self { source: Arc::clone(source), span: node.span.clone() }
     }
 }
 
