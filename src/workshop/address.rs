@@ -1,19 +1,15 @@
 //! The hub's address, as it was typed.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 
-use super::{Network, findings};
-use crate::document::{Findings, Source};
+use super::{Subnet, findings};
+use crate::document::{Findings, Place, Source};
 
-/// Reads the value of `--hub-ip`.
-pub fn hub(text: &str, network: Option<Network>, findings: &mut Findings) -> Ipv4Addr {
-    let command = "imagegen node --hub-ip ";
-    let source = Source::new("command line", format!("{command}{text}"));
-    let span = command.len()..command.len() + text.len();
+/// Reads the hub's address, which stands at `place`; none with a finding.
+pub fn hub(text: &str, place: &Place, network: Option<Subnet>, findings: &mut Findings) -> Option<Ipv4Addr> {
     let mut refuse = |reason: &str, remedy: &str| {
-        findings.push(findings::not_a_hub_address(&Arc::clone(&source), span.clone(), reason, remedy));
-        Ipv4Addr::UNSPECIFIED
+        findings.push(findings::not_a_hub_address(place, reason, remedy));
+        None
     };
     let Ok(address) = text.parse::<Ipv4Addr>() else {
         return match text.parse::<Ipv6Addr>() {
@@ -23,12 +19,20 @@ pub fn hub(text: &str, network: Option<Network>, findings: &mut Findings) -> Ipv
     };
     match fault(address, network) {
         Some((reason, remedy)) => refuse(reason, &remedy),
-        None => address,
+        None => Some(address),
     }
 }
 
+/// Reads the value of `--hub-ip`.
+pub fn of_command_line(text: &str, network: Option<Subnet>, findings: &mut Findings) -> Option<Ipv4Addr> {
+    let command = "imagegen node --hub-ip ";
+    let source = Source::new("command line", format!("{command}{text}"));
+    let place = Place { source, span: command.len()..command.len() + text.len() };
+    hub(text, &place, network, findings)
+}
+
 /// Why no machine of a workshop can have this address.
-fn fault(address: Ipv4Addr, network: Option<Network>) -> Option<(&'static str, String)> {
+fn fault(address: Ipv4Addr, network: Option<Subnet>) -> Option<(&'static str, String)> {
     let see = || "take it from the hub's line in Horizon's list of instances".to_owned();
     if address.is_loopback() {
         return Some(("it is a loopback address, which every machine has for itself", see()));
@@ -64,9 +68,9 @@ fn fault(address: Ipv4Addr, network: Option<Network>) -> Option<(&'static str, S
 mod tests {
     use super::*;
 
-    fn fault_of(text: &str, network: Option<Network>) -> Option<String> {
+    fn fault_of(text: &str, network: Option<Subnet>) -> Option<String> {
         let mut findings = Findings::default();
-        hub(text, network, &mut findings);
+        of_command_line(text, network, &mut findings);
         findings.iter().next().map(|finding| finding.labels[0].text.clone())
     }
 
@@ -89,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_workshops_network_decides_where_it_is_known() {
-        let network = Some(Network { address: Ipv4Addr::new(10, 0, 0, 0), prefix: 22 });
+        let network = Some(Subnet { address: Ipv4Addr::new(10, 0, 0, 0), prefix: 22 });
         assert_eq!(fault_of("10.0.1.0", network), None);
         assert!(fault_of("10.0.4.5", network).is_some());
         assert!(fault_of("10.0.3.255", network).is_some());

@@ -3,7 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::document::{Finding, Node, Source};
+use crate::document::findings::instead;
+use crate::document::{Finding, Node, Place, Source};
+
+pub use super::notebook_findings::*;
+pub use super::option_findings::*;
 
 /// A name that cannot be part of a host name.
 #[must_use]
@@ -18,7 +22,7 @@ pub fn not_a_workshop_name(source: &Arc<Source>, name: &str, node: &Node) -> Fin
 /// An engine that is not there.
 #[must_use]
 pub fn unknown_engine(source: &Arc<Source>, name: &str, node: &Node) -> Finding {
-    Finding::error(format!("there is no engine `{name}`"), "write `engine: swarm`").at(
+    Finding::error(format!("there is no engine `{name}`"), "write `engine: swarm` or `engine: classic`").at(
         source,
         node.span.clone(),
         "not an engine",
@@ -37,55 +41,148 @@ pub fn no_users(source: &Arc<Source>, node: &Node) -> Finding {
 
 /// A name that no Linux account can have.
 #[must_use]
-pub fn impossible_name(source: &Arc<Source>, name: &str, span: Range<usize>) -> Finding {
+pub fn impossible_name(what: &str, name: &str, place: &Place) -> Finding {
     Finding::error(
-        format!("`{name}` is impossible as a user name"),
-        "use up to 32 lower-case letters, digits, `-` and `_`, a letter first",
+        format!("`{name}` is impossible as a {what} name"),
+        "use up to 32 lower-case letters, digits, `-`, `_` and `.`, a letter or a digit first, and not digits alone",
     )
-    .at(source, span, "not a user name")
+    .at_place(place, format!("not a {what} name"))
 }
 
 /// A name that the system keeps for itself.
 #[must_use]
-pub fn reserved_name(source: &Arc<Source>, name: &str, span: Range<usize>) -> Finding {
+pub fn reserved_name(what: &str, name: &str, place: &Place) -> Finding {
     Finding::error(
-        format!("the user name `{name}` is reserved"),
+        format!("the {what} name `{name}` is reserved"),
         "choose another one; Debian or a package of the images has an account or a group of this name",
     )
-    .at(source, span, "reserved")
+    .at_place(place, "reserved")
 }
 
 /// An id outside the range for people.
 #[must_use]
-pub fn reserved_id(source: &Arc<Source>, what: &str, id: i64, span: Range<usize>) -> Finding {
+pub fn reserved_id(what: &str, id: i64, place: &Place) -> Finding {
     Finding::error(
         format!("{what} {id} is not for people"),
         "choose one from 1000 to 59999; Debian keeps 0 to 999 and 60000 to 65535 for the system",
     )
-    .at(source, span, "reserved")
+    .at_place(place, "reserved")
 }
 
 /// Something that two users have both.
 #[must_use]
-pub fn given_twice(what: &str, source: &Arc<Source>, again: Range<usize>, first: Range<usize>) -> Finding {
+pub fn given_twice(what: &str, again: &Place, first: &Place) -> Finding {
     let finding = Finding::error(
         format!("{what} is given twice"),
-        "give each user a name, a UID and a GID of their own",
+        if what.starts_with("GID") {
+            "give each user a GID of their own, or declare the group that they share under `groups`"
+        } else {
+            "give each user and each group a name and a number of their own"
+        },
     );
     if again == first {
-        return finding.at(source, again, "both within this range");
+        return finding.at_place(again, "both here");
     }
-    finding.at(source, again, "given again here").at(source, first, "first given here")
+    finding.at_place(again, "given again here").at_place(first, "first given here")
+}
+
+/// A group of a user that nobody has declared.
+#[must_use]
+pub fn undeclared_group(name: &str, place: &Place) -> Finding {
+    Finding::error(
+        format!("there is no group `{name}`"),
+        format!(
+            "declare it, so that its GID is the same everywhere: `groups: [{{name: {name}, gid: 3000}}]`"
+        ),
+    )
+    .at_place(place, "not declared")
 }
 
 /// A name with a character that `/etc/passwd` uses for itself, or none of a person's name.
 #[must_use]
-pub fn impossible_full_name(source: &Arc<Source>, node: &Node) -> Finding {
+pub fn impossible_full_name(place: &Place) -> Finding {
     Finding::error(
         "this cannot stand in the account table as a full name",
         "leave out colons, commas, tabs, line breaks and other control characters",
     )
-    .at(source, node.span.clone(), "not possible")
+    .at_place(place, "not possible")
+}
+
+/// Text that is no hash of crypt(5), or a weak one. It is not shown in the message.
+#[must_use]
+pub fn not_a_password_hash(source: &Arc<Source>, node: &Node) -> Finding {
+    Finding::error(
+        "this is no password hash that can be used",
+        "paste what `mkpasswd --method=yescrypt` prints; weak kinds such as MD5 and DES are refused",
+    )
+    .at(source, node.span.start..node.span.start, "begins here")
+}
+
+/// A file that the workshop names cannot be had.
+#[must_use]
+pub fn unreadable_part(source: &Arc<Source>, name: &str, reason: &str, node: &Node) -> Finding {
+    Finding::error(
+        format!("the file `{name}` cannot be read: {reason}"),
+        "name a text file in UTF-8, by its path from the folder of the workshop file",
+    )
+    .at(source, node.span.clone(), "named here")
+}
+
+/// A roster without one of the columns that it needs.
+#[must_use]
+pub fn roster_lacks_column(source: &Arc<Source>, name: &str, header: Range<usize>) -> Finding {
+    Finding::error(
+        format!("the roster has no column `{name}`"),
+        "begin the file with a line like `name,uid,full_name`",
+    )
+    .at(source, header, "these are the columns")
+}
+
+/// A column that means nothing.
+#[must_use]
+pub fn unknown_column(source: &Arc<Source>, name: &str, span: Range<usize>, known: &[&str]) -> Finding {
+    Finding::error(format!("unknown column `{name}`"), instead(name, known, "columns"))
+        .at(source, span, "unknown")
+}
+
+/// A roster with a first line and nothing below it.
+#[must_use]
+pub fn empty_roster(source: &Arc<Source>) -> Finding {
+    Finding::error("the roster has no users", "add a row for each user below the first line").at(
+        source,
+        0..source.text.len().min(1),
+        "nobody below this line",
+    )
+}
+
+/// A row with more cells than there are columns.
+#[must_use]
+pub fn row_too_long(place: &Place, columns: usize) -> Finding {
+    Finding::error(
+        format!("this row has more than {columns} cells"),
+        "put a cell with a separator in it between double quotes",
+    )
+    .at_place(place, "too long")
+}
+
+/// A row without a cell that it needs.
+#[must_use]
+pub fn row_lacks(place: &Place, column: &str) -> Finding {
+    Finding::error(format!("this row has no `{column}`"), "fill in the cell, or remove the row")
+        .at_place(place, "something is missing")
+}
+
+/// A cell that should be a number.
+#[must_use]
+pub fn not_a_number(place: &Place, column: &str, text: &str) -> Finding {
+    Finding::error(format!("`{text}` is no {column}"), "write a whole number").at_place(place, "not a number")
+}
+
+/// A cell that should be yes or no.
+#[must_use]
+pub fn not_yes_or_no(place: &Place, text: &str) -> Finding {
+    Finding::error(format!("`{text}` is neither yes nor no"), "write `yes`, `no`, or nothing")
+        .at_place(place, "yes or no?")
 }
 
 /// Text that is no size in Docker's notation.
@@ -116,8 +213,17 @@ pub fn not_a_network(source: &Arc<Source>, text: &str, node: &Node, remedy: &str
 
 /// An address that no hub can have.
 #[must_use]
-pub fn not_a_hub_address(source: &Arc<Source>, span: Range<usize>, reason: &str, remedy: &str) -> Finding {
-    Finding::error(format!("the hub cannot have this address: {reason}"), remedy).at(source, span, reason)
+pub fn not_a_hub_address(place: &Place, reason: &str, remedy: &str) -> Finding {
+    Finding::error(format!("the hub cannot have this address: {reason}"), remedy).at_place(place, reason)
+}
+
+/// Neither command line nor file say where the hub is.
+#[must_use]
+pub fn no_hub_address() -> Finding {
+    Finding::error(
+        "nodes need the hub's address",
+        "say `--hub-ip 10.0.0.5`, or `network: {hub_ip: 10.0.0.5}` in the workshop file",
+    )
 }
 
 /// A workshop file that is not there, or no text.
@@ -147,13 +253,35 @@ pub fn open_secrets(name: &str, mode: u32) -> Finding {
     )
 }
 
-/// A text that does not fit into Horizon's box.
+/// A volume over `/home` of an image that has users of its own there.
 #[must_use]
-pub fn too_large_for_horizon(what: &str, bytes: usize) -> Finding {
+pub fn volume_hides_local_homes() -> Finding {
+    Finding::error(
+        "on an ordinary cloud image a volume at /home would hide the home of the image's own user",
+        "put the homes elsewhere: `homes: {export: /srv/homes, volume: …}`",
+    )
+}
+
+/// A UID that the login user of a cloud image has.
+#[must_use]
+pub fn uid_of_the_images_user(name: &str) -> Finding {
     Finding::warning(
-        format!(
-            "the user-data of the {what} has {bytes} bytes, and the box of Horizon before 2025.2 takes 16383"
-        ),
-        "launch by Nova's API or a newer Horizon, which take 49149 bytes; or use fewer users",
+        format!("{name} has UID or GID 1000, which is the own user's of most cloud images"),
+        "give UIDs from 2001; on such an image no accounts would be made",
+    )
+}
+
+/// A file that must not be written over.
+#[must_use]
+pub fn file_is_there(name: &str) -> Finding {
+    Finding::error(format!("{name} is there already"), "name another file, or remove this one")
+}
+
+/// Cards without an address on them.
+#[must_use]
+pub fn no_address_for_cards() -> Finding {
+    Finding::error(
+        "cards need the address that students type",
+        "say `--address jupyter.example.org`, or `network: {hub_name: jupyter.example.org}` in the workshop file",
     )
 }

@@ -1,102 +1,111 @@
 //! `workshop.yaml` and `workshop.secrets.yaml` as typed values.
 
+mod accounts;
 pub mod address;
+mod autofs;
+mod clashes;
+mod docker;
 pub mod findings;
+pub mod listing;
+mod machines;
 mod names;
+mod network;
+mod notebook_findings;
+mod notebooks;
+mod option_findings;
+mod passwords;
 mod read;
+mod roster;
+pub mod schema;
 mod secrets;
 mod users;
 
-use std::net::Ipv4Addr;
+use crate::document::Source;
 
+pub use accounts::{Entry, Group, PasswordHash, User, UserRange, Users};
+pub use autofs::{Autofs, Share};
+pub use docker::Docker;
+pub use machines::{ExtraFile, Extras};
+pub use network::{Homes, Network, Subnet};
+pub use notebooks::{Material, Notebooks, Web};
 pub use read::parse;
 pub use secrets::{HUB_NAME, Secrets};
 
 /// One workshop: who comes, and how its machines are set up.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Workshop {
     /// What it is called: lower-case letters, digits and hyphens.
     pub name: String,
-    /// Everybody with an account, in the order of the file.
-    pub users: Vec<User>,
+    /// What joins the machines to one.
+    pub engine: Engine,
+    /// Everybody with an account.
+    pub users: Users,
     /// Options for Docker on hub and nodes.
     pub docker: Docker,
-    /// The network that hub and nodes share; without it the hub looks at its own interface.
-    pub network: Option<Network>,
+    /// Where the machines find each other.
+    pub network: Network,
+    /// What the hub exports.
+    pub homes: Homes,
+    /// How nodes mount homes and shared data.
+    pub autofs: Autofs,
+    /// What each student's server gets.
+    pub notebooks: Notebooks,
+    /// Whether the hub carries notebooks too.
+    pub notebooks_on_hub: bool,
+    /// How the page is reached.
+    pub web: Web,
+    /// What students find when they come.
+    pub materials: Vec<Material>,
+    /// What the hub gets beside all that.
+    pub hub: Extras,
+    /// What each node gets beside all that.
+    pub node: Extras,
+    /// Public keys that may log in as the administrator; without any there is no SSH.
+    pub admin_ssh_keys: Vec<String>,
+    /// The machines' time zone (`Europe/Zurich`); UTC where there is none.
+    pub timezone: Option<String>,
+    /// The machines' locale (`de_CH.UTF-8`); the image's where there is none.
+    pub locale: Option<String>,
 }
 
-/// An account that is the same on all machines.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
-    /// The login name.
-    pub name: String,
-    /// The user's number.
-    pub uid: u32,
-    /// The number of the user's own group, which is named like the user.
-    pub gid: u32,
-    /// The name of the person, where it is known.
-    pub full_name: Option<String>,
-}
+/// A workshop file with comments that is valid as it stands.
+pub const EXAMPLE: &str = include_str!("example.yaml");
 
-/// Docker's options.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Docker {
-    /// URLs of registries to ask before the public one.
-    pub registry_mirrors: Vec<String>,
-    /// The size at which a container's log is rotated, in Docker's notation (`10m`).
-    pub log_max_size: String,
-    /// How many files of each log are kept.
-    pub log_max_files: u8,
-    /// Bytes in a packet of the containers' network; Docker's default is 1500.
-    pub mtu: Option<u16>,
-}
-
-/// An IPv4 network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    /// Its first address.
-    pub address: Ipv4Addr,
-    /// How many bits are the network's, from 1 to 30.
-    pub prefix: u8,
-}
-
-impl Network {
-    /// Whether `address` lies in it.
+impl Workshop {
+    /// The workshop of a person who has written nothing.
     #[must_use]
-    pub fn contains(self, address: Ipv4Addr) -> bool {
-        u32::from(address) & self.mask() == u32::from(self.address)
-    }
-
-    /// The address that reaches all machines of the network.
-    #[must_use]
-    pub fn broadcast(self) -> Ipv4Addr {
-        Ipv4Addr::from(u32::from(self.address) | !self.mask())
-    }
-
-    fn mask(self) -> u32 {
-        u32::MAX << (32 - u32::from(self.prefix))
+    pub fn usual() -> Self {
+        Self { name: "training".into(), users: Users::usual(), ..Self::default() }
     }
 }
 
-impl std::fmt::Display for Network {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}/{}", self.address, self.prefix)
-    }
+/// What joins the machines to one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// Docker's own swarm mode.
+    #[default]
+    Swarm,
+    /// The standalone Swarm of 2016, with a Consul that knows the nodes.
+    Classic(ClassicImages),
 }
 
-impl Default for Docker {
+/// The container images of the classic engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClassicImages {
+    /// The key-value store.
+    pub consul: String,
+    /// Manager and join agent.
+    pub swarm: String,
+}
+
+impl Default for ClassicImages {
+    /// What a registry still serves to Docker 26 and later: both have manifests of schema 2. `progrium/consul`, which the
+    /// procedure of 2016 used, has none.
     fn default() -> Self {
-        Self { registry_mirrors: vec![], log_max_size: "10m".into(), log_max_files: 3, mtu: None }
+        Self { consul: "hashicorp/consul:1.20.1".into(), swarm: "swarm:1.2.9".into() }
     }
 }
 
-impl Default for Workshop {
-    /// 30 students, `training01` to `training30`, with UIDs from 2001.
-    fn default() -> Self {
-        let users = (1..=30).map(|number| {
-            let id = 2000 + number;
-            User { name: format!("training{number:02}"), uid: id, gid: id, full_name: None }
-        });
-        Self { name: "training".into(), users: users.collect(), docker: Docker::default(), network: None }
-    }
-}
+/// How the reader of a workshop gets at the files that it names: by the name as it is written, to the text or to the
+/// reason why there is none.
+pub type Reader<'a> = &'a dyn Fn(&str) -> Result<std::sync::Arc<Source>, String>;

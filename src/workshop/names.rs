@@ -77,12 +77,45 @@ pub(super) fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name) || name.starts_with("systemd-")
 }
 
-/// What useradd(8) accepts on Debian without being forced: up to 32 characters, a letter first. A leading underscore is
-/// left to system accounts.
+/// What can be an account: up to 32 characters, as `utmp(5)` and Debian's tools have it. Dots and a leading digit are what
+/// universities give out; a name of digits alone would be taken for a UID, and a leading hyphen for an option.
 pub(super) fn is_possible(name: &str) -> bool {
-    name.len() <= 32
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_')
+    (1..=32).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c))
+        && !name.ends_with('.')
+        && !name.chars().all(|c| c.is_ascii_digit())
+}
+
+/// A reference to a container image: lower-case path, tag or digest (the grammar of distribution/reference, less its
+/// corners).
+pub(super) fn is_image(text: &str) -> bool {
+    let name = text.split(['@']).next().unwrap_or_default();
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.len() <= 255
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:@".contains(c))
+}
+
+/// An absolute path of plain characters, which needs no quoting in units, autofs maps and exports.
+pub(super) fn is_plain_path(text: &str) -> bool {
+    text.len() > 1
+        && text.starts_with('/')
+        && !text.ends_with('/')
+        && text.split('/').skip(1).all(|part| !part.is_empty() && part != "." && part != "..")
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./+@".contains(c))
+}
+
+/// A fully qualified or short host name (RFC 1123).
+pub(super) fn is_host_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    text.len() <= 253
+        && text.split('.').all(is_label)
+        && !text.chars().all(|c| c.is_ascii_digit() || c == '.')
 }
 
 /// What can be a label of a host name.

@@ -2,9 +2,10 @@
 
 use anyhow::Context;
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rcgen::{CertificateParams, DnType, KeyPair};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::findings;
 use crate::document::Finding;
@@ -57,6 +58,18 @@ impl Secrets {
         })
     }
 
+    /// SHA-256 of the certificate, as a lower-case hexadecimal number: what a node pins, and what a card shows.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        crate::recipe::hex(&Sha256::digest(self.certificate_bytes().unwrap_or_default()))
+    }
+
+    /// The certificate within its PEM armour (RFC 7468).
+    fn certificate_bytes(&self) -> Option<Vec<u8>> {
+        let body: String = self.certificate.lines().filter(|line| !line.starts_with("-----")).collect();
+        STANDARD.decode(body).ok().filter(|bytes| !bytes.is_empty())
+    }
+
     /// Reads the text of a secrets file, which `name` stands for in messages.
     ///
     /// # Errors
@@ -64,6 +77,9 @@ impl Secrets {
     pub fn parse(name: &str, text: &str) -> Result<Self, Finding> {
         let secrets: Self = serde_yaml::from_str(text)
             .map_err(|_| findings::damaged_secrets(name, "it is not what imagegen writes"))?;
+        if secrets.certificate_bytes().is_none() {
+            return Err(findings::damaged_secrets(name, "its certificate cannot be read"));
+        }
         match secrets.version {
             1 => Ok(secrets),
             _ => Err(findings::damaged_secrets(name, "it was written by another version of imagegen")),

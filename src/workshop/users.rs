@@ -1,163 +1,218 @@
-//! The users of a workshop: ranges and single ones → accounts without a clash.
+//! The users of a workshop: ranges, single ones and a roster → accounts without a clash.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{User, findings, names};
-use crate::document::{Fields, Findings, Node, Source, Value};
+use super::{Entry, Group, PasswordHash, Reader, User, UserRange, Users, clashes, findings, names, roster};
+use crate::document::{Fields, Findings, Node, Place, Source, Value};
 
-const ENTRY_KEYS: &[&str] = &["range", "name", "uid", "gid", "full_name"];
-const RANGE_KEYS: &[&str] = &["prefix", "first", "count", "width", "uid"];
+pub(super) const ENTRY_KEYS: &[&str] =
+    &["range", "csv", "name", "uid", "gid", "full_name", "groups", "admin", "password_hash"];
+pub(super) const RANGE_KEYS: &[&str] = &["prefix", "first", "count", "width", "uid", "groups"];
+pub(super) const GROUP_KEYS: &[&str] = &["name", "gid"];
 const SINGLE: &str = "{name: ada, uid: 1815}";
 const RANGE: &str = "range: {prefix: training, first: 1, count: 30, width: 2, uid: 2001}";
+const GROUP: &str = "{name: course-a, gid: 3000}";
 /// UIDs and GIDs of people on Debian (policy 9.2.2).
-const PEOPLE: Range<i64> = 1000..60_000;
-/// More would fit no user-data.
-const LARGEST_RANGE: i64 = 5000;
+pub(super) const PEOPLE: Range<i64> = 1000..60_000;
 
-/// A user and where each part of it was written.
-struct Claim {
-    user: User,
-    name: Range<usize>,
-    uid: Range<usize>,
-    gid: Range<usize>,
+/// An entry and where each part of it was written.
+pub(super) struct Claim {
+    pub(super) entry: Entry,
+    pub(super) name: Place,
+    pub(super) uid: Place,
+    pub(super) gid: Place,
+    pub(super) groups: Place,
 }
 
-/// Reads the list of users.
-pub(super) fn read(source: &Arc<Source>, list: &Node, findings: &mut Findings) -> Vec<User> {
-    let Value::List(items) = &list.value else {
-        findings.push(crate::document::findings::wrong_kind(source, "users", list, "a list", SINGLE));
-        return vec![];
-    };
-    if items.is_empty() {
+/// A declared group and where.
+pub(super) struct Declared {
+    pub(super) group: Group,
+    pub(super) name: Place,
+    pub(super) gid: Place,
+}
+
+/// Reads the lists of users and groups.
+pub(super) fn read(
+    source: &Arc<Source>,
+    list: Option<&Node>,
+    groups: Option<&Node>,
+    reader: Reader<'_>,
+    findings: &mut Findings,
+) -> Users {
+    let groups = groups.map(|node| read_groups(source, node, findings)).unwrap_or_default();
+    let mut claims = vec![];
+    for item in list.map(|list| items(source, "users", list, SINGLE, findings)).unwrap_or_default() {
+        claims.extend(entry(source, item, reader, findings));
+    }
+    if let Some(list) = list.filter(|list| list.value == Value::List(vec![])) {
         findings.push(findings::no_users(source, list));
     }
-    let mut claims = vec![];
-    for item in items {
-        claims.extend(entry(source, item, findings));
+    clashes::note(&claims, &groups, findings);
+    Users {
+        entries: claims.into_iter().map(|claim| claim.entry).collect(),
+        groups: groups.into_iter().map(|declared| declared.group).collect(),
     }
-    note_clashes(source, &claims, findings);
-    claims.into_iter().map(|claim| claim.user).collect()
 }
 
-fn entry(source: &Arc<Source>, item: &Node, findings: &mut Findings) -> Vec<Claim> {
+fn items<'a>(
+    source: &Arc<Source>,
+    key: &str,
+    list: &'a Node,
+    example: &str,
+    findings: &mut Findings,
+) -> &'a [Node] {
+    if let Value::List(items) = &list.value {
+        return items;
+    }
+    findings.push(crate::document::findings::wrong_kind(source, key, list, "a list", example));
+    &[]
+}
+
+fn read_groups(source: &Arc<Source>, list: &Node, findings: &mut Findings) -> Vec<Declared> {
+    let mut groups = vec![];
+    for item in items(source, "groups", list, GROUP, findings) {
+        let mut fields = Fields::of(source, "groups", item, GROUP_KEYS, findings);
+        let (name, gid) = (fields.text("name", GROUP), id(source, "GID", "gid", &mut fields));
+        fields.require(GROUP_KEYS, GROUP);
+        if let Some((name, node)) = name {
+            check_name("group", name, &Place::of(source, node), fields.findings());
+        }
+        if let (Some((name, name_node)), Some((gid, gid_node))) = (name, gid) {
+            groups.push(Declared {
+                group: Group { name: name.to_owned(), gid },
+                name: Place::of(source, name_node),
+                gid: Place::of(source, gid_node),
+            });
+        }
+    }
+    groups
+}
+
+fn entry(source: &Arc<Source>, item: &Node, reader: Reader<'_>, findings: &mut Findings) -> Vec<Claim> {
     let mut fields = Fields::of(source, "users", item, ENTRY_KEYS, findings);
-    match fields.get("range") {
-        Some(node) => range(source, node, findings),
-        None => single(source, &mut fields).into_iter().collect(),
+    if let Some(node) = fields.get("range") {
+        return range(source, node, findings).into_iter().collect();
+    }
+    match fields.text("csv", "csv: roster.csv") {
+        Some((name, node)) => match reader(name) {
+            Ok(roster) => roster::read(&roster, findings),
+            Err(reason) => {
+                findings.push(findings::unreadable_part(source, name, &reason, node));
+                vec![]
+            }
+        },
+        None => single(source, item, &mut fields).into_iter().collect(),
     }
 }
 
-fn single(source: &Arc<Source>, fields: &mut Fields<'_, '_>) -> Option<Claim> {
+fn single(source: &Arc<Source>, item: &Node, fields: &mut Fields<'_, '_>) -> Option<Claim> {
     let name = fields.text("name", SINGLE);
     let uid = id(source, "UID", "uid", fields);
     let gid = id(source, "GID", "gid", fields);
-    let full_name = fields.text("full_name", "full_name: Ada Lovelace");
-    if fields.get("name").is_none() {
-        fields.missing("name", "name: ada");
-    }
-    if fields.get("uid").is_none() {
-        fields.missing("uid", "uid: 1815");
-    }
-    if let Some((_, node)) =
-        full_name.filter(|(text, _)| text.contains([':', ',']) || text.contains(char::is_control))
-    {
-        fields.findings().push(findings::impossible_full_name(source, node));
-    }
+    fields.require(&["name", "uid"], SINGLE);
+    let full_name = fields.text("full_name", "full_name: Ada Lovelace").map(|(text, node)| {
+        check_full_name(text, &Place::of(source, node), fields.findings());
+        text.to_owned()
+    });
+    let groups = fields.texts("groups", "groups: [course-a]").into_iter().map(|(text, _)| text.to_owned());
+    let groups: Vec<String> = groups.collect();
+    let admin = fields.flag("admin", "admin: true").unwrap_or(false);
+    let password_hash = password_hash(source, fields);
     let (name, name_node) = name?;
-    check_name(source, name, &name_node.span, fields.findings());
-    let (uid, uid_span) = uid?;
-    let (gid, gid_span) = gid.unwrap_or((uid, uid_span.clone()));
-    let full_name = full_name.map(|(text, _)| text.to_owned());
+    check_name("user", name, &Place::of(source, name_node), fields.findings());
+    let (uid, uid_node) = uid?;
+    let (gid, gid_node) = gid.unwrap_or((uid, uid_node));
+    let full_name = full_name.filter(|text| !text.is_empty());
     Some(Claim {
-        user: User { name: name.to_owned(), uid, gid, full_name },
-        name: name_node.span.clone(),
-        uid: uid_span,
-        gid: gid_span,
+        entry: Entry::Single(User {
+            name: name.to_owned(),
+            uid,
+            gid,
+            full_name,
+            groups,
+            admin,
+            password_hash,
+        }),
+        name: Place::of(source, name_node),
+        uid: Place::of(source, uid_node),
+        gid: Place::of(source, gid_node),
+        groups: Place::of(source, fields.get("groups").unwrap_or(item)),
     })
 }
 
-fn id(
+fn id<'a>(
     source: &Arc<Source>,
     what: &str,
     key: &str,
-    fields: &mut Fields<'_, '_>,
-) -> Option<(u32, Range<usize>)> {
+    fields: &mut Fields<'a, '_>,
+) -> Option<(u32, &'a Node)> {
     let (id, node) = fields.int(key, i64::MIN..i64::MAX, &format!("{key}: 2001"))?;
-    if !PEOPLE.contains(&id) {
-        fields.findings().push(findings::reserved_id(source, what, id, node.span.clone()));
-        return None;
-    }
-    Some((u32::try_from(id).ok()?, node.span.clone()))
+    let id = check_id(what, id, &Place::of(source, node), fields.findings())?;
+    Some((id, node))
 }
 
-fn range(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Vec<Claim> {
+/// A hash as mkpasswd(1) prints it. Those that a graphics card opens in an afternoon are refused.
+fn password_hash(source: &Arc<Source>, fields: &mut Fields<'_, '_>) -> Option<PasswordHash> {
+    let (hash, node) = fields.text("password_hash", "password_hash: $y$j9T$…")?;
+    let strong =
+        ["$y$", "$gy$", "$7$", "$6$", "$5$", "$2b$", "$2y$"].iter().any(|kind| hash.starts_with(kind));
+    let plain = hash.chars().all(|c| c.is_ascii_alphanumeric() || "$./=,+".contains(c));
+    if !strong || !plain || hash.len() < 20 {
+        fields.findings().push(findings::not_a_password_hash(source, node));
+    }
+    Some(PasswordHash(hash.to_owned()))
+}
+
+fn range(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option<Claim> {
     let mut fields = Fields::of(source, "range", node, RANGE_KEYS, findings);
     let prefix = fields.text("prefix", RANGE);
     let first = fields.int("first", 0..1_000_000, RANGE).map_or(1, |(first, _)| first);
-    let count = fields.int("count", 1..LARGEST_RANGE + 1, RANGE);
+    let count = fields.int("count", 1..PEOPLE.end - PEOPLE.start + 1, RANGE);
     let width = fields.int("width", 1..10, RANGE).map_or(2, |(width, _)| width);
     let uid = fields.int("uid", i64::MIN..i64::MAX, RANGE);
-    for key in
-        ["prefix", "count", "uid"].into_iter().filter(|key| fields.get(key).is_none()).collect::<Vec<_>>()
-    {
-        fields.missing(key, RANGE);
+    let groups = fields.texts("groups", "groups: [course-a]");
+    fields.require(&["prefix", "count", "uid"], RANGE);
+    let ((prefix, prefix_node), (count, _), (uid, uid_node)) = (prefix?, count?, uid?);
+    let place = Place::of(source, uid_node);
+    for id in [uid, uid + count - 1] {
+        check_id("UID", id, &place, fields.findings())?;
     }
-    let (Some((prefix, prefix_node)), Some((count, _)), Some((uid, uid_node))) = (prefix, count, uid) else {
-        return vec![];
+    let range = UserRange {
+        prefix: prefix.to_owned(),
+        first: u32::try_from(first).ok()?,
+        count: u32::try_from(count).ok()?,
+        width: usize::try_from(width).ok()?,
+        uid: u32::try_from(uid).ok()?,
+        groups: groups.into_iter().map(|(text, _)| text.to_owned()).collect(),
     };
-    if let Some(outside) = [uid, uid + count - 1].into_iter().find(|uid| !PEOPLE.contains(uid)) {
-        findings.push(findings::reserved_id(source, "UID", outside, uid_node.span.clone()));
-        return vec![];
-    }
-    let width = usize::try_from(width).unwrap_or(1);
-    let last = format!("{prefix}{:0width$}", first + count - 1);
-    check_name(source, &last, &prefix_node.span, findings);
-    (0..count)
-        .filter_map(|offset| {
-            let id = u32::try_from(uid + offset).ok()?;
-            let name = format!("{prefix}{:0width$}", first + offset);
-            Some(Claim {
-                user: User { name, uid: id, gid: id, full_name: None },
-                name: prefix_node.span.clone(),
-                uid: uid_node.span.clone(),
-                gid: uid_node.span.clone(),
-            })
-        })
-        .collect()
+    let name = Place::of(source, prefix_node);
+    check_name("user", &range.name(range.count - 1), &name, fields.findings());
+    let groups = Place::of(source, fields.get("groups").unwrap_or(node));
+    Some(Claim { entry: Entry::Range(range), name, uid: place.clone(), gid: place, groups })
 }
 
-fn check_name(source: &Arc<Source>, name: &str, span: &Range<usize>, findings: &mut Findings) {
+/// Checks a number for a user or a group.
+pub(super) fn check_id(what: &str, id: i64, place: &Place, findings: &mut Findings) -> Option<u32> {
+    if PEOPLE.contains(&id) {
+        return u32::try_from(id).ok();
+    }
+    findings.push(findings::reserved_id(what, id, place));
+    None
+}
+
+/// Checks the name of a user or a group.
+pub(super) fn check_name(what: &str, name: &str, place: &Place, findings: &mut Findings) {
     if !names::is_possible(name) {
-        findings.push(findings::impossible_name(source, name, span.clone()));
+        findings.push(findings::impossible_name(what, name, place));
     } else if names::is_reserved(name) {
-        findings.push(findings::reserved_name(source, name, span.clone()));
+        findings.push(findings::reserved_name(what, name, place));
     }
 }
 
-/// Each name, UID and GID belongs to one user. Of two ranges that overlap, the first clash of a kind is told.
-fn note_clashes(source: &Arc<Source>, claims: &[Claim], findings: &mut Findings) {
-    let mut told = vec![];
-    let mut seen: BTreeMap<String, Range<usize>> = BTreeMap::new();
-    for claim in claims {
-        let things = [
-            ("name", format!("the name `{}`", claim.user.name), &claim.name),
-            ("UID", format!("UID {}", claim.user.uid), &claim.uid),
-            ("GID", format!("GID {}", claim.user.gid), &claim.gid),
-        ];
-        for (kind, what, span) in things {
-            let Some(first) = seen.get(&what).cloned() else {
-                seen.insert(what, span.clone());
-                continue;
-            };
-            // A GID that follows from its UID is told with the UID.
-            let follows = kind == "GID" && span == &claim.uid;
-            let again = (kind, span.clone(), first.clone());
-            if !follows && !told.contains(&again) {
-                findings.push(findings::given_twice(&what, source, span.clone(), first));
-                told.push(again);
-            }
-        }
+/// `/etc/passwd` separates its fields by colons, and the parts of this one by commas (chfn(1)).
+pub(super) fn check_full_name(text: &str, place: &Place, findings: &mut Findings) {
+    if text.contains([':', ',']) || text.contains(char::is_control) {
+        findings.push(findings::impossible_full_name(place));
     }
 }

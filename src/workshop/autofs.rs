@@ -1,0 +1,120 @@
+//! How nodes mount homes and shared data.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use super::network::is_the_systems;
+use super::{findings, names};
+use crate::document::{Fields, Findings, Node, Source};
+
+pub(super) const KEYS: &[&str] = &["mount_options", "timeout", "maps"];
+pub(super) const MAP_KEYS: &[&str] = &["path", "from", "writable", "mount_options"];
+const MAP: &str = "maps: [{path: /data, from: \"10.0.0.9:/export/data\"}]";
+
+/// How nodes mount homes and shared data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Autofs {
+    /// More options for the homes, beside `nfs4`, `hard`, `nosuid` and `nodev`.
+    pub mount_options: Vec<String>,
+    /// Seconds after which a home that nobody uses is unmounted.
+    pub timeout: u16,
+    /// Shared data.
+    pub shares: Vec<Share>,
+}
+
+impl Default for Autofs {
+    fn default() -> Self {
+        Self { mount_options: vec![], timeout: 300, shares: vec![] }
+    }
+}
+
+impl Autofs {
+    /// Whether a share is mounted at `path`, above or below it.
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        self.shares.iter().any(|share| within(&share.path, path))
+    }
+}
+
+/// A folder that all nodes mount, read-only if nothing else is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// Where nodes have it.
+    pub path: String,
+    /// The NFS server: a host name or an address; none for the hub, which then exports the folder.
+    pub server: Option<String>,
+    /// The folder on the server.
+    pub folder: String,
+    /// Whether nodes may write.
+    pub writable: bool,
+    /// More options.
+    pub mount_options: Vec<String>,
+}
+
+/// Reads the section `autofs`.
+pub(super) fn read(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Autofs {
+    let mut autofs = Autofs::default();
+    let mut fields = Fields::of(source, "autofs", node, KEYS, findings);
+    autofs.mount_options = options(source, &mut fields);
+    if let Some((seconds, _)) = fields.int("timeout", 1..65_536, "timeout: 300") {
+        autofs.timeout = u16::try_from(seconds).unwrap_or(u16::MAX);
+    }
+    let maps = fields.list("maps", MAP).unwrap_or_default();
+    let mut seen: Vec<(String, &Node)> = vec![];
+    for item in maps {
+        let Some((share, place)) = share(source, item, fields.findings()) else { continue };
+        if let Some((_, first)) = seen.iter().find(|(path, _)| within(path, &share.path)) {
+            fields.findings().push(findings::maps_overlap(source, place, first));
+        }
+        seen.push((share.path.clone(), place));
+        autofs.shares.push(share);
+    }
+    autofs
+}
+
+/// Whether one path is the other, or lies in it.
+fn within(one: &str, other: &str) -> bool {
+    let lies = |inner: &str, outer: &str| inner == outer || inner.starts_with(&format!("{outer}/"));
+    lies(one, other) || lies(other, one)
+}
+
+fn share<'a>(source: &'a Arc<Source>, item: &'a Node, findings: &mut Findings) -> Option<(Share, &'a Node)> {
+    let mut fields = Fields::of(source, "maps", item, MAP_KEYS, findings);
+    fields.require(&["path", "from"], MAP);
+    let (path, from) = (fields.text("path", MAP), fields.text("from", MAP));
+    let writable = fields.flag("writable", "writable: true").unwrap_or(false);
+    let mount_options = options(source, &mut fields);
+    let (path, node) = path?;
+    if !names::is_plain_path(path) || is_the_systems(path) || within(path, "/home") {
+        fields.findings().push(findings::not_a_mount_point(source, path, node));
+    }
+    let (text, from_node) = from?;
+    let Some((server, folder)) = text.split_once(':').filter(|(server, folder)| is_export(server, folder))
+    else {
+        fields.findings().push(findings::not_an_nfs_source(source, text, from_node));
+        return None;
+    };
+    let server = (server != "hub").then(|| server.to_owned());
+    Some((Share { path: path.to_owned(), server, folder: folder.to_owned(), writable, mount_options }, node))
+}
+
+fn is_export(server: &str, folder: &str) -> bool {
+    (server.parse::<Ipv4Addr>().is_ok() || names::is_host_name(server)) && names::is_plain_path(folder)
+}
+
+/// Mount options; those that would loosen what keeps students apart are refused.
+fn options(source: &Arc<Source>, fields: &mut Fields<'_, '_>) -> Vec<String> {
+    let mut options = vec![];
+    for (text, node) in fields.texts("mount_options", "mount_options: [noatime]") {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_=.".contains(c);
+        if text.is_empty() || !text.chars().all(plain) {
+            fields.findings().push(findings::not_a_mount_option(source, text, node));
+        } else if ["suid", "dev", "soft", "fstype", "bind"]
+            .contains(&text.split('=').next().unwrap_or_default())
+        {
+            fields.findings().push(findings::dangerous_mount_option(source, text, node));
+        }
+        options.push(text.to_owned());
+    }
+    options
+}

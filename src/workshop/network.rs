@@ -1,0 +1,148 @@
+//! Where the machines find each other, and what the hub exports.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use super::{address, findings, names};
+use crate::document::{Fields, Findings, Node, Place, Source};
+
+pub(super) const KEYS: &[&str] = &["cidr", "hub_ip", "hub_name"];
+pub(super) const HOMES_KEYS: &[&str] = &["export", "volume"];
+
+/// Where the machines find each other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Network {
+    /// The network that hub and nodes share; without it the hub looks at its own interface.
+    pub cidr: Option<Subnet>,
+    /// The hub's address in it.
+    pub hub_ip: Option<Ipv4Addr>,
+    /// The name by which students reach the hub.
+    pub hub_name: Option<String>,
+}
+
+/// What the hub exports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Homes {
+    /// The folder with the homes, on the hub; nodes have them in `/home`.
+    pub export: String,
+    /// The block device that is mounted there, and formatted if it is blank.
+    pub volume: Option<String>,
+}
+
+impl Default for Homes {
+    fn default() -> Self {
+        Self { export: "/home".into(), volume: None }
+    }
+}
+
+/// An IPv4 network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subnet {
+    /// Its first address.
+    pub address: Ipv4Addr,
+    /// How many bits are the network's, from 8 to 30.
+    pub prefix: u8,
+}
+
+impl Subnet {
+    /// Whether `address` lies in it.
+    #[must_use]
+    pub fn contains(self, address: Ipv4Addr) -> bool {
+        u32::from(address) & self.mask() == u32::from(self.address)
+    }
+
+    /// Whether some address lies in both.
+    #[must_use]
+    pub fn overlaps(self, other: Self) -> bool {
+        self.contains(other.address) || other.contains(self.address)
+    }
+
+    /// The address that reaches all machines of the network.
+    #[must_use]
+    pub fn broadcast(self) -> Ipv4Addr {
+        Ipv4Addr::from(u32::from(self.address) | !self.mask())
+    }
+
+    fn mask(self) -> u32 {
+        u32::MAX << (32 - u32::from(self.prefix))
+    }
+}
+
+impl std::fmt::Display for Subnet {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}/{}", self.address, self.prefix)
+    }
+}
+
+/// Reads the section `network`.
+pub(super) fn read(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Network {
+    let mut network = Network::default();
+    let mut fields = Fields::of(source, "network", node, KEYS, findings);
+    if let Some((text, node)) = fields.text("cidr", "cidr: 10.0.0.0/24") {
+        network.cidr = expect_subnet(source, text, node, fields.findings());
+    }
+    if let Some((text, node)) = fields.text("hub_ip", "hub_ip: 10.0.0.5") {
+        network.hub_ip = address::hub(text, &Place::of(source, node), network.cidr, fields.findings());
+    }
+    if let Some((text, node)) = fields.text("hub_name", "hub_name: jupyter.example.org") {
+        if !names::is_host_name(text) {
+            fields.findings().push(findings::not_a_host_name(source, text, node));
+        }
+        network.hub_name = Some(text.to_owned());
+    }
+    network
+}
+
+/// Reads the section `homes`.
+pub(super) fn read_homes(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Homes {
+    let mut homes = Homes::default();
+    let mut fields = Fields::of(source, "homes", node, HOMES_KEYS, findings);
+    if let Some((path, node)) = fields.text("export", "export: /srv/homes") {
+        if !names::is_plain_path(path) || is_the_systems(path) {
+            fields.findings().push(findings::not_an_export(source, path, node));
+        }
+        path.clone_into(&mut homes.export);
+    }
+    if let Some((path, node)) = fields.text("volume", "volume: /dev/vdb") {
+        if !names::is_plain_path(path) || !path.starts_with("/dev/") {
+            fields.findings().push(findings::not_a_device(source, path, node));
+        }
+        homes.volume = Some(path.to_owned());
+    }
+    homes
+}
+
+/// Whether the folder is the system's own, where homes or a volume would hide what a machine needs.
+pub(super) fn is_the_systems(path: &str) -> bool {
+    let first = path.split('/').nth(1).unwrap_or_default();
+    ["bin", "boot", "dev", "etc", "lib", "lib64", "proc", "root", "run", "sbin", "sys", "tmp", "usr"]
+        .contains(&first)
+        || ["/var", "/var/lib", "/var/log"].contains(&path)
+        || path.starts_with("/var/lib/docker")
+}
+
+/// A network from its notation; none with a finding.
+pub(super) fn expect_subnet(
+    source: &Arc<Source>,
+    text: &str,
+    node: &Node,
+    findings: &mut Findings,
+) -> Option<Subnet> {
+    subnet(text).map_err(|remedy| findings.push(findings::not_a_network(source, text, node, &remedy))).ok()
+}
+
+/// A network from its notation, or what to write instead.
+pub(super) fn subnet(text: &str) -> Result<Subnet, String> {
+    let usual = || "write it like `10.0.0.0/24`, with a prefix from 8 to 30".to_owned();
+    let (address, prefix) = text.split_once('/').ok_or_else(usual)?;
+    let address: Ipv4Addr = address.parse().map_err(|_| usual())?;
+    let prefix: u8 = prefix.parse().map_err(|_| usual())?;
+    if !(8..=30).contains(&prefix) {
+        return Err(usual());
+    }
+    let first = Ipv4Addr::from(u32::from(address) & (u32::MAX << (32 - u32::from(prefix))));
+    if first != address {
+        return Err(format!("`{address}` lies within a network; write `{first}/{prefix}`"));
+    }
+    Ok(Subnet { address, prefix })
+}
