@@ -1,23 +1,24 @@
-//! Which files each role gets, and what is in them.
+//! Which files a machine gets, and what is in them.
 
 use std::net::Ipv4Addr;
 
 use anyhow::Context;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, context};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
-use super::paths::{DOCKER_OPTIONS, LIBRARY, SETTINGS, UNITS};
+use super::paths::{self, DOCKER_OPTIONS, IMAGE_LIBRARY, LIBRARY, SETTINGS, UNITS};
+use super::{Machine, Role, docker, hub_settings, table};
 use crate::failure::Result;
-use crate::workshop::{Docker, Secrets, User, Workshop};
+use crate::workshop::{Docker, Engine, Share};
 
 /// A file of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct File {
     pub(super) path: String,
     pub(super) content: String,
-    /// Readable by root alone.
-    pub(super) private: bool,
+    /// Permission bits in octal.
+    pub(super) mode: String,
 }
 
 /// A file of `userdata/`, by its path in there.
@@ -27,86 +28,273 @@ macro_rules! template {
     };
 }
 
-/// The hub's files.
-pub(super) fn hub(workshop: &Workshop, secrets: &Secrets) -> Result<Vec<File>> {
-    let settings = json!({
-        "join_key": secrets.join_key,
-        "network": workshop.network.map(|network| network.to_string()),
-        "workshop": workshop.name,
-    });
-    let mut files = common(workshop, secrets, "imagegen-hub.service imagegen-rendezvous.service", &settings)?;
-    files.extend([
-        private(format!("{SETTINGS}/hub.key"), secrets.certificate_key.as_str()),
-        file(format!("{LIBRARY}/hub.py"), template!("hub/hub.py")),
-        file(format!("{LIBRARY}/rendezvous.py"), template!("hub/rendezvous.py")),
-        file(format!("{UNITS}/imagegen-hub.service"), template!("hub/imagegen-hub.service")),
-        file(format!("{UNITS}/imagegen-rendezvous.service"), template!("hub/imagegen-rendezvous.service")),
-    ]);
-    Ok(files)
-}
-
-/// A node's files.
-pub(super) fn node(workshop: &Workshop, secrets: &Secrets, hub: Ipv4Addr) -> Result<Vec<File>> {
-    let settings = json!({
-        "hub": hub,
-        "hub_name": crate::workshop::HUB_NAME,
-        "join_key": secrets.join_key,
-        "workshop": workshop.name,
-    });
-    let mut files = common(workshop, secrets, "imagegen-join.service", &settings)?;
-    let map = fill(template!("node/auto.imagegen"), context! { hub => hub.to_string() })?;
-    files.extend([
-        file("/etc/auto.master.d/imagegen.autofs", template!("node/auto.master")),
-        file("/etc/auto.imagegen", map),
-        file(format!("{LIBRARY}/join.py"), template!("node/join.py")),
-        file(format!("{UNITS}/imagegen-join.service"), template!("node/imagegen-join.service")),
-    ]);
-    Ok(files)
-}
-
-fn common(
-    workshop: &Workshop,
-    secrets: &Secrets,
-    units: &str,
-    settings: &serde_json::Value,
-) -> Result<Vec<File>> {
-    let target = fill(template!("common/imagegen.target"), context! { units })?;
-    Ok(vec![
-        file(DOCKER_OPTIONS, pretty(&docker_options(&workshop.docker))?),
-        file(format!("{UNITS}/docker.service.d/imagegen.conf"), template!("common/docker.conf")),
-        private(format!("{SETTINGS}/settings.json"), pretty(settings)?),
-        file(format!("{SETTINGS}/users.tsv"), uid_table(&workshop.users)),
-        file(format!("{SETTINGS}/hub.crt"), secrets.certificate.as_str()),
-        file(format!("{UNITS}/imagegen.target"), target),
-        file(format!("{UNITS}/imagegen-identity.service"), template!("common/imagegen-identity.service")),
-        file(format!("{UNITS}/imagegen-accounts.service"), template!("common/imagegen-accounts.service")),
-        file(format!("{LIBRARY}/identity.sh"), template!("common/identity.sh")),
-        file(format!("{LIBRARY}/common.py"), template!("common/common.py")),
-        file(format!("{LIBRARY}/accounts.py"), template!("common/accounts.py")),
-    ])
-}
-
-fn docker_options(docker: &Docker) -> serde_json::Value {
-    let mut options = json!({
-        "log-driver": "json-file",
-        "log-opts": {"max-size": docker.log_max_size, "max-file": docker.log_max_files.to_string()},
-    });
-    if !docker.registry_mirrors.is_empty() {
-        options["registry-mirrors"] = json!(docker.registry_mirrors);
-    }
-    if let Some(mtu) = docker.mtu {
-        options["mtu"] = json!(mtu);
-    }
-    options
-}
-
-/// Name, UID, GID and, where it is known, full name, separated by tabs.
-fn uid_table(users: &[User]) -> String {
-    let line = |User { name, uid, gid, full_name }: &User| {
-        let full_name = full_name.as_ref().map(|full_name| format!("\t{full_name}")).unwrap_or_default();
-        format!("{name}\t{uid}\t{gid}{full_name}\n")
+/// A file of every golden image, by its path in there.
+macro_rules! of_the_image {
+    ($path:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/images/base/", $path))
     };
-    users.iter().map(line).collect::<Vec<_>>().concat()
+}
+
+const PREPARE: &str = "imagegen-prepare.service";
+const PACKAGES: &str = "imagegen-packages.service";
+const VOLUME: &str = "imagegen-volume.service";
+const PULL: &str = "imagegen-notebook.service";
+
+/// The files of a machine: what all have, what its role and its engine add, what a plain image lacks, and the
+/// organiser's own.
+pub(super) fn of(machine: &Machine<'_>, table: table::Style) -> Result<Vec<File>> {
+    let mut files = common(machine)?;
+    files.extend(match machine.role {
+        Role::Hub => hub(machine)?,
+        Role::Node { hub } => node(machine, hub)?,
+    });
+    files.extend(engine(machine));
+    if machine.plain {
+        files.extend(plain(machine)?);
+    }
+    if machine.plain || !machine.workshop.admin_ssh_keys.is_empty() {
+        files.push(file("/etc/ssh/sshd_config.d/10-imagegen.conf", template!("common/sshd.conf")));
+    }
+    if let Some(locale) = &machine.workshop.locale {
+        files.push(file("/etc/default/locale", format!("LANG={locale}\n")));
+    }
+    let own = machine.extras().files.iter();
+    files.extend(own.map(|it| File { mode: it.mode.clone(), ..file(&it.path, &it.content) }));
+    files.push(file(paths::USERS, table::render(&machine.workshop.users, table)));
+    Ok(files)
+}
+
+fn common(machine: &Machine<'_>) -> Result<Vec<File>> {
+    let workshop = machine.workshop;
+    let units = context! { units => units(machine).join(" ") };
+    let prepare = context! {
+        after => if machine.plain { format!(" {PACKAGES}") } else { String::new() },
+        commands => preparations(machine),
+    };
+    let docker = context! { classic => matches!(workshop.engine, Engine::Classic(_)) };
+    let mut files = vec![
+        file(DOCKER_OPTIONS, docker::options(&workshop.docker)?),
+        unit("docker.service.d/imagegen.conf", &fill(template!("common/docker.conf"), docker)?),
+        private(format!("{SETTINGS}/settings.json"), docker::pretty(&settings(machine))?),
+        file(format!("{UNITS}/imagegen.target"), fill(template!("common/imagegen.target"), units)?),
+        file(format!("{UNITS}/{PREPARE}"), fill(template!("common/imagegen-prepare.service"), prepare)?),
+        file(format!("{SETTINGS}/firewall.nft"), firewall(machine)?),
+        script("common.py", template!("common/common.py")),
+        script("accounts.py", template!("common/accounts.py")),
+        script("dockerd.py", template!("common/dockerd.py")),
+    ];
+    if let Some(image) = pulled(machine) {
+        files.push(unit(PULL, &fill(template!("common/imagegen-notebook.service"), context! { image })?));
+    }
+    Ok(files)
+}
+
+/// What containers may reach.
+fn firewall(machine: &Machine<'_>) -> Result<String> {
+    let workshop = machine.workshop;
+    let hub = match machine.role {
+        Role::Hub => "fib daddr type local".to_owned(),
+        Role::Node { hub } => format!("ip daddr {hub}"),
+    };
+    let allowed: Vec<String> = workshop.notebooks.reachable.iter().map(ToString::to_string).collect();
+    let own = workshop.network.cidr.map(|cidr| cidr.to_string());
+    fill(template!("common/firewall.nft"), context! { hub, allowed => allowed.join(", "), own })
+}
+
+/// The units that the machine's target wants beside the preparation.
+fn units(machine: &Machine<'_>) -> Vec<&'static str> {
+    let mut units = vec![];
+    if machine.plain {
+        units.push(PACKAGES);
+    }
+    if matches!(machine.role, Role::Hub) {
+        units.extend(["imagegen-homes.service", "imagegen-passwords.service", "imagegen-hub.target"]);
+    }
+    if pulled(machine).is_some() {
+        units.push(PULL);
+    }
+    units.extend(match (&machine.workshop.engine, machine.role) {
+        (Engine::Swarm, Role::Hub) => &["imagegen-swarm.service", "imagegen-rendezvous.service"][..],
+        (Engine::Swarm, Role::Node { .. }) => &["imagegen-join.service"],
+        (Engine::Classic(_), Role::Hub) => &["imagegen-manager.service"],
+        (Engine::Classic(_), Role::Node { .. }) => &["imagegen-member.service"],
+    });
+    units
+}
+
+/// The organiser's own notebook image, on machines that run notebooks.
+fn pulled<'a>(machine: &Machine<'a>) -> Option<&'a str> {
+    let carries = matches!(machine.role, Role::Node { .. }) || machine.workshop.notebooks_on_hub;
+    machine.workshop.notebooks.image.as_deref().filter(|_| carries)
+}
+
+/// Whether Docker's data are elsewhere than where a golden image has its notebooks.
+fn moves_data(machine: &Machine<'_>) -> bool {
+    !machine.plain && machine.workshop.docker.data_root != Docker::default().data_root
+}
+
+/// What is done before dockerd and autofs start, in this order.
+fn preparations(machine: &Machine<'_>) -> Vec<String> {
+    let of_the_image = |name: &str| format!("/bin/sh {IMAGE_LIBRARY}/{name}");
+    let python = |name: &str| format!("/usr/bin/python3 {LIBRARY}/{name}");
+    let mut commands = vec![of_the_image("identity.sh")];
+    if machine.workshop.docker.mtu.is_none() {
+        commands.push(of_the_image("mtu.sh"));
+    }
+    if moves_data(machine) {
+        commands.push(of_the_image("data-root.sh"));
+    }
+    if machine.keeps_local_homes() {
+        commands.push(format!("/bin/sh {LIBRARY}/local-homes.sh"));
+    }
+    commands.push(python("accounts.py"));
+    if matches!(machine.workshop.engine, Engine::Classic(_)) {
+        commands.push(python("listener.py"));
+    }
+    commands
+}
+
+/// What the scripts read. The key for passwords is not among it: the rendezvous has no business with that.
+fn settings(machine: &Machine<'_>) -> Json {
+    let (workshop, secrets) = (machine.workshop, machine.secrets);
+    let mut settings = match machine.role {
+        Role::Hub => hub_settings::of(workshop),
+        Role::Node { hub } => json!({ "homes": "/home", "hub": hub }),
+    };
+    settings["workshop"] = json!(workshop.name);
+    match &workshop.engine {
+        Engine::Classic(images) => {
+            settings["images"] = json!({ "consul": images.consul, "swarm": images.swarm });
+        }
+        Engine::Swarm => {
+            settings["join_key"] = json!(secrets.join_key);
+            if matches!(machine.role, Role::Node { .. }) {
+                settings["hub_certificate"] = json!(secrets.fingerprint());
+            }
+        }
+    }
+    settings
+}
+
+fn hub(machine: &Machine<'_>) -> Result<Vec<File>> {
+    let workshop = machine.workshop;
+    let requires = if workshop.homes.volume.is_some() { VOLUME } else { "" };
+    let hashes = workshop
+        .users
+        .accounts()
+        .filter_map(|user| Some(format!("{}:{}\n", user.name, user.password_hash?.0)));
+    let mut files = vec![
+        private(format!("{SETTINGS}/password-seed"), format!("{}\n", machine.secrets.password_seed)),
+        private(format!("{SETTINGS}/passwords"), hashes.collect::<String>()),
+        file(format!("{SETTINGS}/hub.crt"), machine.secrets.certificate.as_str()),
+        private(format!("{SETTINGS}/hub.key"), machine.secrets.certificate_key.as_str()),
+        script("address.py", template!("hub/address.py")),
+        script("files.py", template!("common/files.py")),
+        script("homes.py", template!("hub/homes.py")),
+        script("passwords.py", template!("hub/passwords.py")),
+        unit(
+            "imagegen-homes.service",
+            &fill(template!("hub/imagegen-homes.service"), context! { requires })?,
+        ),
+        unit("imagegen-passwords.service", template!("hub/imagegen-passwords.service")),
+    ];
+    if let Some(volume) = &workshop.homes.volume {
+        let values = context! { volume, homes => &workshop.homes.export };
+        files.extend([
+            script("volume.sh", &fill(template!("hub/volume.sh"), values)?),
+            unit(VOLUME, template!("hub/imagegen-volume.service")),
+            unit("nfs-server.service.d/imagegen.conf", template!("hub/nfs-server.conf")),
+        ]);
+    }
+    Ok(files)
+}
+
+fn node(machine: &Machine<'_>, hub: Ipv4Addr) -> Result<Vec<File>> {
+    let autofs = &machine.workshop.autofs;
+    let map = context! {
+        plain => machine.plain,
+        options => autofs.mount_options.iter().flat_map(|option| [",", option]).collect::<String>(),
+        hub => hub.to_string(),
+        homes => &machine.workshop.homes.export,
+    };
+    let shares: Vec<_> = autofs.shares.iter().map(|share| share_line(share, hub)).collect();
+    let master = context! { timeout => autofs.timeout, shares => !shares.is_empty() };
+    let mut files = vec![
+        file("/etc/auto.master.d/imagegen.autofs", fill(template!("node/auto.master"), master)?),
+        file("/etc/auto.imagegen", fill(template!("node/auto.imagegen"), map)?),
+    ];
+    if !shares.is_empty() {
+        files.push(file(
+            "/etc/auto.imagegen-shares",
+            fill(template!("node/auto.shares"), context! { shares })?,
+        ));
+    }
+    Ok(files)
+}
+
+fn share_line(share: &Share, hub: Ipv4Addr) -> minijinja::Value {
+    let access = if share.writable { "rw" } else { "ro" };
+    let options = ["vers=4.2", "hard", "nosuid", "nodev", access].into_iter();
+    let options: Vec<&str> = options.chain(share.mount_options.iter().map(String::as_str)).collect();
+    context! {
+        path => &share.path,
+        options => options.join(","),
+        server => share.server.clone().unwrap_or_else(|| hub.to_string()),
+        folder => &share.folder,
+    }
+}
+
+fn engine(machine: &Machine<'_>) -> Vec<File> {
+    match (&machine.workshop.engine, machine.role) {
+        (Engine::Swarm, Role::Hub) => vec![
+            script("swarm.py", template!("swarm/swarm.py")),
+            script("rendezvous.py", template!("swarm/rendezvous.py")),
+            unit("imagegen-swarm.service", template!("swarm/imagegen-swarm.service")),
+            unit("imagegen-rendezvous.service", template!("swarm/imagegen-rendezvous.service")),
+        ],
+        (Engine::Swarm, Role::Node { .. }) => vec![
+            script("join.py", template!("swarm/join.py")),
+            unit("imagegen-join.service", template!("swarm/imagegen-join.service")),
+        ],
+        (Engine::Classic(_), Role::Hub) => vec![
+            script("listener.py", template!("classic/listener.py")),
+            script("containers.py", template!("classic/containers.py")),
+            script("manager.py", template!("classic/manager.py")),
+            unit("imagegen-manager.service", template!("classic/imagegen-manager.service")),
+        ],
+        (Engine::Classic(_), Role::Node { .. }) => vec![
+            script("files.py", template!("common/files.py")),
+            script("listener.py", template!("classic/listener.py")),
+            script("containers.py", template!("classic/containers.py")),
+            script("member.py", template!("classic/member.py")),
+            unit("imagegen-member.service", template!("classic/imagegen-member.service")),
+        ],
+    }
+}
+
+/// What a golden image has of its own.
+fn plain(machine: &Machine<'_>) -> Result<Vec<File>> {
+    let (packages, services) = match machine.role {
+        Role::Hub => ("docker.io iptables nftables nfs-kernel-server", "docker.service nfs-server.service"),
+        Role::Node { .. } => {
+            ("docker.io iptables nftables nfs-common autofs", "docker.service autofs.service")
+        }
+    };
+    let packages = fill(template!("plain/packages.sh"), context! { packages, services })?;
+    let mut files = vec![
+        script("packages.sh", &packages),
+        unit(PACKAGES, template!("plain/imagegen-packages.service")),
+        file(format!("{IMAGE_LIBRARY}/identity.sh"), of_the_image!("usr/lib/imagegen/identity.sh")),
+        file(format!("{IMAGE_LIBRARY}/mtu.sh"), of_the_image!("usr/lib/imagegen/mtu.sh")),
+    ];
+    if machine.keeps_local_homes() {
+        files.push(script("local-homes.sh", template!("plain/local-homes.sh")));
+    } else {
+        let nfs =
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/images/hub/etc/nfs.conf.d/imagegen.conf"));
+        files.push(file("/etc/nfs.conf.d/imagegen.conf", nfs));
+    }
+    Ok(files)
 }
 
 fn fill(template: &str, values: minijinja::Value) -> Result<String> {
@@ -117,14 +305,18 @@ fn fill(template: &str, values: minijinja::Value) -> Result<String> {
     Ok(environment.render_str(template, values).context("filling in a template")?)
 }
 
-fn pretty(value: &serde_json::Value) -> Result<String> {
-    Ok(serde_json::to_string_pretty(value).context("writing JSON")? + "\n")
-}
-
 fn file(path: impl Into<String>, content: impl Into<String>) -> File {
-    File { path: path.into(), content: content.into(), private: false }
+    File { path: path.into(), content: content.into(), mode: "0644".into() }
 }
 
 fn private(path: impl Into<String>, content: impl Into<String>) -> File {
-    File { private: true, ..file(path, content) }
+    File { mode: "0600".into(), ..file(path, content) }
+}
+
+fn script(name: &str, content: &str) -> File {
+    file(format!("{LIBRARY}/{name}"), content)
+}
+
+fn unit(name: &str, content: &str) -> File {
+    file(format!("{UNITS}/{name}"), content)
 }

@@ -1,82 +1,182 @@
-//! Workshop → files → cloud-config text. Pure: the same inputs give the same bytes.
+//! Workshop → files → cloud-config → text that fits. Pure: the same inputs give the same bytes.
 //!
 //! The text is one `#cloud-config` part of plain ASCII: cloud-init writes the files in its network stage, and a target
 //! pulls in the units among them. Golden images start that target at once (`imagegen-start.service`); the `runcmd` does
 //! it on any other image, and enables it for later boots.
 
+mod budget;
+mod check;
+mod compare;
+mod config;
+mod docker;
 mod files;
+pub mod findings;
+mod hub_settings;
 pub mod paths;
+mod read_back;
+mod table;
 mod text;
 
 use std::net::Ipv4Addr;
 
+pub use budget::Budget;
+pub use compare::compare;
+pub use text::{Form, Part, Rendered};
+
+use table::Style;
+
 use crate::failure::Result;
-use crate::workshop::{Secrets, Workshop};
+use crate::workshop::{Extras, Secrets, Workshop};
 
-/// The largest text that the box of Horizon before 2025.2 takes, in bytes (its `MAX_SCRIPT_SIZE` is 16384, and the form
-/// refuses a text that reaches it).
-pub const HORIZON_LIMIT: usize = 16_383;
-
-/// The hub's user-data.
-pub fn hub(workshop: &Workshop, secrets: &Secrets) -> Result<String> {
-    text::render(&format!("The hub of the workshop {}", workshop.name), files::hub(workshop, secrets)?)
+/// What a user-data is for.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine<'a> {
+    /// The workshop.
+    pub workshop: &'a Workshop,
+    /// Its secrets.
+    pub secrets: &'a Secrets,
+    /// The machine's part in it.
+    pub role: Role,
+    /// Whether it boots an ordinary cloud image and not a golden one.
+    pub plain: bool,
 }
 
-/// The user-data that all nodes share; `hub` is the hub's address.
-pub fn node(workshop: &Workshop, secrets: &Secrets, hub: Ipv4Addr) -> Result<String> {
-    let title = format!("A node of the workshop {}, whose hub is {hub}", workshop.name);
-    text::render(&title, files::node(workshop, secrets, hub)?)
+/// A machine's part in the workshop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The one with the homes.
+    Hub,
+    /// One of those that carry the notebooks.
+    Node {
+        /// The hub's address.
+        hub: Ipv4Addr,
+    },
+}
+
+impl Machine<'_> {
+    /// What the machine is, in the words of a message.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let name = &self.workshop.name;
+        match self.role {
+            Role::Hub => format!("the hub of the workshop {name}"),
+            Role::Node { hub } => format!("a node of the workshop {name}, whose hub is {hub}"),
+        }
+    }
+
+    fn extras(&self) -> &Extras {
+        match self.role {
+            Role::Hub => &self.workshop.hub,
+            Role::Node { .. } => &self.workshop.node,
+        }
+    }
+
+    /// Whether the image's own users have homes that autofs would cover.
+    fn keeps_local_homes(&self) -> bool {
+        self.plain && matches!(self.role, Role::Node { .. })
+    }
+
+    /// The user-data, in the most readable form that fits the budget.
+    ///
+    /// # Errors
+    /// Findings where it does not fit in any form.
+    pub fn render(&self, budget: Budget) -> Result<Rendered> {
+        let config = config::of(self, Style::Lines)?;
+        check::sound(&config)?;
+        text::render(&self.title(), config, || config::of(self, Style::Dense), budget)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workshop::User;
+    use crate::workshop::{Entry, User, Users};
 
     fn secrets() -> Secrets {
         Secrets::parse("test", include_str!("../../tests/fixtures/workshop.secrets.yaml")).expect("sound")
     }
 
-    fn small() -> Workshop {
-        let user = |name: &str, id, full_name: Option<&str>| User {
-            name: name.into(),
-            uid: id,
-            gid: id,
-            full_name: full_name.map(str::to_owned),
+    fn node(workshop: &Workshop, budget: Budget) -> Result<Rendered> {
+        let role = Role::Node { hub: Ipv4Addr::new(10, 0, 0, 5) };
+        Machine { workshop, secrets: &secrets(), role, plain: false }.render(budget)
+    }
+
+    /// Names of five to nine random letters, and UIDs without an order: the worst that a university can do.
+    fn unrelated(count: u32) -> Workshop {
+        let mut seed = 42_u64;
+        let mut random = |below: u32| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            u32::try_from(seed >> 33).expect("31 bits") % below
         };
-        let users =
-            vec![user("training01", 2001, None), user("ada", 1815, Some("Ada \"Countess\" Lovelace"))];
-        Workshop { users, ..Workshop::default() }
+        let mut uids: Vec<u32> = (1000..60_000).collect();
+        let mut user = || {
+            let letters =
+                (0..5 + random(5)).map(|_| char::from(b'a' + u8::try_from(random(26)).expect("a letter")));
+            let name = letters.collect::<String>();
+            let uid = uids.swap_remove(random(u32::try_from(uids.len()).expect("few")) as usize);
+            Entry::Single(User::plain(name, uid))
+        };
+        let entries = (0..count).map(|_| user()).collect();
+        Workshop { users: Users { entries, groups: vec![] }, ..Workshop::usual() }
     }
 
     #[test]
-    fn the_hubs_text() {
-        insta::assert_snapshot!(hub(&small(), &secrets()).expect("text"));
+    fn a_node_of_ten_thousand_users_by_a_range_is_plain_text() {
+        let mut workshop = Workshop::usual();
+        let Some(Entry::Range(range)) = workshop.users.entries.first_mut() else { panic!("a range") };
+        (range.count, range.width) = (10_000, 5);
+        let rendered = node(&workshop, Budget::Horizon).expect("fits");
+        assert_eq!(rendered.form, Form::Plain);
+        assert!(rendered.text.len() <= Budget::Horizon.limit());
     }
 
     #[test]
-    fn the_nodes_text() {
-        insta::assert_snapshot!(node(&small(), &secrets(), Ipv4Addr::new(10, 0, 0, 5)).expect("text"));
+    fn a_thousand_unrelated_users_fit_the_oldest_horizon() {
+        let rendered = node(&unrelated(1000), Budget::Horizon).expect("fits");
+        assert_eq!(rendered.form, Form::Whole);
+        assert!(rendered.text.len() <= 16_383, "{} bytes", rendered.text.len());
+        assert!(rendered.text.is_ascii());
     }
 
     #[test]
-    fn the_default_workshop_fits_the_oldest_horizon() {
-        let workshop = Workshop::default();
-        let texts = [
-            hub(&workshop, &secrets()).expect("text"),
-            node(&workshop, &secrets(), Ipv4Addr::new(10, 0, 0, 5)).expect("text"),
-        ];
-        for text in texts {
-            assert!(text.len() <= HORIZON_LIMIT, "{} bytes", text.len());
-            assert!(text.is_ascii());
+    fn each_form_holds_the_same_files() {
+        let (workshop, secrets) = (unrelated(300), secrets());
+        let machine = Machine { workshop: &workshop, secrets: &secrets, role: Role::Hub, plain: false };
+        let wanted = files::of(&machine, Style::Lines).expect("files");
+        for (budget, form) in [(Budget::Nova, Form::Plain), (Budget::Horizon, Form::Whole)] {
+            let rendered = machine.render(budget).expect("fits");
+            assert_eq!(rendered.form, form);
+            let read = read_back::files(&rendered.text).expect("our own text");
+            for file in &wanted {
+                let same = if file.path == paths::USERS {
+                    table::in_lines(&read[&file.path].content)
+                } else {
+                    read[&file.path].content.clone()
+                };
+                assert_eq!(same, file.content, "{} as {form:?}", file.path);
+            }
         }
     }
 
     #[test]
+    fn what_cannot_fit_is_told_with_its_largest_parts() {
+        let crate::failure::Failure::Input(findings) = node(&unrelated(3000), Budget::Horizon).unwrap_err()
+        else {
+            panic!("not a matter of the input")
+        };
+        let finding = findings.iter().next().expect("a finding");
+        assert!(finding.remedy.contains("/etc/imagegen/users"), "{finding:?}");
+    }
+
+    #[test]
     fn nodes_never_hold_the_hubs_key_or_the_passwords() {
-        let (workshop, secrets) = (small(), secrets());
-        let files = files::node(&workshop, &secrets, Ipv4Addr::new(10, 0, 0, 5)).expect("files");
-        for file in files {
+        let secrets = secrets();
+        let workshop = Workshop::usual();
+        let role = Role::Node { hub: Ipv4Addr::new(10, 0, 0, 5) };
+        for file in
+            files::of(&Machine { workshop: &workshop, secrets: &secrets, role, plain: true }, Style::Lines)
+                .expect("files")
+        {
             assert!(!file.content.contains("PRIVATE KEY"), "{}", file.path);
             assert!(!file.content.contains(&secrets.password_seed), "{}", file.path);
         }

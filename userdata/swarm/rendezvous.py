@@ -8,8 +8,10 @@ import ssl
 import time
 
 from common import announce, route_source, say, settings
+from files import write_whole
 
 PORT = 7443
+LONGEST = 400  # characters of a last word
 
 
 def verdict(path, authorization, key, answer):
@@ -33,6 +35,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         )
         if status == 200:
             say(f"{self.client_address[0]} asked how to join.")
+            self.server.note(self.headers.get("Last-Word", ""))
+        self.answer(status, text)
+
+    def answer(self, status, text):
         body = text.encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json" if status == 200 else "text/plain")
@@ -45,8 +51,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Server(http.server.ThreadingHTTPServer):
-    def __init__(self, network, key, context, answer_path):
+    def __init__(self, network, key, context, answer_path, words_path):
         self.network, self.key, self.context, self.answer_path = network, key, context, answer_path
+        self.words_path, self.words = words_path, {}
         # Our own address in the workshop's network, and no other.
         super().__init__((route_source(str(network[1])), PORT), Handler)
 
@@ -61,6 +68,12 @@ class Server(http.server.ThreadingHTTPServer):
 
     def handle_error(self, request, client):
         say(f"{client[0]} broke off.")
+
+    def note(self, word):
+        """A node's name and, after a space, the last sentence that it said."""
+        name, _, text = word[:LONGEST].partition(" ")
+        self.words[name] = {"text": text, "at": int(time.time())}
+        write_whole(self.words_path, json.dumps(self.words))
 
     def read_answer(self):
         try:
@@ -86,9 +99,9 @@ def main():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(f"{credentials}/certificate", f"{credentials}/key")
-    answer_path = f"{os.environ['RUNTIME_DIRECTORY']}/join.json"
+    folder = os.environ["RUNTIME_DIRECTORY"]
     network = workshop_network()
-    server = Server(network, config["join_key"], context, answer_path)
+    server = Server(network, config["join_key"], context, f"{folder}/join.json", f"{folder}/words.json")
     announce(f"Nodes in {network} can ask at port {PORT} how to join.")
     server.serve_forever()
 

@@ -1,0 +1,211 @@
+//! Files → cloud-config.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+use super::files::{self, File};
+use super::table::Style;
+use super::{Machine, paths};
+use crate::failure::Result;
+
+/// The keys that we use. cloud-init takes them in this spelling from 22.3 (Debian 12 has 22.4) to this day.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct CloudConfig {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) timezone: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) users: Vec<UserEntry>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) package_update: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) packages: Vec<String>,
+    pub(super) runcmd: Vec<Vec<String>>,
+    /// The last one, so that the text ends with the users, who may be many.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) write_files: Vec<WriteFile>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub(super) enum UserEntry {
+    /// The image's own login user, which a list without it would take away.
+    Default(&'static str),
+    Admin(Admin),
+}
+
+/// Who may log in by SSH.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Admin {
+    name: &'static str,
+    gecos: &'static str,
+    uid: u32,
+    homedir: &'static str,
+    shell: &'static str,
+    sudo: &'static str,
+    lock_passwd: bool,
+    ssh_authorized_keys: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct WriteFile {
+    pub(super) path: String,
+    /// Quoted in YAML: as a number cloud-init would take it for a decimal one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) permissions: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) encoding: Option<&'static str>,
+    pub(super) content: String,
+}
+
+/// In the range that Debian gives out by name and never to people (policy 9.2.2), so that it is nobody's in a workshop.
+const ADMIN_UID: u32 = 60_900;
+
+/// Each command as a list, which cloud-init passes on without a shell. Nothing here waits: a blocking start from
+/// cloud-init's last stage would wait for units that wait for it.
+const START: [&[&str]; 3] = [
+    &["systemctl", "daemon-reload"],
+    &["systemctl", "enable", "imagegen.target"],
+    &["systemctl", "start", "--no-block", "imagegen.target"],
+];
+
+/// The cloud-config of a machine, with all files as they are.
+pub(super) fn of(machine: &Machine<'_>, table: Style) -> Result<CloudConfig> {
+    let packages = packages(machine);
+    Ok(CloudConfig {
+        timezone: machine.workshop.timezone.clone(),
+        users: users(machine),
+        write_files: files::of(machine, table)?.into_iter().map(plain).collect(),
+        package_update: !packages.is_empty(),
+        packages,
+        runcmd: commands(machine),
+    })
+}
+
+fn packages(machine: &Machine<'_>) -> Vec<String> {
+    let mut packages = machine.extras().packages.clone();
+    if !machine.workshop.admin_ssh_keys.is_empty() {
+        packages.extend(["openssh-server".to_owned(), "sudo".to_owned()]);
+    }
+    if generated_locale(machine).is_some() {
+        packages.push("locales".to_owned());
+    }
+    packages
+}
+
+/// The locale, where it is not one that every Debian has.
+fn generated_locale<'a>(machine: &Machine<'a>) -> Option<&'a str> {
+    machine.workshop.locale.as_deref().filter(|locale| *locale != "C.UTF-8")
+}
+
+fn users(machine: &Machine<'_>) -> Vec<UserEntry> {
+    let keys = &machine.workshop.admin_ssh_keys;
+    if keys.is_empty() {
+        return vec![];
+    }
+    let admin = UserEntry::Admin(Admin {
+        name: "imagegen-admin",
+        gecos: "Administrator of the workshop",
+        uid: ADMIN_UID,
+        homedir: paths::ADMIN_HOME,
+        shell: "/bin/bash",
+        sudo: "ALL=(ALL) NOPASSWD:ALL",
+        lock_passwd: true,
+        ssh_authorized_keys: keys.clone(),
+    });
+    if machine.plain { vec![UserEntry::Default("default"), admin] } else { vec![admin] }
+}
+
+fn commands(machine: &Machine<'_>) -> Vec<Vec<String>> {
+    let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let mut commands: Vec<Vec<String>> = START.iter().map(|words| owned(words)).collect();
+    if let Some(locale) = generated_locale(machine) {
+        let place = locale.split('.').next().unwrap_or_default();
+        commands.push(owned(&["localedef", "-i", place, "-f", "UTF-8", locale]));
+    }
+    commands
+}
+
+fn plain(file: File) -> WriteFile {
+    let whole = can_be_a_block(&file.content);
+    let content = if whole { file.content } else { STANDARD.encode(file.content) };
+    let usual = file.mode == USUAL_MODE;
+    let permissions = (!usual).then_some(file.mode);
+    WriteFile { path: file.path, permissions, encoding: (!whole).then_some("b64"), content }
+}
+
+/// Whether a literal block of YAML can hold a text as it is. Some clouds pass on ASCII alone unharmed; PyYAML refuses
+/// control characters, and takes a carriage return for a line's end; a first line that is blank or begins with a space
+/// changes what counts as indentation; and the last line must end like any other.
+fn can_be_a_block(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b'\n' || byte == b'\t' || (b' '..=b'~').contains(&byte))
+        && !text.starts_with([' ', '\t', '\n'])
+        && text.ends_with('\n')
+        && !text.ends_with("\n\n")
+}
+
+/// What cloud-init gives a file of which nothing is said.
+const USUAL_MODE: &str = "0644";
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Budget, Role};
+    use super::*;
+    use crate::workshop::{ExtraFile, Secrets, Workshop};
+
+    fn config(workshop: &Workshop, plain: bool) -> (CloudConfig, String) {
+        let text = include_str!("../../tests/fixtures/workshop.secrets.yaml");
+        let secrets = Secrets::parse("test", text).expect("sound");
+        let machine = Machine { workshop, secrets: &secrets, role: Role::Hub, plain };
+        let text = machine.render(Budget::Nova).expect("fits").text;
+        (of(&machine, Style::Lines).expect("a config"), text)
+    }
+
+    #[test]
+    fn students_are_no_users_of_cloud_inits_for_one_that_fails_would_end_the_list() {
+        let (config, text) = config(&Workshop::usual(), false);
+        assert!(config.users.is_empty());
+        assert!(!text.contains("chpasswd:"), "{text}");
+    }
+
+    #[test]
+    fn an_administrator_does_not_take_away_the_images_own_user() {
+        let workshop = Workshop { admin_ssh_keys: vec!["ssh-ed25519 AAAA".into()], ..Workshop::usual() };
+        assert!(matches!(
+            config(&workshop, true).0.users[..],
+            [UserEntry::Default("default"), UserEntry::Admin(_)]
+        ));
+        assert!(
+            matches!(config(&workshop, false).0.users[..], [UserEntry::Admin(_)]),
+            "a golden image has none"
+        );
+    }
+
+    #[test]
+    fn templates_of_other_programs_pass_because_the_text_is_no_jinja_template() {
+        let mut workshop = Workshop::usual();
+        let content = "docker info -f '{{.Swarm.LocalNodeState}}'\n".to_owned();
+        workshop.hub.files.push(ExtraFile { path: "/etc/x".into(), content, mode: "0644".into() });
+        let (_, text) = config(&workshop, false);
+        assert!(text.starts_with("#cloud-config\n"));
+        assert!(text.contains("   docker info -f '{{.Swarm.LocalNodeState}}'\n"));
+    }
+
+    #[test]
+    fn nothing_depends_on_the_order_of_cloud_inits_modules() {
+        let (config, _) = config(&Workshop::usual(), true);
+        // Files come before users and packages: so they have no owner, and are not deferred until either is there.
+        let files = serde_json::to_value(&config.write_files).expect("JSON").to_string();
+        assert!(!files.contains("\"owner\"") && !files.contains("\"defer\""));
+        // Units are only queued: what waits for cloud-init's last stage must not be waited for by it.
+        assert!(config.runcmd.iter().any(|command| command.contains(&"--no-block".to_owned())));
+    }
+
+    #[test]
+    fn what_a_block_cannot_hold_is_base64() {
+        for text in ["", "x", " x\n", "\nx\n", "x\n\n", "x\r\n", "é\n", "\u{1}\n"] {
+            assert!(!can_be_a_block(text), "{text:?}");
+        }
+        assert!(can_be_a_block("x\n\n\ty  \nz\n"));
+    }
+}

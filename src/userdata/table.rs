@@ -1,0 +1,122 @@
+//! The UID table as instances get it; `userdata/common/accounts.py` reads it.
+
+use crate::workshop::{Entry, Group, User, UserRange, Users};
+
+/// How single users are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// A line each.
+    Lines,
+    /// As many as possible in one line, first all numbers and then all names: that takes a fifth off the compressed table.
+    Dense,
+}
+
+/// A line for each declared group, and then for each user or range, in the order of their UIDs.
+pub(super) fn render(users: &Users, style: Style) -> String {
+    let mut entries: Vec<&Entry> = users.entries.iter().collect();
+    entries.sort_by_key(|entry| first_uid(entry));
+    let mut table: String = users.groups.iter().map(|group| group_line(group, users)).collect();
+    let dense = |entry: &&Entry| style == Style::Dense && is_plain(entry);
+    table.extend(entries.iter().filter(|entry| !dense(entry)).map(|entry| match entry {
+        Entry::Single(user) => single_line(user),
+        Entry::Range(range) => format!("{}\t{}\n", range.uid, braces(range)),
+    }));
+    table + &dense_line(entries.into_iter().filter(dense))
+}
+
+/// Whether a user is nothing but a name and a number.
+fn is_plain(entry: &Entry) -> bool {
+    matches!(entry, Entry::Single(user) if user.gid == user.uid && user.full_name.is_none())
+}
+
+/// `+1000 5 7`, `ada bob eve`: each number is the distance from the UID before.
+fn dense_line<'a>(entries: impl Iterator<Item = &'a Entry>) -> String {
+    let mut before = 0;
+    let mut steps = vec![];
+    let mut names = vec![];
+    for entry in entries {
+        let Entry::Single(user) = entry else { continue };
+        steps.push((user.uid - before).to_string());
+        names.push(user.name.as_str());
+        before = user.uid;
+    }
+    if names.is_empty() { String::new() } else { format!("+{}\t{}\n", steps.join(" "), names.join(" ")) }
+}
+
+/// The table with a line for each user who stands in a dense one, so that two tables can be compared.
+pub(super) fn in_lines(table: &str) -> String {
+    let lines =
+        table.lines().map(|line| match line.strip_prefix('+').and_then(|line| line.split_once('\t')) {
+            Some((steps, names)) => {
+                let mut uid = 0;
+                let pairs = steps.split(' ').zip(names.split(' '));
+                let users = pairs.map(|(step, name)| {
+                    uid += step.parse().unwrap_or(0_u32);
+                    format!("{uid}\t{name}\n")
+                });
+                users.collect()
+            }
+            None => format!("{line}\n"),
+        });
+    lines.collect()
+}
+
+fn first_uid(entry: &Entry) -> u32 {
+    match entry {
+        Entry::Single(user) => user.uid,
+        Entry::Range(range) => range.uid,
+    }
+}
+
+fn single_line(user: &User) -> String {
+    let gid = if user.gid == user.uid { String::new() } else { format!(":{}", user.gid) };
+    let full_name = user.full_name.as_ref().map(|name| format!("\t{name}")).unwrap_or_default();
+    format!("{}{gid}\t{}{full_name}\n", user.uid, user.name)
+}
+
+/// `training{01..30}`, as a shell has it.
+fn braces(range: &UserRange) -> String {
+    let (first, last) = (range.first, range.first + range.count - 1);
+    let width = range.width;
+    format!("{}{{{first:0width$}..{last:0width$}}}", range.prefix)
+}
+
+fn group_line(group: &Group, users: &Users) -> String {
+    let members =
+        users.entries.iter().filter(|entry| entry.groups().contains(&group.name)).map(|entry| match entry {
+            Entry::Single(user) => user.name.clone(),
+            Entry::Range(range) => braces(range),
+        });
+    format!("@{}\t{}\t{}\n", group.gid, group.name, members.collect::<Vec<_>>().join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_come_in_the_order_of_their_uids_and_ranges_are_one_line() {
+        let mut users = Users::usual();
+        let ada = User {
+            gid: 3000,
+            full_name: Some("Ada Lovelace".into()),
+            groups: vec!["course".into()],
+            ..User::plain("ada".into(), 1815)
+        };
+        users.entries.push(Entry::Single(ada));
+        users.groups.push(Group { name: "course".into(), gid: 3000 });
+        assert_eq!(
+            render(&users, Style::Lines),
+            "@3000\tcourse\tada\n1815:3000\tada\tAda Lovelace\n2001\ttraining{01..30}\n"
+        );
+    }
+
+    #[test]
+    fn dense_tables_count_up_and_say_the_same() {
+        let single = |uid: u32| Entry::Single(User::plain(format!("u{uid}"), uid));
+        let users = Users { entries: vec![single(2014), single(2000), single(2007)], groups: vec![] };
+        let dense = render(&users, Style::Dense);
+        assert_eq!(dense, "+2000 7 7\tu2000 u2007 u2014\n");
+        assert_eq!(in_lines(&dense), render(&users, Style::Lines));
+    }
+}

@@ -1,0 +1,104 @@
+"""Keeps the swarm up, and what the rendezvous may tell the nodes."""
+import json
+import os
+import subprocess
+import time
+
+from address import find_interface
+from common import announce, fail, route_source, settings
+from dockerd import DockerError, docker
+from files import write_whole
+
+HANDOVER = "/run/imagegen-rendezvous/join.json"
+# What the nodes said last: from the rendezvous, whose folder is closed, to the organiser's page.
+WORDS = ("/run/imagegen-rendezvous/words.json", "/run/imagegen/words.json")
+# For Docker's overlays, in place of 10.0.0.0/8, which tenant networks use (RFC 2544 keeps this range for tests).
+OVERLAY_POOL = "198.18.0.0/16"
+YEAR = 365 * 24 * 3600 * 10**9  # nanoseconds: certificates of nodes that sleep between two workshops stay valid
+
+
+def ensure_swarm(address):
+    """Makes the swarm, or tells it its new address. A hub never leaves a swarm: that would be the swarm's end."""
+    state = docker("GET", "/info")["Swarm"]
+    if state["LocalNodeState"] == "active" and state["NodeAddr"] == address:
+        return
+    if state["LocalNodeState"] == "pending":
+        raise DockerError("Docker is still starting it.")
+    request = {
+        "ListenAddr": f"{address}:2377",
+        "AdvertiseAddr": address,
+        "ForceNewCluster": state["LocalNodeState"] != "inactive",
+        "DefaultAddrPool": [OVERLAY_POOL],
+        "SubnetSize": 24,
+        "Spec": {"CAConfig": {"NodeCertExpiry": YEAR}},
+    }
+    docker("POST", "/swarm/init", request)
+    if request["ForceNewCluster"]:  # The rendezvous listens at the old address.
+        subprocess.run(["systemctl", "--no-block", "try-restart", "imagegen-rendezvous.service"], check=True)
+    announce(f"The swarm is up at {address}; nodes can join.")
+
+
+def keep_tasks_away(node_id, notebooks):
+    """The hub takes none, unless it is to carry notebooks."""
+    wanted = "active" if notebooks else "drain"
+    node = docker("GET", f"/nodes/{node_id}")
+    if node["Spec"]["Availability"] != wanted:
+        spec = {**node["Spec"], "Availability": wanted}
+        docker("POST", f"/nodes/{node_id}/update?version={node['Version']['Index']}", spec)
+
+
+def superseded(nodes):
+    """Nodes that are down although a machine of the same name is ready: a machine that joined again."""
+    ready = {node["Description"]["Hostname"] for node in nodes if node["Status"]["State"] == "ready"}
+    return [
+        node["ID"]
+        for node in nodes
+        if node["Status"]["State"] == "down" and node["Description"].get("Hostname") in ready
+    ]
+
+
+def hand_over(address):
+    """What the rendezvous may tell: the token of workers, never that of managers, and who belongs to the swarm."""
+    nodes = docker("GET", "/nodes")
+    for node_id in superseded(nodes):
+        docker("DELETE", f"/nodes/{node_id}?force=1")
+    known = {node["ID"]: node["Status"]["State"] for node in nodes}
+    token = docker("GET", "/swarm")["JoinTokens"]["Worker"]
+    answer = {"token": token, "manager": f"{address}:2377", "nodes": known}
+    # Its folder is closed to everybody but root and the rendezvous.
+    write_whole(HANDOVER, json.dumps(answer, sort_keys=True))
+
+
+def publish_words():
+    try:
+        with open(WORDS[0]) as file:
+            words = file.read()
+    except FileNotFoundError:
+        return  # No node has asked yet.
+    os.makedirs(os.path.dirname(WORDS[1]), exist_ok=True)
+    write_whole(WORDS[1], words)
+
+
+def main():
+    config = settings()
+    own = str(find_interface(config).ip)
+    said = None
+    while True:
+        try:
+            ensure_swarm(own)
+            keep_tasks_away(docker("GET", "/info")["Swarm"]["NodeID"], config["notebooks"]["on_hub"])
+            hand_over(own)
+            publish_words()
+            said = None
+        except (DockerError, OSError) as error:
+            if str(error) != said:
+                said = str(error)
+                announce(f"The swarm is not right yet: {said}")
+        time.sleep(5)
+        if route_source(own) != own:
+            subprocess.run(["systemctl", "--no-block", "restart", "imagegen-homes.service"], check=True)
+            fail("The hub's address has changed: setting up the swarm for the new one.")
+
+
+if __name__ == "__main__":
+    main()
