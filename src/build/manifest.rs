@@ -34,7 +34,13 @@ struct Manifest<'a> {
     source_date_epoch: u64,
     recipe_sha256: &'a str,
     file: FileOf<'a>,
-    disk: DiskOf<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk: Option<DiskOf<'a>>,
+    /// Of a container image: the digest by which registries and Docker know it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jupyterhub: Option<&'a str>,
     packages: &'a [Package],
 }
 
@@ -54,17 +60,29 @@ struct DiskOf<'a> {
     root_used_bytes: u64,
 }
 
-/// Hashes the finished image and writes its manifest beside it.
+/// What an image turned out to be.
+pub(super) enum Product<'a> {
+    /// A disk.
+    Disk(&'a Disk),
+    /// A container image with this digest.
+    Container(&'a str),
+}
+
+/// Hashes the finished image in the work folder and writes its manifest beside it.
 pub(super) fn describe(
-    qcow2: PathBuf,
-    disk: &Disk,
+    path: PathBuf,
+    product: &Product<'_>,
     rootfs: &Rootfs,
     image: &Image,
     work: &WorkFolder,
     epoch: u64,
 ) -> Result<Outcome> {
-    let (sha256, bytes) = hash(&qcow2)?;
-    let name = format!("{}.qcow2", image.recipe);
+    let (sha256, bytes) = hash(&path)?;
+    let name = path.file_name().context("a result without a name")?.to_string_lossy().into_owned();
+    let (format, disk, digest) = match product {
+        Product::Disk(disk) => ("qcow2", Some(disk_of(disk, rootfs)), None),
+        Product::Container(digest) => ("oci-archive", None, Some(*digest)),
+    };
     let manifest = Manifest {
         format: 1,
         image: &image.recipe,
@@ -73,24 +91,30 @@ pub(super) fn describe(
         built_with: format!("imagegen {}", env!("CARGO_PKG_VERSION")),
         source_date_epoch: epoch,
         recipe_sha256: &image.recipe_digest,
-        file: FileOf { name: &name, format: "qcow2", bytes, sha256: &sha256 },
-        disk: DiskOf {
-            virtual_bytes: disk.layout.total,
-            root_uuid: &disk.root_uuid,
-            root_bytes: disk.layout.root.size,
-            root_used_bytes: rootfs.contents.blocks_bytes,
-        },
+        file: FileOf { name: &name, format, bytes, sha256: &sha256 },
+        disk,
+        digest,
+        jupyterhub: rootfs.jupyterhub.as_deref(),
         packages: &rootfs.packages,
     };
     let text = serde_json::to_string_pretty(&manifest).context("writing a manifest")? + "\n";
     let manifest = work.path(&format!("{}.manifest.json", image.recipe));
     fs_err::write(&manifest, &text)?;
     let manifest_sha256 = hex(&Sha256::digest(text.as_bytes()));
-    Ok(Outcome { files: vec![(qcow2, sha256), (manifest, manifest_sha256)], image_size: bytes })
+    Ok(Outcome { files: vec![(path, sha256), (manifest, manifest_sha256)], image_size: bytes })
+}
+
+fn disk_of<'a>(disk: &'a Disk, rootfs: &Rootfs) -> DiskOf<'a> {
+    DiskOf {
+        virtual_bytes: disk.layout.total,
+        root_uuid: &disk.root_uuid,
+        root_bytes: disk.layout.root.size,
+        root_used_bytes: rootfs.contents.blocks_bytes,
+    }
 }
 
 /// SHA-256 in hexadecimal and the size in bytes.
-fn hash(path: &Path) -> Result<(String, u64)> {
+pub fn hash(path: &Path) -> Result<(String, u64)> {
     let mut file = fs_err::File::open(path)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];

@@ -1,22 +1,34 @@
 //! Stages → files. Executes what a plan says, and decides nothing.
 
+mod archive;
 mod assembly;
 mod layer;
 mod manifest;
+mod oci;
+mod preload;
 mod publish;
 mod rootfs;
+mod sets;
 mod store;
 mod target_tools;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+
+use anyhow::Context;
 
 use crate::failure::Result;
 use crate::host::work::WorkFolder;
-use crate::plan::{Action, HostFacts, Image, Layer, Plan, Stage};
+use crate::plan::{Action, Carried, HostFacts, Image, Layer, Plan, Stage};
+use crate::recipe::PackageSet;
 use crate::report::{Progress, size};
 
+use manifest::Product;
+pub use manifest::hash;
+use preload::Cargo;
 use publish::Outcome;
-pub use store::LayerStore;
+use rootfs::Rootfs;
+pub use store::Store;
 use target_tools::TargetTools;
 
 /// Where a build reads and writes.
@@ -25,7 +37,7 @@ pub struct Places {
     /// Where the results go.
     pub output: PathBuf,
     /// The kept layers.
-    pub store: LayerStore,
+    pub store: Store,
 }
 
 /// What a build needs to know beside its plan.
@@ -38,8 +50,8 @@ pub struct Settings {
 }
 
 /// What a plan needs to know of this machine.
-pub fn host_facts(store: &LayerStore) -> Result<HostFacts> {
-    Ok(HostFacts { layers: store.ages()? })
+pub fn host_facts(store: &Store) -> Result<HostFacts> {
+    Ok(HostFacts { layers: store.layers.ages()?, sets: store.sets.ages()?.into_keys().collect() })
 }
 
 /// Runs all stages. Images appear in the output folder at the end, all of them whole, or not at all.
@@ -50,11 +62,14 @@ pub fn execute(plan: &Plan, places: &Places, settings: Settings, progress: &Prog
     let mut outcomes = Vec::new();
     for stage in &plan.stages {
         match &stage.action {
-            Action::Layer(_) if stage.kept => progress.note(&format!("{}: kept", stage.title())),
-            Action::Layer(layer) => job.layer(stage, layer)?,
             Action::Image(image) => outcomes.push(job.image(stage, image)?),
+            _ if stage.kept => progress.note(&format!("{}: kept", stage.title())),
+            Action::Set(set) => job.set(stage, set)?,
+            Action::Layer(layer) => job.layer(stage, layer)?,
+            Action::Container(image) => outcomes.extend(job.container(stage, image)?),
         }
     }
+    places.store.layers.clear_out()?;
     publish::all(outcomes, &places.output, progress)
 }
 
@@ -67,6 +82,13 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
+    fn set(&self, stage: &Stage, set: &PackageSet) -> Result<()> {
+        let step = self.progress.step(format!("{}: fetched by its hashes", stage.title()));
+        let bytes = sets::fetch(set, &stage.key, self.places, self.work)?;
+        step.done(&size(bytes));
+        Ok(())
+    }
+
     fn layer(&self, stage: &Stage, layer: &Layer) -> Result<()> {
         let step = self.progress.step(format!("{}: mmdebstrap", stage.title()));
         let bytes = layer::make(layer, &stage.key, self.places, self.work, self.settings)?;
@@ -74,25 +96,60 @@ impl Job<'_> {
         Ok(())
     }
 
+    /// The result, where it was asked for.
+    fn container(&self, stage: &Stage, image: &Image) -> Result<Option<Outcome>> {
+        let (title, epoch) = (stage.title(), self.settings.epoch);
+        let settings = image.container.as_ref().context("a container image without settings")?;
+        let (rootfs_tar, rootfs) = self.rootfs(&title, image)?;
+        let step = self.progress.step(format!("{title}: archive"));
+        let unfinished = self.places.store.layers.unfinished()?;
+        let digest = oci::archive(&rootfs_tar, &rootfs, image, settings, &unfinished, epoch)?;
+        let result = self.work.path(&format!("{}.oci.tar", image.recipe));
+        if stage.asked {
+            fs_err::copy(&unfinished, &result)?;
+            // The store's files begin as temporary ones, which are their owner's alone.
+            fs_err::set_permissions(&result, PermissionsExt::from_mode(0o644))?;
+        }
+        step.done(&size(fs_err::metadata(&unfinished)?.len()));
+        self.places.store.layers.keep(unfinished, &stage.key)?;
+        let product = Product::Container(&digest);
+        let describe = || manifest::describe(result, &product, &rootfs, image, self.work, epoch);
+        stage.asked.then(describe).transpose()
+    }
+
     fn image(&self, stage: &Stage, image: &Image) -> Result<Outcome> {
         let (title, epoch) = (stage.title(), self.settings.epoch);
-        let layer = self.places.store.path(&image.layer);
-        let rootfs_tar = self.work.path(&format!("{}.rootfs.tar", image.recipe));
-
-        let step = self.progress.step(format!("{title}: hygiene and overlay"));
-        let rootfs = rootfs::compose(&layer, image, &rootfs_tar, epoch)?;
-        step.done(&format!("{} files, {}", rootfs.contents.inodes, size(rootfs.contents.blocks_bytes)));
+        let (rootfs_tar, rootfs) = self.rootfs(&title, image)?;
 
         let step = self.progress.step(format!("{title}: file system and boot loader"));
-        let tools = TargetTools::unpack(&layer, &image.layer, self.work)?;
+        let tools =
+            TargetTools::unpack(&self.places.store.layers.path(&image.layer), &image.layer, self.work)?;
         let disk = assembly::assemble(&rootfs_tar, &rootfs, stage, image, &tools, self.work, epoch)?;
         fs_err::remove_file(&rootfs_tar)?;
         step.done(&size(disk.layout.total));
 
         let step = self.progress.step(format!("{title}: qcow2"));
         let qcow2 = assembly::compress(&disk, image, self.work)?;
-        let outcome = manifest::describe(qcow2, &disk, &rootfs, image, self.work, epoch)?;
+        let outcome = manifest::describe(qcow2, &Product::Disk(&disk), &rootfs, image, self.work, epoch)?;
         step.done(&size(outcome.image_size));
         Ok(outcome)
+    }
+
+    /// The finished root file system of an image, as a tar.
+    fn rootfs(&self, title: &str, image: &Image) -> Result<(PathBuf, Rootfs)> {
+        let tar = self.work.path(&format!("{}.rootfs.tar", image.recipe));
+        let cargo: Vec<Cargo> = image.carried.iter().map(|carried| self.cargo(carried)).collect();
+        let step = self.progress.step(format!("{title}: hygiene and overlay"));
+        let layer = self.places.store.layers.path(&image.layer);
+        let rootfs = rootfs::compose(&layer, image, &cargo, &tar, self.settings.epoch)?;
+        step.done(&format!("{} files, {}", rootfs.contents.inodes, size(rootfs.contents.blocks_bytes)));
+        Ok((tar, rootfs))
+    }
+
+    fn cargo(&self, carried: &Carried) -> Cargo {
+        match carried {
+            Carried::Made(key) => Cargo { path: self.places.store.layers.path(key), hub: None },
+            Carried::Archive(archive) => Cargo { path: archive.path.clone(), hub: Some(archive.hub.clone()) },
+        }
     }
 }

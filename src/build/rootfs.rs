@@ -8,6 +8,7 @@ use anyhow::anyhow;
 use tar::{Archive, Builder, Entry, EntryType, Header};
 
 use super::manifest::{Package, installed_packages};
+use super::preload::{self, Cargo};
 use crate::failure::Result;
 use crate::host::signals;
 use crate::plan::Image;
@@ -30,22 +31,36 @@ pub(super) struct Rootfs {
     pub(super) contents: Contents,
     /// The packages, as dpkg has them.
     pub(super) packages: Vec<Package>,
+    /// The version of JupyterHub, if it is in there.
+    pub(super) jupyterhub: Option<String>,
 }
 
-/// Writes the finished root file system of `image` from its `layer` to the tar `target`.
-pub(super) fn compose(layer: &Path, image: &Image, target: &Path, epoch: u64) -> Result<Rootfs> {
+/// Writes the finished root file system of `image` from its `layer` to the tar `target`, with the container images of
+/// `cargo` in it.
+pub(super) fn compose(
+    layer: &Path,
+    image: &Image,
+    cargo: &[Cargo],
+    target: &Path,
+    epoch: u64,
+) -> Result<Rootfs> {
     let mut archive = Archive::new(BufReader::with_capacity(BUFFER, fs_err::File::open(layer)?));
     let output = BufWriter::with_capacity(BUFFER, fs_err::File::create(target)?);
     let mut pass = Pass::new(Builder::new(output), image, epoch);
+    if !cargo.is_empty() {
+        pass.replaced.insert(preload::OPTIONS.to_owned());
+    }
     for entry in archive.entries()? {
         signals::check()?;
         pass.entry(entry?)?;
     }
     pass.overlay(image)?;
+    preload::carry(&mut pass, cargo)?;
     pass.finish()
 }
 
-struct Pass<W: Write> {
+/// The tar that is being written.
+pub(super) struct Pass<W: Write> {
     builder: Builder<W>,
     epoch: u64,
     replaced: BTreeSet<String>,
@@ -67,6 +82,9 @@ impl<W: Write> Pass<W> {
         if path.is_empty() || self.replaced.contains(&path) {
             return Ok(());
         }
+        if let Some(version) = preload::jupyterhub_version(&path) {
+            self.rootfs.jupyterhub = Some(version);
+        }
         if let Some(fault) = hygiene::forbidden(&path) {
             self.faults.push(format!("{fault} (/{path})"));
         }
@@ -84,22 +102,41 @@ impl<W: Write> Pass<W> {
     }
 
     fn keep_entry<R: Read>(&mut self, path: &str, mut entry: Entry<'_, R>) -> Result<()> {
-        self.extended_attributes(&mut entry)?;
+        self.extended_attributes(&mut entry, None)?;
+        self.keep_as(path, "", entry)
+    }
+
+    /// An entry of another tar, below `folder`; its extended attributes go before it.
+    pub(super) fn keep_below<R: Read>(
+        &mut self,
+        folder: &str,
+        path: &str,
+        entry: Entry<'_, R>,
+    ) -> Result<()> {
+        self.keep_as(&format!("{folder}/{path}"), folder, entry)
+    }
+
+    /// The targets of hard links are paths in the tar, and move with it.
+    fn keep_as<R: Read>(&mut self, path: &str, folder: &str, mut entry: Entry<'_, R>) -> Result<()> {
         let header = entry.header().clone();
         match (header.entry_type(), entry.link_name_bytes()) {
-            (EntryType::Link | EntryType::Symlink, Some(target)) => {
-                let hard = header.entry_type() == EntryType::Link;
-                let target =
-                    if hard { relative(&target) } else { String::from_utf8_lossy(&target).into_owned() };
-                self.link(path, &target, header)
+            (EntryType::Symlink, Some(target)) => self.link(path, &String::from_utf8_lossy(&target), header),
+            (EntryType::Link, Some(target)) => {
+                let target = format!("{folder}/{}", relative(&target));
+                self.link(path, target.trim_start_matches('/'), header)
             }
             _ => self.keep(path, header, &mut entry),
         }
     }
 
     /// File capabilities and the like stand in the record before the entry, which has to be written again.
-    fn extended_attributes<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> Result<()> {
+    pub(super) fn extended_attributes<R: Read>(
+        &mut self,
+        entry: &mut Entry<'_, R>,
+        more: Option<(&str, &[u8])>,
+    ) -> Result<()> {
         let mut kept: Vec<(String, Vec<u8>)> = vec![];
+        kept.extend(more.map(|(key, value)| (key.to_owned(), value.to_vec())));
         if let Some(extensions) = entry.pax_extensions()? {
             for extension in extensions {
                 let extension = extension?;
@@ -117,7 +154,7 @@ impl<W: Write> Pass<W> {
         Ok(())
     }
 
-    fn keep(&mut self, path: &str, mut header: Header, content: &mut impl Read) -> Result<()> {
+    pub(super) fn keep(&mut self, path: &str, mut header: Header, content: &mut impl Read) -> Result<()> {
         self.clamp_time(&mut header)?;
         if header.entry_type().is_dir() {
             self.folders.insert(path.trim_end_matches('/').to_owned());
@@ -125,6 +162,11 @@ impl<W: Write> Pass<W> {
         self.rootfs.contents.add(header.size()?);
         self.builder.append_data(&mut header, path, content)?;
         Ok(())
+    }
+
+    pub(super) fn symlink(&mut self, path: &str, target: &str) -> Result<()> {
+        self.parents(path)?;
+        self.link(path, target, header(EntryType::Symlink, 0o777, self.epoch, 0))
     }
 
     fn link(&mut self, path: &str, target: &str, mut header: Header) -> Result<()> {
@@ -158,23 +200,33 @@ impl<W: Write> Pass<W> {
         let modes: BTreeMap<&str, u32> =
             image.overlay.iter().map(|(path, mode, _)| (path.as_str(), *mode)).collect();
         for (path, content) in &image.contents {
-            self.file(path, modes[path.as_str()], self.epoch, content)?;
+            self.file(path, modes[path.as_str()], content)?;
         }
         for (path, target) in &image.links {
-            self.parents(path)?;
-            self.link(path, target, header(EntryType::Symlink, 0o777, self.epoch, 0))?;
+            self.symlink(path, target)?;
         }
         MOUNT_POINTS.iter().try_for_each(|path| self.folder(path))?;
         // Later than anything else, or systemd takes them for outdated.
-        UPDATED.iter().try_for_each(|path| self.file(path, 0o644, self.epoch + 1, b""))
+        UPDATED.iter().try_for_each(|path| self.file_of(path, 0o644, self.epoch + 1, b""))
     }
 
     fn empty_file(&mut self, path: &str) -> Result<()> {
         let mode = if path == "etc/machine-id" { 0o444 } else { 0o644 };
-        self.file(path, mode, self.epoch, b"")
+        self.file(path, mode, b"")
     }
 
-    fn file(&mut self, path: &str, mode: u32, mtime: u64, content: &[u8]) -> Result<()> {
+    pub(super) fn file(&mut self, path: &str, mode: u32, content: &[u8]) -> Result<()> {
+        self.file_of(path, mode, self.epoch, content)
+    }
+
+    /// A file of root's alone, as all folders above it that are not there yet.
+    pub(super) fn private_file(&mut self, path: &str, content: &[u8]) -> Result<()> {
+        let ends = path.match_indices('/').map(|(end, _)| end).collect::<Vec<_>>();
+        ends.into_iter().try_for_each(|end| self.folder_with(&path[..end], 0o700))?;
+        self.file(path, 0o600, content)
+    }
+
+    fn file_of(&mut self, path: &str, mode: u32, mtime: u64, content: &[u8]) -> Result<()> {
         self.parents(path)?;
         let mut header = header(EntryType::Regular, mode, mtime, content.len() as u64);
         self.rootfs.contents.add(content.len() as u64);
@@ -189,8 +241,12 @@ impl<W: Write> Pass<W> {
     }
 
     fn folder(&mut self, path: &str) -> Result<()> {
+        self.folder_with(path, 0o755)
+    }
+
+    pub(super) fn folder_with(&mut self, path: &str, mode: u32) -> Result<()> {
         if self.folders.insert(path.to_owned()) {
-            let mut header = header(EntryType::Directory, 0o755, self.epoch, 0);
+            let mut header = header(EntryType::Directory, mode, self.epoch, 0);
             self.rootfs.contents.add(0);
             self.builder.append_data(&mut header, format!("{path}/"), std::io::empty())?;
         }
@@ -208,7 +264,7 @@ impl<W: Write> Pass<W> {
     }
 }
 
-fn header(kind: EntryType, mode: u32, mtime: u64, size: u64) -> Header {
+pub(super) fn header(kind: EntryType, mode: u32, mtime: u64, size: u64) -> Header {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);
     header.set_mode(mode);
@@ -224,7 +280,7 @@ fn is_inspected(path: &str) -> bool {
 }
 
 /// A path as the plan writes it: `usr/bin/env`, without `./` before it and a slash behind it.
-fn relative(path: &[u8]) -> String {
+pub(super) fn relative(path: &[u8]) -> String {
     let text = String::from_utf8_lossy(path);
     let path = text.trim_start_matches("./").trim_matches('/');
     if path == "." { String::new() } else { path.to_owned() }
@@ -233,7 +289,6 @@ fn relative(path: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Key;
 
     type Listing = BTreeMap<String, (u32, u64, String)>;
 
@@ -259,23 +314,19 @@ mod tests {
 
     fn image(overlay: &[(&str, &str)], links: &[(&str, &str)]) -> Image {
         Image {
-            recipe: "node".into(),
-            description: String::new(),
-            suite: "trixie".into(),
-            recipe_digest: String::new(),
-            layer: Key::of(&"layer"),
             overlay: overlay.iter().map(|(path, _)| ((*path).to_owned(), 0o644, String::new())).collect(),
             links: links.iter().map(|(path, target)| ((*path).to_owned(), (*target).to_owned())).collect(),
             contents: overlay
                 .iter()
                 .map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()))
                 .collect(),
+            ..Image::bare()
         }
     }
 
     fn run(layer: &tempfile::NamedTempFile, image: &Image) -> Result<(Listing, Rootfs)> {
         let target = tempfile::NamedTempFile::new()?;
-        let rootfs = compose(layer.path(), image, target.path(), 1_000_000_000)?;
+        let rootfs = compose(layer.path(), image, &[], target.path(), 1_000_000_000)?;
         let mut listing = Listing::new();
         for entry in Archive::new(target.reopen()?).entries()? {
             let mut entry = entry?;

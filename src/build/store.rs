@@ -1,4 +1,4 @@
-//! The kept layers: one tar per key, in the user's cache folder.
+//! What is kept between builds: layers, container images and sets of packages; one tar per key, in the user's cache folder.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,36 +8,48 @@ use anyhow::Context;
 use crate::failure::Result;
 use crate::plan::Key;
 
-/// The folder of kept layers.
+/// What the current user keeps.
 #[derive(Debug, Clone)]
-pub struct LayerStore {
-    folder: PathBuf,
+pub struct Store {
+    /// Layers and container images. They age: the archive's packages get newer.
+    pub layers: Shelf,
+    /// Sets of packages. They are locked by hashes, and do not age.
+    pub sets: Shelf,
 }
 
-impl LayerStore {
-    /// The store of the current user: `$XDG_CACHE_HOME/imagegen/layers`, or `~/.cache/imagegen/layers`.
+impl Store {
+    /// In `$XDG_CACHE_HOME/imagegen`, or `~/.cache/imagegen`.
     pub fn of_user() -> Result<Self> {
         let cache = std::env::var_os("XDG_CACHE_HOME")
             .map(PathBuf::from)
             .filter(|path| path.is_absolute())
             .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))
             .context("neither XDG_CACHE_HOME nor HOME says where to keep layers")?;
-        Ok(Self { folder: cache.join("imagegen/layers") })
+        let shelf = |name| Shelf { folder: cache.join("imagegen").join(name) };
+        Ok(Self { layers: shelf("layers"), sets: shelf("sets") })
     }
+}
 
+/// A folder of files by key.
+#[derive(Debug, Clone)]
+pub struct Shelf {
+    folder: PathBuf,
+}
+
+impl Shelf {
     /// The folder itself; it need not be there yet.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Where the layer with this key is kept.
+    /// Where the file with this key is kept.
     #[must_use]
     pub fn path(&self, key: &Key) -> PathBuf {
         self.folder.join(format!("{}.tar", key.as_str()))
     }
 
-    /// A name in the same folder for a layer that is still being written.
+    /// A name in the same folder for a file that is still being written.
     pub fn unfinished(&self) -> Result<tempfile::TempPath> {
         fs_err::create_dir_all(&self.folder)?;
         let file =
@@ -45,9 +57,13 @@ impl LayerStore {
         Ok(file.into_temp_path())
     }
 
-    /// Takes a finished layer in, and puts away those that are too old to be used again.
+    /// Takes a finished file in.
     pub fn keep(&self, unfinished: tempfile::TempPath, key: &Key) -> Result<()> {
-        unfinished.persist(self.path(key)).context("keeping a layer")?;
+        Ok(unfinished.persist(self.path(key)).context("keeping what was made")?)
+    }
+
+    /// Puts away what is too old to be used again.
+    pub fn clear_out(&self) -> Result<()> {
         for (old, age) in self.ages()? {
             if age >= crate::plan::LAYER_FRESH_FOR {
                 fs_err::remove_file(self.folder.join(format!("{old}.tar")))?;
@@ -56,25 +72,30 @@ impl LayerStore {
         Ok(())
     }
 
-    /// The kept layers by key, with their age in seconds.
+    /// The kept files by key, with their age in seconds.
     pub fn ages(&self) -> Result<BTreeMap<String, u64>> {
-        let mut ages = BTreeMap::new();
-        let entries = match fs_err::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(ages),
-            Err(error) => return Err(error.into()),
-        };
-        for entry in entries {
-            let entry = entry?;
-            let name = entry.file_name();
-            if let Some(key) =
-                name.to_str().and_then(|name| name.strip_suffix(".tar")).filter(|key| key.len() == 64)
-            {
-                // A clock that was set back makes a layer from the future; it counts as new.
-                let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
-                ages.insert(key.to_owned(), age.as_secs());
-            }
-        }
-        Ok(ages)
+        kept_in(&self.folder)
     }
+}
+
+/// The finished files of a folder by key, with their age in seconds.
+fn kept_in(folder: &Path) -> Result<BTreeMap<String, u64>> {
+    let mut ages = BTreeMap::new();
+    let entries = match fs_err::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(ages),
+        Err(error) => return Err(error.into()),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        if let Some(key) =
+            name.to_str().and_then(|name| name.strip_suffix(".tar")).filter(|key| key.len() == 64)
+        {
+            // A clock that was set back makes a layer from the future; it counts as new.
+            let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
+            ages.insert(key.to_owned(), age.as_secs());
+        }
+    }
+    Ok(ages)
 }

@@ -11,19 +11,26 @@ use crate::failure::Result;
 
 /// All files below `folder`, by their path relative to it, with `/` between its parts.
 pub fn read_tree(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
-    let mut files = BTreeMap::new();
-    read_into(folder, "", &mut files)?;
-    Ok(files)
+    let paths = files_below(folder)?.into_iter();
+    paths.map(|path| Ok((path.clone(), fs_err::read(folder.join(&path))?))).collect()
 }
 
-fn read_into(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
+/// The paths of all files and links below `folder`, relative to it and in order; links are not followed.
+pub fn files_below(folder: &Path) -> Result<Vec<String>> {
+    let mut paths = vec![];
+    list_into(folder, "", &mut paths)?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn list_into(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> Result<()> {
     for entry in fs_err::read_dir(folder)? {
         let entry = entry?;
         let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
         if entry.file_type()?.is_dir() {
-            read_into(&entry.path(), &format!("{path}/"), files)?;
+            list_into(&entry.path(), &format!("{path}/"), paths)?;
         } else {
-            files.insert(path, fs_err::read(entry.path())?);
+            paths.push(path);
         }
     }
     Ok(())
@@ -40,10 +47,16 @@ pub fn read_private(path: &Path) -> Result<Option<(String, u32)>> {
 
 /// Creates a file that only its owner can read, whole or not at all; one that is there already stays.
 pub fn create_private(path: &Path, text: &str) -> Result<()> {
+    create(path, text, 0o600)
+}
+
+/// Creates a file with these permission bits, whole or not at all; one that is there already stays.
+pub fn create(path: &Path, text: &str, mode: u32) -> Result<()> {
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Temporary files have mode 0600 from the start.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
+    file.as_file().set_permissions(PermissionsExt::from_mode(mode))?;
     file.as_file().sync_all()?;
     file.persist_noclobber(path).with_context(|| format!("writing {}", path.display()))?;
     Ok(())

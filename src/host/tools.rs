@@ -37,6 +37,22 @@ const NEWUIDMAP: Program = Program {
     install: "apt-get install uidmap",
     oldest: None,
 };
+// `--require-hashes` with wheels for another Python is as old as pip 20; Debian 12 has 23.
+/// Fetches sets of Python packages.
+pub const PIP: Program = Program {
+    name: "pip3",
+    purpose: "to fetch JupyterHub and the notebooks' packages",
+    install: "apt-get install python3-pip",
+    oldest: Some((22, 0)),
+};
+// Its lock format 3 came with npm 7.
+/// Fetches sets of npm packages.
+pub const NPM: Program = Program {
+    name: "npm",
+    purpose: "to fetch the proxy of JupyterHub",
+    install: "apt-get install npm",
+    oldest: Some((7, 0)),
+};
 // compression_type=zstd came with 5.1.
 /// Makes and converts disk images.
 pub const QEMU_IMG: Program = Program {
@@ -64,7 +80,7 @@ const GIB: u64 = 1 << 30;
 
 /// What a build needs free, in bytes: layers in the cache, the tree that mmdebstrap fills, the unfinished images.
 const BUILD_SPACE: [(&str, u64); 3] =
-    [("kept layers", 2 * GIB), ("mmdebstrap's work", 3 * GIB), ("images", 3 * GIB)];
+    [("kept layers", 4 * GIB), ("mmdebstrap's work", 3 * GIB), ("images", 6 * GIB)];
 
 /// Whether the current user is root.
 #[must_use]
@@ -75,7 +91,7 @@ pub fn is_root() -> bool {
 /// What a build lacks here. `cache` and `output` are where it keeps layers and puts results.
 #[must_use]
 pub fn lacking_for_build(cache: &Path, output: &Path) -> Vec<Shortage> {
-    let mut lacking = lacking_programs(&[SETPRIV, MMDEBSTRAP, QEMU_IMG]);
+    let mut lacking = lacking_programs(&[SETPRIV, MMDEBSTRAP, QEMU_IMG, PIP, NPM]);
     if !Path::new(KEYRING).exists() {
         lacking.push(shortage("Debian's archive keys", "apt-get install debian-archive-keyring"));
     }

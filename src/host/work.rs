@@ -20,8 +20,13 @@ pub struct WorkFolder {
 impl WorkFolder {
     /// A new work folder inside `parent`.
     pub fn within(parent: &Path) -> Result<Self> {
-        sweep(parent)?;
-        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
+        Self::named(parent, PREFIX)
+    }
+
+    /// A new one whose name begins with `prefix`; those of dead runs are known by it.
+    pub fn named(parent: &Path, prefix: &str) -> Result<Self> {
+        sweep(parent, prefix)?;
+        let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
         let lock = fs_err::File::create(folder.path().join("lock"))?.into_parts().0;
         flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(std::io::Error::from)?;
         Ok(Self { folder, _lock: lock })
@@ -35,11 +40,11 @@ impl WorkFolder {
 }
 
 /// Takes away the work folders whose runs are dead: nobody holds their lock.
-fn sweep(parent: &Path) -> Result<()> {
+fn sweep(parent: &Path, prefix: &str) -> Result<()> {
     for entry in fs_err::read_dir(parent)? {
         let path = entry?.path();
         let ours =
-            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX));
+            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(prefix));
         if ours && is_abandoned(&path) {
             fs_err::remove_dir_all(&path)?;
         }

@@ -7,16 +7,21 @@ pub mod disk;
 pub mod hygiene;
 mod show;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::recipe::{Chain, Recipe, hex};
+use crate::recipe::{Chain, Container, PackageSet, Recipe, hex};
 
 /// How long a kept layer counts as fresh, in seconds: a day. After that the archive has newer packages than it, and
 /// an image built on it would miss their security fixes.
 pub const LAYER_FRESH_FOR: u64 = 24 * 60 * 60;
+
+/// Installs a set of Python's inside the root file system.
+const PYTHON_INSTALLER: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/images/scripts/python-set.sh"));
 
 /// The hash of everything that goes into a stage, in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -56,13 +61,29 @@ pub struct Request {
     pub mirror: Option<String>,
     /// Make every layer anew.
     pub fresh: bool,
+    /// An archive that machines carry in place of the container images that their recipes name.
+    pub archive: Option<Archive>,
+}
+
+/// A container image in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Archive {
+    /// Where it is.
+    #[serde(skip)]
+    pub path: PathBuf,
+    /// The SHA-256 of the file.
+    pub sha256: String,
+    /// The version of the hub's JupyterHub, which the image has to fit.
+    pub hub: String,
 }
 
 /// What the plan depends on beside the request.
 #[derive(Debug, Clone, Default)]
 pub struct HostFacts {
-    /// The kept layers by key, with their age in seconds.
+    /// The kept layers and container images by key, with their age in seconds.
     pub layers: BTreeMap<String, u64>,
+    /// The keys of the kept sets of packages. They are locked by hashes, and so do not age.
+    pub sets: BTreeSet<String>,
 }
 
 /// A layer: a root file system as a tar, as mmdebstrap leaves it.
@@ -76,6 +97,10 @@ pub struct Layer {
     pub below: Option<Key>,
     /// The packages to install.
     pub packages: Vec<String>,
+    /// The sets of packages to install after them, and the stages that fetch them.
+    pub sets: Vec<(Key, PackageSet)>,
+    /// The script that installs a set of Python's.
+    pub installer: String,
     /// Scripts to run inside: path for messages, text.
     pub scripts: Vec<(String, String)>,
     /// A mirror in place of mmdebstrap's default.
@@ -102,14 +127,31 @@ pub struct Image {
     /// The contents of the overlay's files, by path; in the key by their hashes.
     #[serde(skip)]
     pub contents: BTreeMap<String, Vec<u8>>,
+    /// What a container image says of itself; a machine's image has none of it.
+    pub container: Option<Container>,
+    /// The container images that it carries.
+    pub carried: Vec<Carried>,
+}
+
+/// A container image that a machine's image carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Carried {
+    /// Made by the stage with this key.
+    Made(Key),
+    /// Brought by the user.
+    Archive(Archive),
 }
 
 /// What a stage does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Action {
+    /// Fetches a set of packages.
+    Set(PackageSet),
     /// Makes a layer.
     Layer(Layer),
-    /// Makes an image.
+    /// Makes a container image.
+    Container(Image),
+    /// Makes a machine's image.
     Image(Image),
 }
 
@@ -122,6 +164,8 @@ pub struct Stage {
     pub action: Action,
     /// Whether its result is at hand already.
     pub kept: bool,
+    /// Whether its result was asked for, and so goes to the output folder.
+    pub asked: bool,
 }
 
 /// The stages of a build.
@@ -134,51 +178,115 @@ pub struct Plan {
 /// Decides what to do.
 #[must_use]
 pub fn plan(request: &Request, facts: &HostFacts) -> Plan {
-    let mut plan = Plan { stages: vec![] };
+    let mut planner = Planner { request, facts, plan: Plan { stages: vec![] } };
     for chain in &request.layers {
-        add_layers(&mut plan, chain, request, facts);
+        planner.layers(chain);
     }
     for chain in &request.images {
-        let layer = add_layers(&mut plan, chain, request, facts);
-        plan.stages.push(image(chain, layer));
+        match chain.top().container {
+            Some(_) => drop(planner.container(chain, true)),
+            None => planner.machine(chain),
+        }
     }
-    plan
+    planner.plan
 }
 
-/// Adds the layers of `chain` that are not planned yet, and gives the key of the topmost.
-fn add_layers(plan: &mut Plan, chain: &Chain, request: &Request, facts: &HostFacts) -> Key {
-    let mut below: Option<Key> = None;
-    let mut oldest = LAYER_FRESH_FOR - 1;
-    for recipe in chain.recipes() {
-        // Overlay and links alone are laid over the tar of the layer below, which takes no mmdebstrap.
-        if below.is_some() && recipe.packages.is_empty() && recipe.scripts.is_empty() {
-            continue;
+struct Planner<'a> {
+    request: &'a Request,
+    facts: &'a HostFacts,
+    plan: Plan,
+}
+
+impl Planner<'_> {
+    fn machine(&mut self, chain: &Chain) {
+        let carried = match &self.request.archive {
+            Some(archive) if !chain.containers().is_empty() => vec![Carried::Archive(archive.clone())],
+            _ => {
+                let made = chain.containers().iter();
+                made.map(|container| Carried::Made(self.container(container, false))).collect()
+            }
+        };
+        let (layer, _) = self.layers(chain);
+        let action = Action::Image(image(chain, layer, carried));
+        self.add(action, false, true);
+    }
+
+    fn container(&mut self, chain: &Chain, asked: bool) -> Key {
+        let (layer, oldest) = self.layers(chain);
+        let action = Action::Container(image(chain, layer, vec![]));
+        let kept = self.age(&Key::of(&action), oldest).is_some();
+        let key = self.add(action, kept, asked);
+        // What is kept is the archive alone; a result has a manifest too.
+        self.plan
+            .stages
+            .iter_mut()
+            .filter(|stage| stage.key == key && stage.asked)
+            .for_each(|stage| stage.kept = false);
+        key
+    }
+
+    /// The layers of `chain`; gives the topmost, and the age in seconds of the youngest of them.
+    fn layers(&mut self, chain: &Chain) -> (Key, u64) {
+        let mut below: Option<Key> = None;
+        let mut oldest = LAYER_FRESH_FOR - 1;
+        for recipe in chain.recipes() {
+            // Overlay and links alone are laid over the tar of the layer below, which takes no mmdebstrap.
+            let changes = [recipe.packages.len(), recipe.scripts.len(), recipe.sets.len()];
+            if below.is_some() && changes == [0; 3] {
+                continue;
+            }
+            let sets = recipe.sets.iter().map(|set| (self.set(set), set.clone())).collect();
+            let action = Action::Layer(layer(recipe, chain, below, sets, self.request));
+            let age = self.age(&Key::of(&action), oldest);
+            oldest = age.unwrap_or(0);
+            below = Some(self.add(action, age.is_some(), false));
         }
-        let action = Action::Layer(layer(recipe, chain, below, request));
+        (below.expect("a chain begins with a recipe that bootstraps"), oldest)
+    }
+
+    fn set(&mut self, set: &PackageSet) -> Key {
+        // Where it goes in an image is not a matter of what it is.
+        let action = Action::Set(PackageSet { into: String::new(), ..set.clone() });
+        let kept = self.facts.sets.contains(Key::of(&action).as_str());
+        self.add(action, kept, false)
+    }
+
+    /// The age of what is kept under a key. What is older than the layer below it was made from an earlier one.
+    fn age(&self, key: &Key, oldest: u64) -> Option<u64> {
+        let age = self.facts.layers.get(key.as_str()).copied();
+        age.filter(|age| !self.request.fresh && *age <= oldest)
+    }
+
+    fn add(&mut self, action: Action, kept: bool, asked: bool) -> Key {
         let key = Key::of(&action);
-        // A layer that is older than the one below it was made from an earlier one.
-        let age = facts.layers.get(key.as_str()).copied().filter(|age| !request.fresh && *age <= oldest);
-        oldest = age.unwrap_or(0);
-        if !plan.stages.iter().any(|stage| stage.key == key) {
-            plan.stages.push(Stage { key: key.clone(), action, kept: age.is_some() });
+        match self.plan.stages.iter_mut().find(|stage| stage.key == key) {
+            Some(stage) => stage.asked |= asked,
+            None => self.plan.stages.push(Stage { key: key.clone(), action, kept, asked }),
         }
-        below = Some(key);
+        key
     }
-    below.expect("a chain begins with a recipe that bootstraps")
 }
 
-fn layer(recipe: &Recipe, chain: &Chain, below: Option<Key>, request: &Request) -> Layer {
+fn layer(
+    recipe: &Recipe,
+    chain: &Chain,
+    below: Option<Key>,
+    sets: Vec<(Key, PackageSet)>,
+    request: &Request,
+) -> Layer {
     Layer {
         recipe: recipe.name.clone(),
         suite: chain.suite().to_owned(),
         below,
         packages: recipe.packages.clone(),
+        installer: if sets.is_empty() { String::new() } else { PYTHON_INSTALLER.to_owned() },
+        sets,
         scripts: recipe.scripts.iter().map(|script| (script.path.clone(), script.text.clone())).collect(),
         mirror: request.mirror.clone(),
     }
 }
 
-fn image(chain: &Chain, layer: Key) -> Stage {
+fn image(chain: &Chain, layer: Key, carried: Vec<Carried>) -> Image {
     let mut files = BTreeMap::new();
     let mut links = BTreeMap::new();
     for recipe in chain.recipes() {
@@ -187,7 +295,7 @@ fn image(chain: &Chain, layer: Key) -> Stage {
         }
         links.extend(recipe.links.iter().cloned());
     }
-    let action = Action::Image(Image {
+    Image {
         recipe: chain.top().name.clone(),
         description: chain.top().description.clone(),
         suite: chain.suite().to_owned(),
@@ -199,14 +307,33 @@ fn image(chain: &Chain, layer: Key) -> Stage {
             .collect(),
         links: links.into_iter().collect(),
         contents: files.into_iter().map(|(path, file)| (path, file.content.clone())).collect(),
-    });
-    Stage { key: Key::of(&action), action, kept: false }
+        container: chain.top().container.clone(),
+        carried,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::recipe::Catalogue;
+
+    impl Image {
+        /// One with nothing in it, for tests to add to.
+        pub(crate) fn bare() -> Self {
+            Self {
+                recipe: "node".into(),
+                description: String::new(),
+                suite: "trixie".into(),
+                recipe_digest: String::new(),
+                layer: Key::of(&"layer"),
+                overlay: vec![],
+                links: vec![],
+                contents: BTreeMap::new(),
+                container: None,
+                carried: vec![],
+            }
+        }
+    }
 
     fn request(names: &[&str]) -> Request {
         let catalogue = Catalogue::new(
@@ -222,7 +349,7 @@ mod tests {
             .collect(),
         );
         let images = names.iter().map(|name| Chain::load(&catalogue, name).expect("sound")).collect();
-        Request { images, layers: vec![], mirror: None, fresh: false }
+        Request { images, layers: vec![], mirror: None, fresh: false, archive: None }
     }
 
     #[test]
@@ -235,7 +362,7 @@ mod tests {
         let request = request(&["node"]);
         let key = plan(&request, &HostFacts::default()).stages[0].key.as_str().to_owned();
         let kept = |age, fresh| {
-            let facts = HostFacts { layers: BTreeMap::from([(key.clone(), age)]) };
+            let facts = HostFacts { layers: BTreeMap::from([(key.clone(), age)]), ..HostFacts::default() };
             plan(&Request { fresh, ..request.clone() }, &facts).stages[0].kept
         };
         assert!(kept(60, false));
@@ -252,8 +379,8 @@ mod tests {
             .map(|stage| stage.key.as_str().to_owned())
             .collect();
         let kept = |base, hub| {
-            let facts =
-                HostFacts { layers: BTreeMap::from([(keys[0].clone(), base), (keys[1].clone(), hub)]) };
+            let layers = BTreeMap::from([(keys[0].clone(), base), (keys[1].clone(), hub)]);
+            let facts = HostFacts { layers, ..HostFacts::default() };
             plan(&request, &facts).stages.iter().map(|stage| stage.kept).collect::<Vec<_>>()
         };
         assert_eq!(kept(60, 30), [true, true, false]);

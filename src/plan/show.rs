@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Action, Image, Layer, Plan, Stage};
+use super::{Action, Carried, Image, Layer, Plan, Stage};
+use crate::recipe::{PackageSet, Registry};
 
 impl fmt::Display for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -10,8 +11,9 @@ impl fmt::Display for Plan {
             let kept = if stage.kept { "   (kept from an earlier build)" } else { "" };
             writeln!(formatter, "{}. {}   {}{kept}", number + 1, stage.title(), stage.key.short())?;
             match &stage.action {
+                Action::Set(set) => show_set(formatter, set),
                 Action::Layer(layer) => show_layer(formatter, layer),
-                Action::Image(image) => show_image(formatter, image),
+                Action::Container(image) | Action::Image(image) => show_image(formatter, image, stage.asked),
             }
         })
     }
@@ -22,10 +24,30 @@ impl Stage {
     #[must_use]
     pub fn title(&self) -> String {
         match &self.action {
+            Action::Set(set) => format!("{} set {}", set.registry, set.path),
             Action::Layer(layer) => format!("layer {}", layer.recipe),
+            Action::Container(image) => format!("container image {}", image.recipe),
             Action::Image(image) => format!("image {}", image.recipe),
         }
     }
+}
+
+impl fmt::Display for Registry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Python(version) => write!(formatter, "Python {version}"),
+            Self::Npm => formatter.write_str("npm"),
+        }
+    }
+}
+
+fn show_set(formatter: &mut fmt::Formatter<'_>, set: &PackageSet) -> fmt::Result {
+    let pinned = |line: &&str| line.contains("--hash=") || line.contains("\"integrity\"");
+    writeln!(
+        formatter,
+        "     packages   {}, each pinned by its hash",
+        set.lock.lines().filter(pinned).count()
+    )
 }
 
 fn show_layer(formatter: &mut fmt::Formatter<'_>, layer: &Layer) -> fmt::Result {
@@ -37,10 +59,13 @@ fn show_layer(formatter: &mut fmt::Formatter<'_>, layer: &Layer) -> fmt::Result 
         writeln!(formatter, "     mirror     {mirror}")?;
     }
     writeln!(formatter, "     packages   {}", layer.packages.join(" "))?;
+    for (key, set) in &layer.sets {
+        writeln!(formatter, "     set        {} into /{} ({})", set.path, set.into, key.short())?;
+    }
     layer.scripts.iter().try_for_each(|(path, _)| writeln!(formatter, "     script     {path}"))
 }
 
-fn show_image(formatter: &mut fmt::Formatter<'_>, image: &Image) -> fmt::Result {
+fn show_image(formatter: &mut fmt::Formatter<'_>, image: &Image, asked: bool) -> fmt::Result {
     writeln!(formatter, "     on         {}", image.layer.short())?;
     for (path, mode, _) in &image.overlay {
         writeln!(formatter, "     file       /{path} ({mode:o})")?;
@@ -48,5 +73,15 @@ fn show_image(formatter: &mut fmt::Formatter<'_>, image: &Image) -> fmt::Result 
     for (path, target) in &image.links {
         writeln!(formatter, "     link       /{path} -> {target}")?;
     }
-    writeln!(formatter, "     result     {0}.qcow2, {0}.manifest.json, SHA256SUMS", image.recipe)
+    for carried in &image.carried {
+        match carried {
+            Carried::Made(key) => writeln!(formatter, "     carries    {}", key.short())?,
+            Carried::Archive(archive) => writeln!(formatter, "     carries    {}", archive.path.display())?,
+        }
+    }
+    let file = if image.container.is_some() { "oci.tar" } else { "qcow2" };
+    if asked {
+        writeln!(formatter, "     result     {0}.{file}, {0}.manifest.json, SHA256SUMS", image.recipe)?;
+    }
+    Ok(())
 }

@@ -94,3 +94,32 @@ pub fn not_a_unit(source: &Arc<Source>, name: &str, node: &Node) -> Finding {
     )
     .at(source, node.span.clone(), "not a unit")
 }
+
+/// A lock that is named and not there.
+#[must_use]
+pub fn no_such_lock(source: &Arc<Source>, path: &str, node: &Node) -> Finding {
+    Finding::error(
+        format!("the lock `{path}` is not there"),
+        "name it by its path in the folder of recipes, like `locks/hub.txt`",
+    )
+    .at(source, node.span.clone(), "not found")
+}
+
+/// A word that no container repository can be called.
+#[must_use]
+pub fn not_a_repository(source: &Arc<Source>, name: &str, node: &Node) -> Finding {
+    Finding::error(
+        format!("`{name}` is no name of a container image"),
+        "use lower-case letters, digits and `._-` between slashes, without tag and digest, like `imagegen/notebook`",
+    )
+    .at(source, node.span.clone(), "not a name")
+}
+
+/// A recipe that is to be carried as a container image and makes none.
+#[must_use]
+pub fn no_container(name: &str, by: &str) -> Finding {
+    Finding::error(
+        format!("the recipe `{by}` carries the container image `{name}`, which is a machine's image"),
+        format!("give `{name}.yaml` a section `container`, or take it out of `containers` of `{by}.yaml`"),
+    )
+}

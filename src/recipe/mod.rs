@@ -5,12 +5,16 @@
 //! executable in the image when it begins with `#!`.
 
 mod catalogue;
+mod container;
 pub mod findings;
 mod read;
+mod sets;
 
 use sha2::{Digest, Sha256};
 
 pub use catalogue::Catalogue;
+pub use container::Container;
+pub use sets::{PackageSet, Registry};
 
 use crate::document::Findings;
 
@@ -25,8 +29,14 @@ pub struct Recipe {
     pub ground: Ground,
     /// Debian packages to install, in the order of the file.
     pub packages: Vec<String>,
-    /// Scripts that run inside the root file system after the packages are there.
+    /// Sets of packages from other registries than Debian's, locked and hashed.
+    pub sets: Vec<PackageSet>,
+    /// Scripts that run inside the root file system after the packages and the sets are there.
     pub scripts: Vec<Script>,
+    /// What makes it a container image in place of a machine's.
+    pub container: Option<Container>,
+    /// The recipes of the container images that it carries for Docker.
+    pub containers: Vec<String>,
     /// Files that are laid over the root file system.
     pub overlay: Vec<OverlayFile>,
     /// Symbolic links to make: path in the image, target.
@@ -76,6 +86,7 @@ impl OverlayFile {
 pub struct Chain {
     recipes: Vec<Recipe>,
     suite: String,
+    containers: Vec<Chain>,
 }
 
 impl Chain {
@@ -105,6 +116,12 @@ impl Chain {
         &self.recipes
     }
 
+    /// The container images that the image carries for Docker.
+    #[must_use]
+    pub fn containers(&self) -> &[Self] {
+        &self.containers
+    }
+
     /// SHA-256 over all files of all recipes of the chain, in hexadecimal.
     #[must_use]
     pub fn digest(&self) -> String {
@@ -112,6 +129,11 @@ impl Chain {
         self.recipes.iter().for_each(|recipe| hash.update(recipe.digest.as_bytes()));
         hex(&hash.finalize())
     }
+}
+
+/// Whether a path stays inside the image: relative, and without `..`.
+fn is_inside(path: &str) -> bool {
+    !path.is_empty() && path.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
 }
 
 /// Bytes in lower-case hexadecimal.

@@ -4,12 +4,28 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::{Catalogue, Chain, Ground, OverlayFile, Recipe, Script, findings, hex};
+use super::{
+    Catalogue, Chain, Container, Ground, OverlayFile, PackageSet, Recipe, Script, container, findings, hex,
+    is_inside, sets,
+};
 use crate::document::findings::wrong_kind;
 use crate::document::{Document, Fields, Finding, Findings, Key, Node, Source, Value};
 
-const KEYS: &[&str] =
-    &["version", "description", "suite", "from", "packages", "scripts", "links", "enable", "mask"];
+const KEYS: &[&str] = &[
+    "version",
+    "description",
+    "suite",
+    "from",
+    "packages",
+    "python",
+    "npm",
+    "scripts",
+    "links",
+    "enable",
+    "mask",
+    "container",
+    "containers",
+];
 const SYSTEM_UNITS: &str = "etc/systemd/system";
 /// Where Debian's packages keep their units.
 const PACKAGED_UNITS: &str = "usr/lib/systemd/system";
@@ -17,9 +33,26 @@ const PACKAGED_UNITS: &str = "usr/lib/systemd/system";
 pub(super) fn chain(catalogue: &Catalogue, name: &str) -> Result<Chain, Findings> {
     let mut findings = Findings::default();
     match collect(catalogue, name, &mut vec![], &mut findings) {
-        Some((recipes, suite)) if !findings.has_errors() => Ok(Chain { recipes, suite }),
+        Some((recipes, suite)) if !findings.has_errors() => {
+            let containers = containers(catalogue, &recipes)?;
+            Ok(Chain { recipes, suite, containers })
+        }
         _ => Err(findings),
     }
+}
+
+/// The container images that the recipes of an image name.
+fn containers(catalogue: &Catalogue, recipes: &[Recipe]) -> Result<Vec<Chain>, Findings> {
+    let named = recipes.iter().flat_map(|recipe| recipe.containers.iter().map(move |name| (recipe, name)));
+    named
+        .map(|(recipe, name)| {
+            let carried = chain(catalogue, name)?;
+            match carried.top().container {
+                Some(_) => Ok(carried),
+                None => Err(findings::no_container(name, &recipe.name).into()),
+            }
+        })
+        .collect()
 }
 
 /// Reads `name` and what it builds on; `above` are the recipes that lead here.
@@ -76,7 +109,10 @@ impl Reader<'_> {
                 .map_or("", |(text, _)| text)
                 .into(),
             packages: self.packages(&mut fields),
+            sets: [self.sets("python", &mut fields), self.sets("npm", &mut fields)].concat(),
             scripts: self.scripts(&mut fields),
+            container: self.container(&mut fields),
+            containers: self.containers(&mut fields),
             overlay: self.overlay(name),
             digest: self.digest(name),
             name: name.to_owned(),
@@ -114,6 +150,34 @@ impl Reader<'_> {
             .into_iter()
             .filter(|(name, node)| {
                 keep_if(is_package(name), fields, || findings::not_a_package(self.source, name, node))
+            })
+            .map(|(name, _)| name.to_owned())
+            .collect()
+    }
+
+    fn sets(&self, kind: &str, fields: &mut Fields<'_, '_>) -> Vec<PackageSet> {
+        let items =
+            fields.list(kind, "python: [{lock: locks/hub.txt, into: opt/jupyterhub, version: '3.13'}]");
+        let items = items.unwrap_or_default().iter();
+        items
+            .filter_map(|item| sets::read(self.catalogue, self.source, kind, item, fields.findings()))
+            .collect()
+    }
+
+    fn container(&self, fields: &mut Fields<'_, '_>) -> Option<Container> {
+        let node = fields.get("container")?;
+        container::read(self.source, node, fields.findings())
+    }
+
+    fn containers(&self, fields: &mut Fields<'_, '_>) -> Vec<String> {
+        let known = self.catalogue.recipes();
+        let named = fields.texts("containers", "containers: [notebook]");
+        named
+            .into_iter()
+            .filter(|(name, node)| {
+                keep_if(known.contains(name), fields, || {
+                    findings::no_such_recipe(name, &known, Some((self.source, node)))
+                })
             })
             .map(|(name, _)| name.to_owned())
             .collect()
@@ -226,7 +290,9 @@ impl Reader<'_> {
         };
         add(&own, self.catalogue.file(&own).unwrap_or_default());
         self.catalogue.below(name).for_each(|(path, content)| add(path, content));
-        self.catalogue.below("scripts").for_each(|(path, content)| add(path, content));
+        for folder in ["scripts", "locks"] {
+            self.catalogue.below(folder).for_each(|(path, content)| add(path, content));
+        }
         hex(&hash.finalize())
     }
 }
@@ -257,8 +323,4 @@ fn is_unit(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
     name.chars().all(allowed)
         && name.rsplit_once('.').is_some_and(|(stem, kind)| !stem.is_empty() && KINDS.contains(&kind))
-}
-
-fn is_inside(path: &str) -> bool {
-    !path.is_empty() && path.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
 }

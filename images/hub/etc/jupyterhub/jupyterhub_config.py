@@ -1,0 +1,76 @@
+"""JupyterHub as a workshop needs it. What differs between workshops comes from the user-data."""
+import sys
+
+# The scripts of the user-data: they know the hub's address and the table of users.
+sys.path.insert(0, "/usr/local/lib/imagegen")
+
+from accounts import table
+from address import find_interface
+from workshop_hub import settings, specification
+from workshop_hub.login import WorkshopAuthenticator
+from workshop_hub.page import WorkshopPage
+from workshop_hub.spawner import ClassicNotebooks, SwarmNotebooks
+
+c = get_config()  # noqa: F821 (JupyterHub defines it)
+
+STATE = "/var/lib/jupyterhub"
+config = settings.load()
+notebooks = config["notebooks"]
+own_address = str(find_interface(config).ip)
+classic = "images" in config
+
+# Students come through the proxy; containers, from their nodes, to the API.
+c.JupyterHub.bind_url = "http://127.0.0.1:8000"
+c.JupyterHub.hub_bind_url = f"http://{own_address}:8081"
+c.JupyterHub.trusted_downstream_ips = ["127.0.0.1"]
+c.ConfigurableHTTPProxy.should_start = False
+c.ConfigurableHTTPProxy.auth_token = settings.secret("CONFIGPROXY_AUTH_TOKEN")
+# A proxy that has started again knows no routes: the hub looks this often (seconds), and fills it.
+c.JupyterHub.last_activity_interval = 20
+
+# A hub that starts again finds the servers still running.
+c.JupyterHub.cleanup_servers = False
+c.JupyterHub.db_url = f"sqlite:///{STATE}/jupyterhub.sqlite"
+c.JupyterHub.cookie_secret_file = f"{STATE}/cookie_secret"
+c.JupyterHub.template_paths = ["/usr/lib/imagegen/workshop_hub/templates"]
+c.JupyterHub.extra_handlers = [(r"/workshop", WorkshopPage, {"options": notebooks, "own_address": own_address})]
+c.JupyterHub.template_vars = {"announcement": f"Workshop {config['workshop']}"}
+
+c.JupyterHub.authenticator_class = WorkshopAuthenticator
+c.Authenticator.allowed_users = set(table()[0])
+c.Authenticator.admin_users = set(config["admins"])
+c.PAMAuthenticator.service = "jupyterhub"
+c.PAMAuthenticator.open_sessions = False
+
+spawner = ClassicNotebooks if classic else SwarmNotebooks
+c.JupyterHub.spawner_class = spawner
+c[spawner.__name__].options = notebooks
+c[spawner.__name__].own_address = own_address
+c.Spawner.port = specification.PORT
+c.Spawner.cmd = ["jupyterhub-singleuser"]
+c.Spawner.default_url = "/lab"
+c.Spawner.environment = {"TZ": config["timezone"]} if config["timezone"] else {}
+c.Spawner.start_timeout = notebooks["start_seconds"]
+c.Spawner.http_timeout = notebooks["start_seconds"]
+c.Spawner.poll_interval = 20
+c.Spawner.mem_limit = notebooks["memory"]
+c.Spawner.cpu_limit = notebooks["cpus"] or None
+c.DockerSpawner.remove = True
+c.DockerSpawner.pull_policy = "skip"
+if classic:
+    c.DockerSpawner.use_internal_ip = False
+    c.DockerSpawner.network_name = "bridge"
+    c.DockerSpawner.client_kwargs = {"base_url": f"tcp://{own_address}:4000"}
+    # Each node's own choice of a port, at the node's address, which the manager fills in.
+    c.DockerSpawner.host_ip = "0.0.0.0"
+
+c.JupyterHub.services = [
+    {"name": "culler", "api_token": settings.secret("JUPYTERHUB_API_TOKEN")},
+    {"name": "metrics", "api_token": settings.secret("IMAGEGEN_METRICS_TOKEN")},
+    {"name": "page", "api_token": settings.secret("IMAGEGEN_PAGE_TOKEN")},
+]
+c.JupyterHub.load_roles = [
+    {"name": "culler", "services": ["culler"], "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"]},
+    {"name": "metrics", "services": ["metrics"], "scopes": ["read:metrics"]},
+    {"name": "page", "services": ["page"], "scopes": ["access:servers"]},
+]

@@ -1,0 +1,101 @@
+"""Fetches the workshop's materials: into a folder that everybody reads, or into each home."""
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+sys.path.insert(0, "/usr/local/lib/imagegen")
+
+from accounts import table
+from common import announce, say, settings
+
+KEPT = "/var/lib/imagegen/materials"
+SHARE = "/srv/imagegen-share"
+
+
+def fetch(material, folder):
+    """Into the folder, which is empty."""
+    if material["kind"] == "git":
+        branch = ["--branch", material["ref"]] if material["ref"] else []
+        command = ["git", "clone", "--quiet", "--depth", "1", *branch, "--", material["url"], folder]
+        subprocess.run(command, check=True, timeout=1800, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
+        return
+    with tempfile.TemporaryDirectory(dir="/var/lib/imagegen") as work:
+        archive = os.path.join(work, material["url"].rstrip("/").rsplit("/", 1)[-1])
+        with urllib.request.urlopen(material["url"], timeout=60) as answer, open(archive, "wb") as file:
+            shutil.copyfileobj(answer, file)
+        with open(archive, "rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if material["sha256"] and found != material["sha256"]:
+            raise ValueError(f"its SHA-256 is {found}")
+        if archive.endswith(".zip"):
+            shutil.unpack_archive(archive, folder)
+        else:
+            subprocess.run(["tar", "--no-same-owner", "-xf", archive, "-C", folder], check=True)
+
+
+def obtain(material):
+    """The folder with it; fetched unless it was before."""
+    kept = f"{KEPT}/{material['name']}"
+    said = None
+    while not os.path.isdir(kept):
+        unfinished = f"{kept}.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        os.makedirs(unfinished)
+        try:
+            fetch(material, unfinished)
+            os.rename(unfinished, kept)
+            announce(f"Fetched {material['url']}.")
+        except (OSError, ValueError, subprocess.SubprocessError, shutil.ReadError) as error:
+            if str(error) != said:
+                said = str(error)
+                announce(f"{material['url']} cannot be fetched yet, and is tried again: {said}")
+            time.sleep(20)
+    return kept
+
+
+def copy(kept, target, uid=0, gid=0):
+    """A copy of one's own; one that is there stays as it is."""
+    if os.path.lexists(target):
+        return False
+    unfinished = f"{os.path.dirname(target)}/.{os.path.basename(target)}.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.copytree(kept, unfinished, symlinks=True)
+    for folder, folders, files in os.walk(unfinished):
+        for entry in [*folders, *files]:
+            os.lchown(os.path.join(folder, entry), uid, gid)
+    os.chown(unfinished, uid, gid)
+    os.rename(unfinished, target)
+    return True
+
+
+def place(material, homes):
+    kept, name = obtain(material), material["name"]
+    if material["into"] == "share":
+        made = copy(kept, f"{SHARE}/{name}")
+        subprocess.run(["chmod", "-R", "a+rX,go-w", f"{SHARE}/{name}"], check=True)
+        places = "/share" if made else None
+    else:
+        users = table()[0].items()
+        count = sum(copy(kept, f"{homes}/{user}/{name}", uid, gid) for user, (uid, gid, _) in users)
+        places = f"{count} homes" if count else None
+    if places:
+        announce(f"{name} is in {places}.")
+    else:
+        say(f"{name} is in its place.")
+
+
+def main():
+    config = settings()
+    os.makedirs(KEPT, mode=0o700, exist_ok=True)
+    os.makedirs(SHARE, exist_ok=True)
+    for material in config["materials"]:
+        place(material, config["homes"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,3 @@
+# Homes are on NFS, where SQLite's locks are slow at best: a notebook keeps its own history.
+c = get_config()  # noqa: F821 (IPython defines it)
+c.HistoryManager.enabled = False

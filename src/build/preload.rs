@@ -1,0 +1,342 @@
+//! A container image where Docker has it after `docker load`, written into a machine's root file system: a node needs
+//! neither a registry nor a minute of unpacking at its first boot.
+//!
+//! The layout is that of Docker's overlay2 graph driver and its image store (moby: `daemon/graphdriver/overlay2`,
+//! `layer/filestore.go`, `image/fs.go`, `reference/store.go`), which has not changed since Docker 1.12. A dockerd that
+//! finds it goes on using it. The record by which `docker push` writes the same tar again is left out.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+use tar::{Archive, EntryType};
+
+use super::archive::{Contained, OciArchive};
+use super::rootfs::{Pass, header, relative};
+use crate::failure::Result;
+use crate::host::signals;
+use crate::recipe::hex;
+
+const DOCKER: &str = "var/lib/docker";
+/// What the machine carries, for the scripts on it.
+pub(super) const LIST: &str = "usr/share/imagegen/containers.json";
+/// The options of Debian's dockerd. By a label the swarm knows which machine has which image.
+pub(super) const OPTIONS: &str = "etc/default/docker";
+const LABEL: &str = "imagegen.notebook";
+/// The mark of a removed file in a layer, and that of a folder which hides the one below (OCI image specification,
+/// "Whiteouts").
+const REMOVED: &str = ".wh.";
+const OPAQUE: &str = ".wh..wh..opq";
+/// How overlayfs has the latter.
+const OPAQUE_ATTRIBUTE: (&str, &[u8]) = ("SCHILY.xattr.trusted.overlay.opaque", b"y");
+
+/// A container image to carry.
+#[derive(Debug)]
+pub(super) struct Cargo {
+    /// The archive.
+    pub(super) path: PathBuf,
+    /// The version of the hub's JupyterHub, for an image that is not ours.
+    pub(super) hub: Option<String>,
+}
+
+/// Puts the images of all archives into the root file system.
+pub(super) fn carry<W: Write>(pass: &mut Pass<W>, cargo: &[Cargo]) -> Result<()> {
+    if cargo.is_empty() {
+        return Ok(());
+    }
+    for (path, mode) in [("", 0o710), ("/overlay2", 0o710), ("/overlay2/l", 0o700)] {
+        pass.folder_with(&format!("{DOCKER}{path}"), mode)?;
+    }
+    let mut repositories = json!({});
+    let (mut list, mut labels) = (vec![], vec![]);
+    for Cargo { path, hub } in cargo {
+        let mut archive = OciArchive::open(path)?;
+        let image = archive.image()?;
+        let version = layers(pass, &mut archive, &image)?;
+        fits(path, version.as_deref(), hub.as_deref())?;
+        let id = format!("sha256:{}", hex(&Sha256::digest(&image.config)));
+        pass.private_file(
+            &format!("{DOCKER}/image/overlay2/imagedb/content/sha256/{}", &id["sha256:".len()..]),
+            &image.config,
+        )?;
+        repositories[&image.name] = json!({
+            (format!("{}:latest", image.name)): id,
+            (format!("{}@{}", image.name, image.digest)): id,
+        });
+        let Contained { name, digest, .. } = &image;
+        // A swarm's constraints cannot name what has an `@` in it.
+        labels.push(format!("--label={LABEL}={name}@{digest} --label={LABEL}-digest={digest}"));
+        list.push(json!({ "name": name, "digest": digest, "jupyterhub": version }));
+    }
+    pass.file(OPTIONS, 0o644, format!("DOCKER_OPTS=\"{}\"\n", labels.join(" ")).as_bytes())?;
+    let table = json!({ "Repositories": repositories }).to_string();
+    pass.private_file(&format!("{DOCKER}/image/overlay2/repositories.json"), table.as_bytes())?;
+    pass.file(LIST, 0o644, (Json::Array(list).to_string() + "\n").as_bytes())
+}
+
+/// A single-user server of another major version does not get on with the hub (JupyterHub's own rule).
+fn fits(path: &Path, version: Option<&str>, hub: Option<&str>) -> Result<()> {
+    let Some(hub) = hub else { return Ok(()) };
+    let major = |version: &str| version.split('.').next().unwrap_or_default().to_owned();
+    let name = path.display();
+    match version {
+        Some(version) if major(version) == major(hub) => Ok(()),
+        Some(version) => Err(anyhow!(
+            "{name} has JupyterHub {version}, and the hub has {hub}: install jupyterhub=={}.* in the image",
+            major(hub)
+        )
+        .into()),
+        None => {
+            let major = major(hub);
+            Err(anyhow!("{name} has no JupyterHub in it: install jupyterhub=={major}.* in the image").into())
+        }
+    }
+}
+
+/// All layers of an image, from the lowest; gives the version of JupyterHub that is in them.
+fn layers<W: Write>(
+    pass: &mut Pass<W>,
+    archive: &mut OciArchive,
+    image: &Contained,
+) -> Result<Option<String>> {
+    let mut below: Vec<Chained> = vec![];
+    let mut version = None;
+    for (number, diff_id) in image.diff_ids.iter().enumerate() {
+        let layer = Chained::on(below.last(), diff_id);
+        // The lowest layer, which is the only one of ours, has nothing below it to hide.
+        let hidden =
+            if number == 0 { BTreeSet::new() } else { opaque_folders(archive.layer(image, number)?)? };
+        let found = layer.unpack(pass, archive.layer(image, number)?, &hidden)?;
+        version = found.0.or(version);
+        layer.describe(pass, &below, diff_id, found.1)?;
+        below.push(layer);
+    }
+    Ok(version)
+}
+
+/// A layer by its chain: the digest of all layers up to it (OCI image specification, "Layer `ChainID`").
+struct Chained {
+    id: String,
+}
+
+impl Chained {
+    fn on(below: Option<&Self>, diff_id: &str) -> Self {
+        let id = match below {
+            None => diff_id.trim_start_matches("sha256:").to_owned(),
+            Some(below) => hex(&Sha256::digest(format!("sha256:{} {diff_id}", below.id))),
+        };
+        Self { id }
+    }
+
+    /// The folder of its files.
+    fn folder(&self) -> String {
+        format!("{DOCKER}/overlay2/{}", self.id)
+    }
+
+    /// A short name, since the mount options of many layers must fit a page: 26 letters, as Docker's own.
+    fn link(&self) -> String {
+        self.id[..26].to_uppercase()
+    }
+
+    /// Its files; gives the version of JupyterHub among them, and their size in bytes.
+    fn unpack<W: Write>(
+        &self,
+        pass: &mut Pass<W>,
+        tar: impl Read,
+        hidden: &BTreeSet<String>,
+    ) -> Result<(Option<String>, u64)> {
+        let diff = format!("{}/diff", self.folder());
+        pass.folder_with(&self.folder(), 0o710)?;
+        pass.folder_with(&diff, 0o755)?;
+        let (mut version, mut bytes) = (None, 0);
+        for entry in Archive::new(tar).entries()? {
+            signals::check()?;
+            let mut entry = entry?;
+            let path = relative(&entry.path_bytes());
+            let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+            if path.is_empty() || name == OPAQUE {
+                continue;
+            }
+            version = jupyterhub_version(&path).or(version);
+            bytes += entry.size();
+            if let Some(removed) = name.strip_prefix(REMOVED) {
+                let place = format!("{diff}/{}{removed}", &path[..path.len() - name.len()]);
+                pass.keep(&place, header(EntryType::Char, 0o600, 0, 0), &mut std::io::empty())?;
+            } else {
+                let opaque = hidden.contains(&path).then_some(OPAQUE_ATTRIBUTE);
+                pass.extended_attributes(&mut entry, opaque)?;
+                pass.keep_below(&diff, &path, entry)?;
+            }
+        }
+        Ok((version, bytes))
+    }
+
+    /// What Docker notes of a layer.
+    fn describe<W: Write>(
+        &self,
+        pass: &mut Pass<W>,
+        below: &[Self],
+        diff_id: &str,
+        bytes: u64,
+    ) -> Result<()> {
+        let folder = self.folder();
+        pass.file(&format!("{folder}/link"), 0o644, self.link().as_bytes())?;
+        pass.file(&format!("{folder}/committed"), 0o600, b"")?;
+        pass.symlink(&format!("{DOCKER}/overlay2/l/{}", self.link()), &format!("../{}/diff", self.id))?;
+        let notes = format!("{DOCKER}/image/overlay2/layerdb/sha256/{}", self.id);
+        for (name, text) in [("diff", diff_id), ("cache-id", &self.id), ("size", &bytes.to_string())] {
+            pass.file(&format!("{notes}/{name}"), 0o644, text.as_bytes())?;
+        }
+        if let Some(parent) = below.last() {
+            pass.folder_with(&format!("{folder}/work"), 0o700)?;
+            let lower: Vec<String> = below.iter().rev().map(|layer| format!("l/{}", layer.link())).collect();
+            pass.file(&format!("{folder}/lower"), 0o644, lower.join(":").as_bytes())?;
+            pass.file(&format!("{notes}/parent"), 0o644, format!("sha256:{}", parent.id).as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+fn opaque_folders(tar: impl Read) -> Result<BTreeSet<String>> {
+    let mut folders = BTreeSet::new();
+    for entry in Archive::new(tar).entries()? {
+        let path = relative(&entry?.path_bytes());
+        if let Some(folder) = path.strip_suffix(OPAQUE) {
+            folders.insert(folder.trim_end_matches('/').to_owned());
+        }
+    }
+    Ok(folders)
+}
+
+/// The version in the path of an installed `jupyterhub`'s metadata.
+pub(super) fn jupyterhub_version(path: &str) -> Option<String> {
+    let (_, name) = path.strip_suffix(".dist-info/METADATA")?.rsplit_once('/')?;
+    Some(name.strip_prefix("jupyterhub-")?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use tar::{Builder, Header};
+
+    use super::super::{oci, rootfs};
+    use super::*;
+    use crate::plan::Image;
+    use crate::recipe::Container;
+
+    fn image(container: Option<Container>) -> Image {
+        Image { container, ..Image::bare() }
+    }
+
+    fn tar_of(path: &Path, files: &[(&str, &str)]) {
+        let mut builder = Builder::new(fs_err::File::create(path).unwrap());
+        for (name, content) in files {
+            let mut header = Header::new_gnu();
+            header.set_mode(0o644);
+            header.set_size(content.len() as u64);
+            builder.append_data(&mut header, name, content.as_bytes()).unwrap();
+        }
+        builder.finish().unwrap();
+    }
+
+    /// An archive with these files, its digest, and the root file system of a machine that carries it.
+    fn carried(
+        files: &[(&str, &str)],
+        hub: Option<&str>,
+    ) -> (String, crate::failure::Result<BTreeMap<String, Vec<u8>>>) {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let container = Container {
+            name: "example/notebook".into(),
+            entrypoint: vec!["tini".into()],
+            command: vec![],
+            environment: BTreeMap::new(),
+            folder: "/".into(),
+        };
+        tar_of(&at("rootfs.tar"), files);
+        let rootfs = rootfs::Rootfs::default();
+        let image_of = image(Some(container.clone()));
+        let digest =
+            oci::archive(&at("rootfs.tar"), &rootfs, &image_of, &container, &at("oci.tar"), 0).unwrap();
+        tar_of(&at("layer.tar"), &[("etc/default/docker", "DOCKER_OPTS=--debug")]);
+        let cargo = [Cargo { path: at("oci.tar"), hub: hub.map(str::to_owned) }];
+        let made = rootfs::compose(&at("layer.tar"), &image(None), &cargo, &at("node.tar"), 0);
+        (digest, made.map(|_| listing(&at("node.tar"))))
+    }
+
+    fn listing(tar: &Path) -> BTreeMap<String, Vec<u8>> {
+        let mut archive = Archive::new(fs_err::File::open(tar).unwrap());
+        let entries = archive.entries().unwrap().map(|entry| {
+            let mut entry = entry.unwrap();
+            let mut content = vec![];
+            entry.read_to_end(&mut content).unwrap();
+            let link = entry.link_name_bytes().map(std::borrow::Cow::into_owned);
+            (relative(&entry.path_bytes()), link.unwrap_or(content))
+        });
+        entries.collect()
+    }
+
+    const METADATA: &str = "opt/x/lib/python3.13/site-packages/jupyterhub-6.1.1.dist-info/METADATA";
+
+    #[test]
+    fn docker_finds_the_image_by_its_digest() {
+        let (digest, made) = carried(&[("bin/sh", "elf"), (METADATA, "")], None);
+        let made = made.unwrap();
+        let store = format!("{DOCKER}/image/overlay2");
+        let repositories: Json =
+            serde_json::from_slice(&made[&format!("{store}/repositories.json")]).unwrap();
+        let names = &repositories["Repositories"]["example/notebook"];
+        let id = names[format!("example/notebook@{digest}")].as_str().unwrap();
+        assert_eq!(names["example/notebook:latest"], id);
+        let config = &made[&format!("{store}/imagedb/content/sha256/{}", &id[7..])];
+        assert_eq!(
+            hex(&Sha256::digest(config)),
+            &id[7..],
+            "an image is known by the hash of its configuration"
+        );
+        let config: Json = serde_json::from_slice(config).unwrap();
+        let chain = config["rootfs"]["diff_ids"][0].as_str().unwrap().trim_start_matches("sha256:");
+        assert_eq!(made[&format!("{store}/layerdb/sha256/{chain}/cache-id")], chain.as_bytes());
+        assert_eq!(made[&format!("{DOCKER}/overlay2/{chain}/diff/bin/sh")], b"elf");
+        let link = String::from_utf8(made[&format!("{DOCKER}/overlay2/{chain}/link")].clone()).unwrap();
+        assert_eq!(made[&format!("{DOCKER}/overlay2/l/{link}")], format!("../{chain}/diff").as_bytes());
+    }
+
+    #[test]
+    fn dockerd_says_by_labels_which_image_is_there() {
+        let (digest, made) = carried(&[("bin/sh", "elf"), (METADATA, "")], None);
+        let made = made.unwrap();
+        let options = String::from_utf8(made[OPTIONS].clone()).unwrap();
+        let wanted = format!("--label={LABEL}=example/notebook@{digest} --label={LABEL}-digest={digest}");
+        assert_eq!(options, format!("DOCKER_OPTS=\"{wanted}\"\n"));
+        let list: Json = serde_json::from_slice(&made[LIST]).unwrap();
+        assert_eq!(list[0]["jupyterhub"], "6.1.1");
+    }
+
+    #[test]
+    fn removed_files_are_what_overlayfs_takes_for_removed() {
+        let (_, made) = carried(&[("etc/.wh.motd", ""), ("srv/.wh..wh..opq", ""), (METADATA, "")], None);
+        let made = made.unwrap();
+        let paths: Vec<&String> = made.keys().filter(|path| path.contains("/diff/")).collect();
+        assert!(paths.iter().any(|path| path.ends_with("/diff/etc/motd")), "{paths:?}");
+        assert!(!paths.iter().any(|path| path.contains(".wh.")), "{paths:?}");
+    }
+
+    #[test]
+    fn an_image_for_another_hub_is_refused_with_what_to_install() {
+        let (_, fits) = carried(&[(METADATA, "")], Some("6.0.0"));
+        assert!(fits.is_ok());
+        let (_, other) = carried(&[(METADATA, "")], Some("5.5.4"));
+        let said = other.unwrap_err().to_string();
+        assert!(
+            said.contains("has JupyterHub 6.1.1, and the hub has 5.5.4: install jupyterhub==5.*"),
+            "{said}"
+        );
+        let (_, none) = carried(&[("bin/sh", "elf")], Some("6.1.1"));
+        assert!(none.unwrap_err().to_string().contains("has no JupyterHub in it"));
+    }
+}
