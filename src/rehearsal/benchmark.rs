@@ -1,5 +1,6 @@
 //! How long a node takes from the start of its kernel to its place in the swarm, beside what the same image takes to boot
-//! without user-data: both with the hub up, one after the other, on the same machine.
+//! without user-data: both with the hub up, one after the other, on the same machine. And how long a large table of
+//! accounts takes there, beside a single `useradd`.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,23 +13,34 @@ use crate::failure::Result;
 use crate::report::Progress;
 use crate::userdata::paths::JOINED;
 
-/// Seconds since the start of a kernel.
+/// Prints three times in milliseconds: one `useradd`, a table of accounts, and the same table again.
+const ACCOUNTS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/accounts.sh"));
+
+/// What was measured, in seconds; the first two since the start of a kernel.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Figures {
     /// Until `multi-user.target`, without user-data.
     pub boot: f64,
     /// Until the node had joined the swarm.
     pub joined: f64,
+    /// One `useradd`, 5,000 accounts by a table, and the same table again.
+    pub accounts: [f64; 3],
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { boot, joined } = self;
-        write!(
+        let Self { boot, joined, accounts: [useradd, table, again] } = self;
+        writeln!(
             formatter,
-            "{joined:.1} s to joined, {boot:.1} s to multi-user.target: ratio {:.2}",
+            "kernel start to joined : {joined:.1} s, to multi-user.target {boot:.1} s: ratio {:.2}",
             joined / boot
-        )
+        )?;
+        writeln!(
+            formatter,
+            "5,000 accounts : {table:.2} s, one useradd {useradd:.2} s: ratio {:.1}",
+            table / useradd
+        )?;
+        write!(formatter, "5,000 accounts that are there : {again:.2} s")
     }
 }
 
@@ -54,7 +66,21 @@ pub fn benchmark(script: Script, progress: &Progress) -> Result<Figures> {
     let joined = node.until(BOOT, &["cat", JOINED], |printed| Some(printed.to_owned()))?;
     step.done(&format!("joined after {joined} s"));
     let joined = joined.parse().map_err(|_| anyhow!("{JOINED} says `{joined}`"))?;
-    Ok(Figures { boot, joined })
+    Ok(Figures { boot, joined, accounts: accounts(&mut node, progress)? })
+}
+
+/// Applies a table of 5,000 single users to a node that has finished booting.
+fn accounts(node: &mut Machine, progress: &Progress) -> Result<[f64; 3]> {
+    let step = progress.step("5,000 accounts on that node");
+    node.until(BOOT, &["cat", "/run/cloud-init/result.json"], |_| Some(()))?;
+    let table: String =
+        (10_000..15_000).map(|uid| format!("{uid}\tperson{uid}\n")).collect::<Vec<_>>().concat();
+    let outcome = node.script(&["sh", "-c", ACCOUNTS], &table)?;
+    let printed = node.succeeded(&outcome, &["userdata/rehearsal/accounts.sh"])?;
+    let times: Vec<f64> =
+        printed.lines().filter_map(|line| line.parse::<f64>().ok()).map(|ms| ms / 1000.0).collect();
+    step.done("");
+    Ok(times.try_into().map_err(|_| anyhow!("accounts.sh printed `{printed}`"))?)
 }
 
 /// systemd's monotonic time stamp in seconds; it is 0 before the unit was active.

@@ -28,17 +28,24 @@ pub struct Identity {
 }
 
 /// The whole disk image.
-pub fn image(identity: &Identity, place: Place, user_data: Option<&str>) -> Result<Vec<u8>> {
+pub fn image(identity: &Identity, place: Place, outside: bool, user_data: Option<&str>) -> Result<Vec<u8>> {
     let mut disk = Cursor::new(vec![0; SIZE]);
     fatfs::format_volume(&mut disk, FormatVolumeOptions::new().volume_label(LABEL))
         .context("formatting the config drive")?;
-    write_files(&mut disk, &files(identity, place, user_data)).context("filling the config drive")?;
+    write_files(&mut disk, &files(identity, place, outside, user_data))
+        .context("filling the config drive")?;
     Ok(disk.into_inner())
 }
 
 /// The files below `openstack/latest/`.
-fn files(identity: &Identity, place: Place, user_data: Option<&str>) -> Vec<(&'static str, String)> {
-    let mut files = vec![("meta_data.json", meta_data(identity)), ("network_data.json", network_data(place))];
+fn files(
+    identity: &Identity,
+    place: Place,
+    outside: bool,
+    user_data: Option<&str>,
+) -> Vec<(&'static str, String)> {
+    let network = network_data(place, outside);
+    let mut files = vec![("meta_data.json", meta_data(identity)), ("network_data.json", network)];
     files.extend(user_data.map(|text| ("user_data", text.to_owned())));
     files
 }
@@ -65,21 +72,25 @@ fn meta_data(identity: &Identity) -> String {
     .to_string()
 }
 
-/// No route leads out of the rehearsal: whatever an instance needs has to be in its image.
-fn network_data(place: Place) -> String {
-    json!({
-        "links": [{"id": "lan", "type": "phy", "ethernet_mac_address": place.mac(), "mtu": MTU}],
-        "networks": [{
-            "id": "workshop",
-            "type": "ipv4",
-            "link": "lan",
-            "ip_address": place.address(),
-            "netmask": "255.255.255.0",
-            "routes": [],
-        }],
-        "services": [],
-    })
-    .to_string()
+/// No route leads out of the LAN: whatever an instance of a golden image needs has to be in that image. An ordinary
+/// image has a second link for its packages.
+fn network_data(place: Place, outside: bool) -> String {
+    let mut links =
+        vec![json!({"id": "lan", "type": "phy", "ethernet_mac_address": place.mac(), "mtu": MTU})];
+    let mut networks = vec![json!({
+        "id": "workshop",
+        "type": "ipv4",
+        "link": "lan",
+        "ip_address": place.address(),
+        "netmask": "255.255.255.0",
+        "routes": [],
+    })];
+    if outside {
+        let mac = place.outside_mac();
+        links.push(json!({"id": "outside", "type": "phy", "ethernet_mac_address": mac, "mtu": 1500}));
+        networks.push(json!({"id": "packages", "type": "ipv4_dhcp", "link": "outside"}));
+    }
+    json!({"links": links, "networks": networks, "services": []}).to_string()
 }
 
 #[cfg(test)]
@@ -91,7 +102,7 @@ mod tests {
     fn drive() -> Vec<u8> {
         let identity =
             Identity { name: "node-1".into(), uuid: "00000000-0000-4000-8000-000000000000".into() };
-        image(&identity, Place::node(1), Some("#cloud-config\nruncmd: [true]\n")).unwrap()
+        image(&identity, Place::node(1), false, Some("#cloud-config\nruncmd: [true]\n")).unwrap()
     }
 
     fn read(volume: &FileSystem<Cursor<Vec<u8>>>, path: &str) -> String {
@@ -120,7 +131,7 @@ mod tests {
     #[test]
     fn the_network_names_the_card_and_its_address() {
         insta::assert_snapshot!(
-            network_data(Place::node(1)),
+            network_data(Place::node(1), false),
             @r#"{"links":[{"ethernet_mac_address":"52:54:00:77:00:0b","id":"lan","mtu":1450,"type":"phy"}],"networks":[{"id":"workshop","ip_address":"10.77.0.11","link":"lan","netmask":"255.255.255.0","routes":[],"type":"ipv4"}],"services":[]}"#
         );
     }
@@ -128,6 +139,6 @@ mod tests {
     #[test]
     fn the_largest_user_data_fits() {
         let identity = Identity { name: "hub".into(), uuid: String::new() };
-        assert!(image(&identity, Place::HUB, Some(&"x".repeat(65536))).is_ok());
+        assert!(image(&identity, Place::HUB, false, Some(&"x".repeat(65536))).is_ok());
     }
 }

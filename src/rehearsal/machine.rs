@@ -15,10 +15,17 @@ use crate::host::{signals, tools};
 
 /// The disk of a flavour in bytes, larger than the image's so that growing the root file system is rehearsed too.
 const DISK: u64 = 12 << 30;
+/// Where the hub finds its second disk; udev makes the name of the disk's serial number.
+pub const VOLUME: &str = "/dev/disk/by-id/virtio-homes";
+const VOLUME_FILE: &str = "hub.volume";
+/// In bytes; the file is sparse.
+const VOLUME_SIZE: u64 = 1 << 30;
 /// How often the inside of a machine is looked at while waiting for something.
 const GLANCE: Duration = Duration::from_secs(2);
 /// How long one command inside may take; under emulation a container can take a minute to start.
 const COMMAND: Duration = Duration::from_secs(240);
+/// How long a whole class at work may take inside.
+const LONG_COMMAND: Duration = Duration::from_secs(2700);
 
 /// What a machine is in the workshop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,15 +37,6 @@ pub enum Role {
 }
 
 impl Role {
-    /// The built image of this role in the folder `images`.
-    #[must_use]
-    pub fn image(self, images: &Path) -> PathBuf {
-        images.join(match self {
-            Self::Hub => "hub.qcow2",
-            Self::Node => "node.qcow2",
-        })
-    }
-
     /// Memory in MiB.
     #[must_use]
     pub fn memory(self) -> u64 {
@@ -58,6 +56,8 @@ pub struct Spec {
     pub role: Role,
     /// Its address.
     pub place: Place,
+    /// Its memory in MiB.
+    pub memory: u64,
     /// What cloud-init gets; none for a machine without any.
     pub user_data: Option<String>,
 }
@@ -66,21 +66,35 @@ impl Spec {
     /// The hub.
     #[must_use]
     pub fn hub(user_data: Option<String>) -> Self {
-        Self { name: "hub".into(), role: Role::Hub, place: Place::HUB, user_data }
+        let (role, place) = (Role::Hub, Place::HUB);
+        Self { name: "hub".into(), role, place, memory: role.memory(), user_data }
     }
 
     /// One of the nodes, counted from 1.
     #[must_use]
     pub fn node(number: u8, user_data: Option<String>) -> Self {
-        Self { name: format!("node-{number}"), role: Role::Node, place: Place::node(number), user_data }
+        let (name, role, place) = (format!("node-{number}"), Role::Node, Place::node(number));
+        Self { name, role, place, memory: role.memory(), user_data }
+    }
+
+    /// With more memory, for notebooks.
+    #[must_use]
+    pub fn with_memory(self, more: u64) -> Self {
+        Self { memory: self.memory + more, ..self }
     }
 }
 
 /// What the machines of one rehearsal share.
 #[derive(Debug)]
 pub struct Bench {
-    /// The built images.
-    pub images: PathBuf,
+    /// The images of hub and node.
+    pub images: [PathBuf; 2],
+    /// Whether the machines have a second link, on which they reach what the host reaches.
+    pub outside: bool,
+    /// The port of this host that leads to the hub's page.
+    pub door: Option<u16>,
+    /// Whether the hub has a blank second disk.
+    pub volume: bool,
     /// A folder for overlays and sockets; its path must be short, for sockets have at most 107 bytes.
     pub folder: PathBuf,
     /// Where the serial logs go.
@@ -89,6 +103,20 @@ pub struct Bench {
     pub lan: PathBuf,
     /// How QEMU runs the machines.
     pub accelerator: Accelerator,
+}
+
+impl Bench {
+    fn image(&self, role: Role) -> &Path {
+        let [hub, node] = &self.images;
+        match role {
+            Role::Hub => hub,
+            Role::Node => node,
+        }
+    }
+
+    fn has_volume(&self, spec: &Spec) -> bool {
+        self.volume && spec.role == Role::Hub
+    }
 }
 
 /// A running machine. Dropping it is pulling its plug.
@@ -103,7 +131,7 @@ pub struct Machine {
 impl Machine {
     /// Makes the machine's disks and switches it on.
     pub fn start(spec: Spec, bench: &Bench) -> Result<Self> {
-        let image = std::path::absolute(spec.role.image(&bench.images))?;
+        let image = std::path::absolute(bench.image(spec.role))?;
         Tool::new(tools::QEMU_IMG.name)
             .args(["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b"])
             .arg(&image)
@@ -111,8 +139,12 @@ impl Machine {
             .arg(disk_size(&image)?.to_string())
             .run()?;
         let identity = Identity { name: spec.name.clone(), uuid: fresh_uuid()? };
-        let drive = config_drive::image(&identity, spec.place, spec.user_data.as_deref())?;
+        let second = bench.outside || bench.door.is_some() && spec.role == Role::Hub;
+        let drive = config_drive::image(&identity, spec.place, second, spec.user_data.as_deref())?;
         fs_err::write(bench.folder.join(format!("{}.config-2", spec.name)), drive)?;
+        if bench.has_volume(&spec) {
+            fs_err::File::create(bench.folder.join(VOLUME_FILE))?.set_len(VOLUME_SIZE)?;
+        }
         let process = qemu(&spec, &identity.uuid, bench).killed_with_us().spawn()?;
         let agent = Agent::new(bench.folder.join(format!("{}.qga", spec.name)));
         Ok(Self { spec, agent, process })
@@ -127,6 +159,19 @@ impl Machine {
     pub fn script(&mut self, command: &[&str], input: &str) -> Result<Outcome> {
         self.expect_alive()?;
         self.agent.run(command, input, COMMAND)
+    }
+
+    /// As [`Self::script`], for what may take long.
+    pub fn patiently(&mut self, command: &[&str], input: &str) -> Result<Outcome> {
+        self.expect_alive()?;
+        self.agent.run(command, input, LONG_COMMAND)
+    }
+
+    /// Writes a file.
+    pub fn put(&mut self, path: &str, content: &str) -> Result<()> {
+        let command = ["tee", path];
+        let outcome = self.script(&command, content)?;
+        self.succeeded(&outcome, &command).map(drop)
     }
 
     fn expect_alive(&mut self) -> Result<()> {
@@ -197,14 +242,15 @@ fn qemu(spec: &Spec, uuid: &str, bench: &Bench) -> Tool {
         .args(bench.accelerator.arguments())
         // As Nova presents an instance; cloud-init looks at it.
         .args(["-uuid", uuid, "-smbios", "type=1,manufacturer=OpenStack Foundation,product=OpenStack Nova"])
-        .args(["-smp", "1", "-m", &spec.role.memory().to_string()])
+        .args(["-smp", "1", "-m", &spec.memory.to_string()])
         .args(["-display", "none", "-nodefaults", "-no-user-config"])
         .arg("-serial")
         .arg(format!("file:{}", bench.logs.join(format!("{}.log", spec.name)).display()))
         .args([
             "-drive",
-            &format!("if=virtio,format=qcow2,cache=unsafe,discard=unmap,file={}", file("qcow2")),
+            &format!("if=none,id=root,format=qcow2,cache=unsafe,discard=unmap,file={}", file("qcow2")),
         ])
+        .args(["-device", "virtio-blk-pci,drive=root,bootindex=1"])
         .args(["-drive", &format!("if=virtio,format=raw,readonly=on,file={}", file("config-2"))])
         .args(["-device", "virtio-rng-pci", "-device", "virtio-serial-pci"])
         .args(["-chardev", &format!("socket,id=qga,path={},server=on,wait=off", file("qga"))])
@@ -214,6 +260,27 @@ fn qemu(spec: &Spec, uuid: &str, bench: &Bench) -> Tool {
             &format!("stream,id=lan,server=off,addr.type=unix,addr.path={}", bench.lan.display()),
         ])
         .args(["-device", &format!("virtio-net-pci,netdev=lan,romfile=,mac={}", spec.place.mac())])
+        .args(more_devices(spec, bench))
+}
+
+/// A link to the outside and a second disk, where there is one.
+fn more_devices(spec: &Spec, bench: &Bench) -> Vec<String> {
+    let mut devices = vec![];
+    let door = bench.door.filter(|_| spec.role == Role::Hub);
+    if bench.outside || door.is_some() {
+        let mac = spec.place.outside_mac();
+        // Who comes in by the door is answered; nothing goes out by it.
+        let door = door.map(|port| format!(",restrict=on,hostfwd=tcp:127.0.0.1:{port}-:443"));
+        devices.extend(["-netdev".into(), format!("user,id=outside{}", door.unwrap_or_default())]);
+        devices.extend(["-device".into(), format!("virtio-net-pci,netdev=outside,romfile=,mac={mac}")]);
+    }
+    if bench.has_volume(spec) {
+        let file = bench.folder.join(VOLUME_FILE);
+        let drive = format!("if=none,id=homes,format=raw,cache=unsafe,file={}", file.display());
+        devices.extend(["-drive".into(), drive]);
+        devices.extend(["-device".into(), "virtio-blk-pci,drive=homes,serial=homes".into()]);
+    }
+    devices
 }
 
 /// A random UUID (version 4, RFC 9562).
@@ -234,7 +301,10 @@ mod tests {
     fn a_machine_has_its_disks_its_cable_and_its_agent_and_no_other_device() {
         let spec = Spec::node(1, None);
         let bench = Bench {
-            images: "dist".into(),
+            images: ["hub.qcow2".into(), "node.qcow2".into()],
+            outside: false,
+            door: None,
+            volume: false,
             folder: "/tmp/w".into(),
             logs: "logs".into(),
             lan: "/tmp/w/lan".into(),

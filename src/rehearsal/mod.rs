@@ -9,6 +9,7 @@ pub mod findings;
 mod lan;
 mod machine;
 mod network;
+mod supplies;
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -20,18 +21,31 @@ use accelerator::Accelerator;
 pub use benchmark::benchmark;
 use checks::Check;
 use lan::Lan;
+pub use machine::VOLUME;
 use machine::{Bench, Machine, Role, Spec};
 use network::Place;
 
 use crate::document::Findings;
 use crate::failure::{Failure, Result};
+use crate::host::command::Tool;
+use crate::host::signals;
+use crate::host::work::WorkFolder;
 use crate::report::{self, Progress};
+
+/// What stands for the internet on the LAN: an address that is kept for examples (RFC 5737), and that the hub answers for.
+pub const EXAMPLE_ADDRESS: &str = "198.51.100.1";
 
 /// How long the first sign of a machine may take: its agent answers late in its boot.
 const BOOT: Duration = Duration::from_secs(600);
 
+/// What a server with a kernel takes, in MiB.
+const NOTEBOOK: u64 = 256;
+
+/// How long an ordinary image may take to install its packages besides.
+const PACKAGES: Duration = Duration::from_secs(2400);
+
 /// A student, as the checks need to know one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Student {
     /// The login name.
     pub name: String,
@@ -39,13 +53,31 @@ pub struct Student {
     pub uid: u32,
     /// The number of the user's group.
     pub gid: u32,
+    /// The password on the student's card.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Student {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {}:{}", self.name, self.uid, self.gid)
+    }
 }
 
 /// What is to be rehearsed.
 #[derive(Debug)]
 pub struct Script {
-    /// The folder with `hub.qcow2` and `node.qcow2`.
-    pub images: PathBuf,
+    /// The images of hub and node.
+    pub images: [PathBuf; 2],
+    /// Whether they are ordinary cloud images, which need packages from outside.
+    pub plain: bool,
+    /// The classic engine's container images, where that is the engine.
+    pub classic: Option<Vec<String>>,
+    /// The folder with the homes on the hub.
+    pub homes: String,
+    /// Whether the hub has a volume for them.
+    pub volume: bool,
+    /// Folders that nodes mount from the hub to read: the path on nodes, the folder on the hub.
+    pub shares: Vec<(String, String)>,
     /// Where the logs go.
     pub logs: PathBuf,
     /// The hub's user-data.
@@ -56,6 +88,23 @@ pub struct Script {
     pub nodes: u8,
     /// Everybody with an account.
     pub students: Vec<Student>,
+    /// How many of them log in and work.
+    pub present: usize,
+    /// How many materials there are for them, which the rehearsal serves.
+    pub materials: usize,
+    /// The SHA-256 of the hub's certificate, in hexadecimal.
+    pub fingerprint: String,
+    /// A way in for a browser.
+    pub door: Option<Door>,
+}
+
+/// A port of this host that leads to the hub's page.
+#[derive(Debug, Clone)]
+pub struct Door {
+    /// The port, on the loopback interface.
+    pub port: u16,
+    /// A shell command to run when all else is done; without one, the door stays open until somebody interrupts.
+    pub then: Option<String>,
 }
 
 /// The machines of a rehearsal, and what they should be like.
@@ -64,6 +113,14 @@ struct Stage {
     hub: Machine,
     nodes: Vec<Machine>,
     students: Vec<Student>,
+    plain: bool,
+    classic: bool,
+    volume: bool,
+    shares: Vec<(String, String)>,
+    homes: String,
+    present: usize,
+    materials: usize,
+    fingerprint: String,
 }
 
 impl Stage {
@@ -78,30 +135,34 @@ pub fn hub_address() -> Ipv4Addr {
     Place::HUB.address()
 }
 
-/// The memory in MiB that a hub and so many nodes take.
+/// The memory in MiB that a hub and so many nodes take with so many students at work.
 #[must_use]
-pub fn memory(nodes: u8) -> u64 {
-    Role::Hub.memory() + u64::from(nodes) * Role::Node.memory()
+pub fn memory(nodes: u8, students: usize) -> u64 {
+    Role::Hub.memory() + u64::from(nodes) * (Role::Node.memory() + for_notebooks(nodes, students))
+}
+
+/// The memory in MiB that each of the nodes needs for students at work; one node must do for its neighbour's, too.
+fn for_notebooks(nodes: u8, students: usize) -> u64 {
+    (students as u64).div_ceil(u64::from(nodes)) * NOTEBOOK
 }
 
 /// Whether the images are there.
-pub fn check_images(images: &Path) -> Result<()> {
-    let missing =
-        [Role::Hub, Role::Node].map(|role| role.image(images)).into_iter().filter(|image| !image.is_file());
-    let findings = missing.fold(Findings::default(), |mut findings, image| {
-        findings.push(findings::no_image(&image));
-        findings
-    });
+pub fn check_images(images: &[PathBuf]) -> Result<()> {
+    let mut findings = Findings::default();
+    for image in images.iter().filter(|image| !image.is_file()) {
+        findings.push(findings::no_image(image));
+    }
     if findings.is_empty() { Ok(()) } else { Err(findings.into()) }
 }
 
 /// Rehearses: all machines are gone at the end, however it ends.
 pub fn run(script: Script, progress: &Progress) -> Result<()> {
     let hall = Hall::open(&script, progress)?;
+    let door = script.door.clone();
     let mut stage = set(script, &hall.bench, progress)?;
     let failed = run_checks(&mut stage, progress)?;
     if failed.is_empty() {
-        return Ok(());
+        return door.map_or(Ok(()), |door| open(&door, &stage, progress));
     }
     keep_journals(&mut stage, &hall.bench.logs)?;
     Err(anyhow!("{} failed; the logs are in {}", failed.join(", "), hall.bench.logs.display()).into())
@@ -111,21 +172,24 @@ pub fn run(script: Script, progress: &Progress) -> Result<()> {
 struct Hall {
     bench: Bench,
     _lan: Lan,
-    _folder: tempfile::TempDir,
+    _folder: WorkFolder,
 }
 
 impl Hall {
     fn open(script: &Script, progress: &Progress) -> Result<Self> {
         // Not the user's folder for temporary files: the path of a socket has at most 107 bytes.
-        let folder = tempfile::Builder::new().prefix("imagegen-rehearsal-").tempdir_in("/tmp")?;
-        let socket = folder.path().join("lan");
+        let folder = WorkFolder::named(Path::new("/tmp"), "imagegen-rehearsal-")?;
+        let socket = folder.path("lan");
         let lan = Lan::start(&socket)?;
-        let (accelerator, reason) = Accelerator::probe(folder.path())?;
+        let (accelerator, reason) = Accelerator::probe(&folder.path(""))?;
         progress.note(&reason);
         fs_err::create_dir_all(&script.logs)?;
         let bench = Bench {
             images: script.images.clone(),
-            folder: folder.path().to_owned(),
+            outside: script.plain,
+            door: script.door.as_ref().map(|door| door.port),
+            volume: script.volume,
+            folder: folder.path(""),
             logs: std::path::absolute(&script.logs)?,
             lan: socket,
             accelerator,
@@ -139,25 +203,68 @@ fn set(script: Script, bench: &Bench, progress: &Progress) -> Result<Stage> {
     let step = progress.step(format!("{} node(s) boot, without a hub", script.nodes));
     let mut nodes = vec![];
     for number in 1..=script.nodes {
-        nodes.push(Machine::start(Spec::node(number, Some(script.node.clone())), bench)?);
+        let spec = Spec::node(number, Some(script.node.clone()));
+        nodes.push(Machine::start(spec.with_memory(for_notebooks(script.nodes, script.present)), bench)?);
     }
-    let asking = ["journalctl", "-b", "-o", "cat", "-u", "imagegen-join.service"];
     for node in &mut nodes {
-        node.until(BOOT, &asking, |said| said.contains("Waiting for the hub").then_some(()))?;
+        supplies::hand_out(node, &script)?;
+    }
+    for node in &mut nodes {
+        ask_in_vain(node, &script)?;
     }
     step.done("each has asked for it in vain");
     let step = progress.step("the hub boots");
-    let user_data = Some(script.hub);
-    let mut hub = Machine::start(Spec::hub(user_data), bench)?;
-    hub.until(BOOT, &["true"], |_| Some(()))?;
+    let mut hub = Machine::start(Spec::hub(Some(script.hub.clone())), bench)?;
+    supplies::hand_out(&mut hub, &script)?;
     step.done("");
-    Ok(Stage { hub, nodes, students: script.students })
+    let Script { students, plain, volume, shares, homes, classic, present, materials, fingerprint, .. } =
+        script;
+    let classic = classic.is_some();
+    Ok(Stage { hub, nodes, students, plain, classic, volume, shares, homes, present, materials, fingerprint })
+}
+
+/// Lets somebody in: a command, or whoever sits there with a browser.
+fn open(door: &Door, stage: &Stage, progress: &Progress) -> Result<()> {
+    let page = format!("https://127.0.0.1:{}", door.port);
+    let Some(command) = &door.then else {
+        let students = stage.students.iter().take(3);
+        let known: Vec<String> = students.map(|it| format!("{} with {}", it.name, it.password)).collect();
+        report::say(&format!(
+            "The page is at {page}: log in as {}. Ctrl-C ends it all.",
+            known.join(", or ")
+        ));
+        loop {
+            signals::sleep(Duration::from_secs(1))?;
+        }
+    };
+    let step = progress.step(format!("then `{command}`"));
+    let students = stage.students.iter();
+    let known: serde_json::Map<_, _> =
+        students.map(|it| (it.name.clone(), it.password.clone().into())).collect();
+    let said = Tool::new("sh")
+        .args(["-c", command])
+        .env("IMAGEGEN_PAGE", page)
+        .env("IMAGEGEN_PASSWORDS", serde_json::Value::from(known).to_string())
+        .output()?;
+    step.done(said.trim());
+    Ok(())
+}
+
+/// Waits until a node has looked for the hub, which is not there yet.
+fn ask_in_vain(node: &mut Machine, script: &Script) -> Result<()> {
+    let patience = if script.plain { PACKAGES } else { BOOT };
+    if script.classic.is_some() {
+        let tried = "docker logs swarm-join 2>&1 | grep docker/swarm";
+        return node.until(patience, &["sh", "-c", tried], |_| Some(()));
+    }
+    let asking = ["journalctl", "-b", "-o", "cat", "-u", "imagegen-join.service"];
+    node.until(patience, &asking, |said| said.contains("Waiting for the hub").then_some(()))
 }
 
 /// Runs every check, also after one has failed, and gives the names of those that did.
 fn run_checks(stage: &mut Stage, progress: &Progress) -> Result<Vec<&'static str>> {
     let mut failed = vec![];
-    for Check { name, run } in checks::ALL {
+    for Check { name, run } in checks::of(stage) {
         let step = progress.step(*name);
         match run(stage) {
             Ok(seen) => step.done(&format!("ok, {seen}")),

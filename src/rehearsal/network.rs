@@ -30,4 +30,10 @@ impl Place {
     pub fn mac(self) -> String {
         format!("52:54:00:77:00:{:02x}", self.0)
     }
+
+    /// The address of the second network card, which leads outside.
+    #[must_use]
+    pub fn outside_mac(self) -> String {
+        format!("52:54:00:78:00:{:02x}", self.0)
+    }
 }

@@ -7,13 +7,14 @@ use crate::failure::Result;
 use crate::rehearsal::Student;
 
 pub(super) fn travel(stage: &mut Stage) -> Result<String> {
-    let Some(Student { name, uid, gid }) = stage.students.first().cloned() else {
+    let Some(Student { name, uid, gid, .. }) = stage.students.first().cloned() else {
         return Err(anyhow!("the workshop has no students").into());
     };
     let file = format!("/home/{name}/from-the-hub");
+    let on_the_hub = format!("{}/{name}/from-the-hub", stage.homes);
     let text = format!("written at {}", stage.hub.read(&["date", "+%s.%N"])?);
     let write = r#"printf %s "$1" >"$2""#;
-    stage.hub.read(&as_user(&name, &["sh", "-c", write, "sh", &text, &file]))?;
+    stage.hub.read(&as_user(&name, &["sh", "-c", write, "sh", &text, &on_the_hub]))?;
     for node in &mut stage.nodes {
         // The student reads: root is squashed by the export, and the home is the student's alone.
         node.until(PATIENCE, &as_user(&name, &["cat", &file]), |read| (read == text).then_some(()))?;
@@ -27,6 +28,23 @@ pub(super) fn travel(stage: &mut Stage) -> Result<String> {
         }
     }
     Ok(format!("{file} by autofs and NFS, of {uid}:{gid}"))
+}
+
+/// A file in each shared folder of the hub is read on every node, by root and all; nobody there can write one.
+pub(super) fn shares_are_read(stage: &mut Stage) -> Result<String> {
+    let Stage { hub, nodes, shares, .. } = stage;
+    for (path, folder) in shares.iter() {
+        hub.read(&["sh", "-c", r#"echo shared >"$1/data.csv""#, "sh", folder])?;
+        for node in nodes.iter_mut() {
+            let file = format!("{path}/data.csv");
+            node.until(PATIENCE, &["cat", &file], |read| (read == "shared").then_some(()))?;
+            let written = node.run(&["sh", "-c", r#"echo mine >"$1""#, "sh", &file])?;
+            if written.ok() || !written.stderr.contains("Read-only") {
+                return Err(anyhow!("on {}, writing {file} ends with {written}", node.spec.name).into());
+            }
+        }
+    }
+    Ok(shares.iter().map(|(path, folder)| format!("{folder} as {path}")).collect::<Vec<_>>().join(", "))
 }
 
 fn as_user<'a>(name: &'a str, command: &[&'a str]) -> Vec<&'a str> {

@@ -30,7 +30,7 @@ fn ids(passwd: &str) -> BTreeMap<String, (u32, u32)> {
 }
 
 fn difference(students: &[Student], table: &BTreeMap<String, (u32, u32)>) -> Option<String> {
-    students.iter().find_map(|Student { name, uid, gid }| match table.get(name) {
+    students.iter().find_map(|Student { name, uid, gid, .. }| match table.get(name) {
         None => Some(format!("there is no {name}")),
         Some(found) if *found != (*uid, *gid) => {
             Some(format!("{name} has {}:{} in place of {uid}:{gid}", found.0, found.1))
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_student_with_another_uid_or_none_is_told() {
-        let students = [Student { name: "ada".into(), uid: 1815, gid: 1815 }];
+        let students = [Student { name: "ada".into(), uid: 1815, gid: 1815, password: String::new() }];
         let check = |passwd: &str| difference(&students, &ids(passwd));
         assert_eq!(check("root:x:0:0::/root:/bin/sh\nada:x:1815:1815::/home/ada:/bin/sh\n"), None);
         assert_eq!(check("ada:x:1000:1815:::\n").as_deref(), Some("ada has 1000:1815 in place of 1815:1815"));

@@ -1,9 +1,16 @@
 //! What must be true of a workshop whose machines are up. Each check looks from the inside, and gives a few words on
 //! what it saw.
 
+mod accounts;
+mod classic;
 mod homes;
+mod hub;
 mod identity;
+mod materials;
+mod sandbox;
 mod service;
+mod students;
+mod volume;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -12,15 +19,17 @@ use std::time::Duration;
 use anyhow::anyhow;
 
 use super::Stage;
+use super::machine::Machine;
 use crate::failure::Result;
 
 /// How long the slowest part of a boot may take under emulation.
-const PATIENCE: Duration = Duration::from_secs(900);
+const PATIENCE: Duration = Duration::from_secs(1500);
 
 /// The port of SSH.
 const SSH: u16 = 22;
-/// A port that every member of a swarm has open: the proof that an open one would be noticed.
+/// A port that every member of a swarm has open, and one that every hub has: the proof that an open one is noticed.
 const GOSSIP: u16 = 7946;
+const NFS: u16 = 2049;
 
 /// One check.
 pub(super) struct Check {
@@ -29,19 +38,79 @@ pub(super) struct Check {
     pub(super) run: fn(&mut Stage) -> Result<String>,
 }
 
-/// All checks, in an order in which each finds ready what it needs.
-pub(super) const ALL: &[Check] = &[
-    Check { name: "every node is Ready in the hub's swarm", run: nodes_are_ready },
+/// The checks for a rehearsal, in an order in which each finds ready what it needs.
+pub(super) fn of(stage: &Stage) -> Vec<&'static Check> {
+    let engine = if stage.classic { CLASSIC } else { SWARM };
+    let volume = if stage.volume { VOLUME } else { &[] };
+    let shares = if stage.shares.is_empty() { &[] } else { SHARES };
+    let image = if stage.plain { PLAIN } else { GOLDEN };
+    let last = if stage.classic { CLASSIC_FAULTS } else { SWARM_FAULTS };
+    let students = if stage.present > 0 { STUDENTS } else { &[] };
+    let materials = if stage.materials > 0 { MATERIALS } else { &[] };
+    [engine, ALL, volume, shares, image, students, materials, last].into_iter().flatten().collect()
+}
+
+const SWARM: &[Check] = &[Check { name: "every node is Ready in the hub's swarm", run: nodes_are_ready }];
+
+const CLASSIC: &[Check] = &[Check {
+    name: "`docker -H :4000 ps -a` on the hub shows every node",
+    run: classic::manager_sees_nodes,
+}];
+
+const ALL: &[Check] = &[
     Check { name: "the nodes were started before the hub and joined all the same", run: nodes_came_first },
     Check { name: "cloud-init finished without error on each machine", run: cloud_init_is_content },
     Check { name: "cloud-init's own schema accepts the user-data", run: schema_accepts },
     Check { name: "every student's UID and GID are equal on all machines", run: identity::ids_are_equal },
+    Check {
+        name: "the password on a card opens the account on the hub alone",
+        run: accounts::passwords_are_the_cards,
+    },
     Check { name: "a file written in a home on the hub is read on every node", run: homes::travel },
-    Check { name: "a service placed by the manager works as a student, at home", run: service::works },
-    Check { name: "nothing listens on port 22", run: no_ssh },
+    Check { name: "Docker's packets are as large as the machine's own", run: mtu_is_the_links },
     Check { name: "engine ids and machine ids differ", run: identity::clones_differ },
     Check { name: "the root file system has grown to the disk", run: disk_has_grown },
+];
+
+const VOLUME: &[Check] = &[Check { name: "the homes are on the volume", run: volume::holds_homes }];
+
+const SHARES: &[Check] = &[Check {
+    name: "shared data of the hub is read on every node and not written",
+    run: homes::shares_are_read,
+}];
+
+const GOLDEN: &[Check] = &[Check { name: "nothing listens on port 22", run: no_ssh }];
+
+const PLAIN: &[Check] = &[Check {
+    name: "the image's own user and the administrator are neither locked out nor hidden",
+    run: accounts::log_in_by_ssh,
+}];
+
+const STUDENTS: &[Check] = &[
+    Check { name: "plain HTTP leads to HTTPS with the workshop's certificate", run: hub::is_encrypted },
+    Check { name: "the hub's services take little memory", run: hub::takes_little },
+    Check { name: "a notebook starts about as fast as its image by hand", run: hub::starts_are_fast },
+    Check { name: "students log in and work in notebooks as themselves", run: students::work },
+    Check { name: "strangers are refused", run: students::strangers_are_refused },
+    Check { name: "a notebook reaches what it may, and nothing else", run: sandbox::holds },
+    Check { name: "a kernel without bounds loses itself alone", run: students::memory_is_limited },
+    Check { name: "servers survive restarts of hub and proxy", run: students::restarts_are_survived },
+    Check { name: "files follow a student to another node", run: students::files_follow },
+    Check { name: "a lost node takes no student along for good", run: students::a_lost_node_is_survived },
+    Check { name: "the metrics are there for a token", run: hub::metrics_need_a_token },
+];
+
+const MATERIALS: &[Check] =
+    &[Check { name: "materials are in the homes and in /share", run: materials::arrive }];
+
+const SWARM_FAULTS: &[Check] = &[
+    Check { name: "a service placed by the manager works as a student, at home", run: service::works },
     Check { name: "a node that the swarm has lost joins again", run: lost_node_returns },
+];
+
+const CLASSIC_FAULTS: &[Check] = &[
+    Check { name: "Docker's ports are open to the hub and to no container", run: classic::ports_are_closed },
+    Check { name: "a broken Consul is made anew", run: classic::consul_is_mended },
 ];
 
 fn nodes_are_ready(stage: &mut Stage) -> Result<String> {
@@ -141,24 +210,45 @@ fn no_ssh(stage: &mut Stage) -> Result<String> {
             return Err(anyhow!("on {}: {line}", machine.spec.name).into());
         }
     }
-    let addresses: Vec<Ipv4Addr> = stage.machines().map(|machine| machine.spec.place.address()).collect();
+    let control = if stage.classic { NFS } else { GOSSIP };
+    let hub = stage.hub.spec.place.address();
+    if !answers(&mut stage.nodes[0], hub, control)? {
+        return Err(anyhow!("{hub} does not answer on port {control} either: this tells nothing").into());
+    }
+    let addresses: Vec<Ipv4Addr> = stage.nodes.iter().map(|node| node.spec.place.address()).collect();
     for address in addresses {
-        if answers(stage, address, SSH)? {
+        if answers(&mut stage.hub, address, SSH)? {
             return Err(anyhow!("{address} answers on port {SSH}").into());
         }
-        if !answers(stage, address, GOSSIP)? {
-            return Err(
-                anyhow!("{address} does not answer on port {GOSSIP} either: this tells nothing").into()
-            );
-        }
     }
-    Ok(format!("neither a listener nor an answer, while port {GOSSIP} answers"))
+    if answers(&mut stage.nodes[0], hub, SSH)? {
+        return Err(anyhow!("{hub} answers on port {SSH}").into());
+    }
+    Ok(format!("neither a listener nor an answer, while port {control} answers"))
 }
 
-/// Whether a connection from the hub is accepted.
-fn answers(stage: &mut Stage, address: Ipv4Addr, port: u16) -> Result<bool> {
+/// Whether a connection from `machine` is accepted.
+fn answers(machine: &mut Machine, address: Ipv4Addr, port: u16) -> Result<bool> {
     let connect = format!("exec 3<>/dev/tcp/{address}/{port}");
-    Ok(stage.hub.run(&["timeout", "20", "bash", "-c", &connect])?.ok())
+    Ok(machine.run(&["timeout", "10", "bash", "-c", &connect])?.ok())
+}
+
+/// The rehearsal's LAN is told to be as narrow as a tenant network.
+fn mtu_is_the_links(stage: &mut Stage) -> Result<String> {
+    let mut seen = vec![];
+    for machine in stage.machines() {
+        let mtu = machine.read(&["cat", "/sys/class/net/docker0/mtu"])?;
+        let options = machine.read(&["grep", "mtu", "/etc/docker/daemon.json"])?;
+        if !options.contains("1450") {
+            return Err(anyhow!(
+                "on {}: docker0 has {mtu}, and daemon.json says {options}",
+                machine.spec.name
+            )
+            .into());
+        }
+        seen.push(format!("{} {}", machine.spec.name, options.trim().trim_end_matches(',')));
+    }
+    Ok(seen.join(", "))
 }
 
 /// Whether a line of `ss -Hltn` is a socket on this port.

@@ -30,7 +30,7 @@ pub(super) fn works(stage: &mut Stage) -> Result<String> {
 }
 
 fn look(stage: &mut Stage, student: &Student) -> Result<String> {
-    let Student { name, uid, gid } = student;
+    let Student { name, uid, gid, .. } = student;
     let place =
         stage.hub.until(PATIENCE, &["sh", "-c", WHERE], settled)?.map_err(|reason| anyhow!(reason))?;
     if !stage.nodes.iter().any(|node| node.spec.name == place.node) {
@@ -38,9 +38,11 @@ fn look(stage: &mut Stage, student: &Student) -> Result<String> {
     }
     let file = format!("/home/{name}/from-a-container");
     let wanted = format!("{uid}:{gid}");
-    let written =
-        stage.hub.until(PATIENCE, &["cat", &file], |read| (!read.is_empty()).then(|| read.to_owned()))?;
-    let owner = stage.hub.read(&["stat", "-c", "%u:%g", &file])?;
+    let on_the_hub = format!("{}/{name}/from-a-container", stage.homes);
+    let written = stage
+        .hub
+        .until(PATIENCE, &["cat", &on_the_hub], |read| (!read.is_empty()).then(|| read.to_owned()))?;
+    let owner = stage.hub.read(&["stat", "-c", "%u:%g", &on_the_hub])?;
     if written != wanted || owner != wanted {
         return Err(anyhow!("{file} says `{written}` and belongs to {owner}, in place of {wanted}").into());
     }

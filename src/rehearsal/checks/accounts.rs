@@ -1,0 +1,68 @@
+//! Passwords on the hub, and users that an image brought itself.
+
+use anyhow::anyhow;
+
+use super::{PATIENCE, Stage};
+use crate::failure::Result;
+use crate::rehearsal::Student;
+use crate::rehearsal::machine::Machine;
+
+/// Looks for what is on standard input in the journal. It is not an argument: the guest agent notes those in there.
+const SEARCH: &str = r#"read -r password && journalctl -b -o cat | grep -F -e "$password""#;
+
+/// The card's password opens the account on the hub, on no node, and stands in no journal.
+pub(super) fn passwords_are_the_cards(stage: &mut Stage) -> Result<String> {
+    let Some(student) = stage.students.last().cloned() else {
+        return Err(anyhow!("the workshop has no students").into());
+    };
+    let given = ["systemctl", "is-active", "imagegen-passwords.service"];
+    stage.hub.until(PATIENCE, &given, |state| (state == "active").then_some(()))?;
+    if !opens(&mut stage.hub, &student, &student.password)? {
+        return Err(anyhow!("the hub does not take the password of {}", student.name).into());
+    }
+    if opens(&mut stage.hub, &student, "not the password")? {
+        return Err(anyhow!("the hub takes a wrong password").into());
+    }
+    for node in &mut stage.nodes {
+        if opens(node, &student, &student.password)? {
+            return Err(anyhow!("{} knows the password", node.spec.name).into());
+        }
+    }
+    for machine in stage.machines() {
+        if machine.script(&["sh", "-c", SEARCH], &format!("{}\n", student.password))?.ok() {
+            let name = &machine.spec.name;
+            return Err(anyhow!("the journal of {name} has the password of {}", student.name).into());
+        }
+    }
+    Ok(format!("{} on the hub alone", student.name))
+}
+
+/// Whether PAM's own helper takes a password.
+fn opens(machine: &mut Machine, student: &Student, password: &str) -> Result<bool> {
+    let ask = ["/usr/sbin/unix_chkpwd", &student.name, "nonull"];
+    Ok(machine.script(&ask, &format!("{password}\0"))?.ok())
+}
+
+/// Appends a key, which is on standard input, to a user's own: user.
+const ALLOW: &str = r#"runuser -l "$1" -c 'install -d -m 0700 ~/.ssh && cat >>~/.ssh/authorized_keys'"#;
+/// Makes a key for root where there is none, and prints its public half.
+const KEY: &str = "cd /root && { [ -e .ssh/id_ed25519 ] || ssh-keygen -q -t ed25519 -N '' -f .ssh/id_ed25519; } && cat .ssh/id_ed25519.pub";
+
+/// The login user of an ordinary image, and the workshop's administrator, log in by SSH from another machine, and each
+/// is at home.
+pub(super) fn log_in_by_ssh(stage: &mut Stage) -> Result<String> {
+    let key = stage.hub.read(&["sh", "-c", KEY])?;
+    let address = stage.nodes[0].spec.place.address();
+    for (user, home) in [("debian", "/home/debian"), ("imagegen-admin", crate::userdata::paths::ADMIN_HOME)] {
+        let outcome = stage.nodes[0].script(&["sh", "-c", ALLOW, "sh", user], &format!("{key}\n"))?;
+        stage.nodes[0].succeeded(&outcome, &["authorized_keys"])?;
+        let target = format!("{user}@{address}");
+        let quiet = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"];
+        let command = [&["ssh"], &quiet[..], &[&target, "pwd; stat -f -c %T .; sudo -n id -u"]].concat();
+        let seen = stage.hub.read(&command)?;
+        if !(seen.starts_with(&format!("{home}\n")) && seen.ends_with("\n0")) || seen.contains("nfs") {
+            return Err(anyhow!("ssh {target} sees `{seen}`").into());
+        }
+    }
+    Ok("debian and imagegen-admin, each at home on the node's own disk, and with sudo".into())
+}

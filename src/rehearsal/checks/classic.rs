@@ -1,0 +1,108 @@
+//! The classic engine: all nodes behind one manager, its ports closed to everybody else, and its repair.
+
+use std::net::Ipv4Addr;
+
+use anyhow::{Context, anyhow};
+use serde_json::{Value as Json, json};
+
+use super::{PATIENCE, Stage, answers};
+use crate::failure::Result;
+use crate::rehearsal::machine::Machine;
+
+const DOCKER: u16 = 2375;
+const MANAGER: u16 = 4000;
+const STORE: u16 = 8500;
+/// The port of the hub's API, which containers do reach: the proof that a closed port would be noticed.
+const API: u16 = 8081;
+
+/// Breaks the stand-in's key-value store for as long as its container lives.
+const BREAK: &[&str] =
+    &["docker", "exec", "consul", "/usr/bin/python3", "-c", "open('/consul/data/broken', 'w')"];
+
+const LIST: &[&str] = &["docker", "-H", ":4000", "ps", "-a", "--format", "{{.Names}}"];
+
+/// Waits until `docker -H :4000 ps -a` on the hub shows each node's join container.
+pub(super) fn manager_sees_nodes(stage: &mut Stage) -> Result<String> {
+    let wanted: Vec<String> =
+        stage.nodes.iter().map(|node| format!("{}/swarm-join", node.spec.name)).collect();
+    let seen = |printed: &str| {
+        let names: Vec<&str> = printed.lines().collect();
+        wanted.iter().all(|name| names.contains(&name.as_str())).then(|| names.join(", "))
+    };
+    stage.hub.until(PATIENCE, LIST, seen)
+}
+
+/// Tries every port from every side.
+pub(super) fn ports_are_closed(stage: &mut Stage) -> Result<String> {
+    let hub = stage.hub.spec.place.address();
+    let nodes: Vec<Ipv4Addr> = stage.nodes.iter().map(|node| node.spec.place.address()).collect();
+    let Stage { hub: hub_machine, nodes: machines, .. } = stage;
+    for node in &nodes {
+        expect(hub_machine, *node, DOCKER, true)?;
+    }
+    for machine in machines.iter_mut() {
+        expect(machine, hub, STORE, true)?;
+        expect(machine, hub, MANAGER, false)?;
+        expect(machine, hub, DOCKER, false)?;
+        let own = machine.spec.place.address();
+        for other in nodes.iter().filter(|other| **other != own) {
+            expect(machine, *other, DOCKER, false)?;
+        }
+        let closed = [(hub, STORE), (hub, MANAGER), (hub, DOCKER), (own, DOCKER)];
+        expect_in_container(machine, &[(hub, API)], &closed)?;
+    }
+    expect_in_container(hub_machine, &[(hub, API)], &[(nodes[0], DOCKER), (hub, STORE)])?;
+    Ok(format!("{DOCKER} for the hub alone, {STORE} for nodes, none of them for containers"))
+}
+
+fn expect(machine: &mut Machine, address: Ipv4Addr, port: u16, open: bool) -> Result<()> {
+    let seen = answers(machine, address, port)?;
+    judge(machine, "", address, port, open, seen)
+}
+
+/// The same from one container with Docker's usual network; the stand-in's image has a Python to ask with.
+fn expect_in_container(
+    machine: &mut Machine,
+    open: &[(Ipv4Addr, u16)],
+    closed: &[(Ipv4Addr, u16)],
+) -> Result<()> {
+    let places: Vec<Json> = open
+        .iter()
+        .chain(closed)
+        .map(|(address, port)| json!([format!("{address}:{port}"), address, port]))
+        .collect();
+    let code = format!("PLACES = {}\n{}", Json::from(places), super::sandbox::PROBE);
+    let image = machine.read(&["docker", "images", "--quiet", "--filter", "dangling=false"])?;
+    let image = image.lines().next().unwrap_or_default().to_owned();
+    let command = ["docker", "run", "--rm", "--entrypoint", "/usr/bin/python3", &image, "-c", &code];
+    let printed = machine.read(&command)?;
+    let seen: Json = serde_json::from_str(&printed).with_context(|| printed.clone())?;
+    for (places, wanted) in [(open, true), (closed, false)] {
+        for (address, port) in places {
+            let seen = seen[format!("{address}:{port}")] == true;
+            judge(machine, "a container of ", *address, *port, wanted, seen)?;
+        }
+    }
+    Ok(())
+}
+
+fn judge(machine: &Machine, from: &str, address: Ipv4Addr, port: u16, open: bool, seen: bool) -> Result<()> {
+    if open == seen {
+        return Ok(());
+    }
+    let verb = if seen { "reaches" } else { "does not reach" };
+    Err(anyhow!("{from}{} {verb} {address}:{port}", machine.spec.name).into())
+}
+
+/// Breaks Consul, and waits for the machine to say so and to mend it.
+pub(super) fn consul_is_mended(stage: &mut Stage) -> Result<String> {
+    let id = ["docker", "inspect", "--format", "{{.Id}}", "consul"];
+    let broken = stage.hub.read(&id)?;
+    stage.hub.read(BREAK)?;
+    let outcome = stage.hub.until(PATIENCE, &["sh", "-c", "docker -H :4000 ps -a 2>&1; true"], |said| {
+        said.contains("No elected primary cluster manager").then(|| said.to_owned())
+    })?;
+    stage.hub.until(PATIENCE, &id, |found| (found != broken).then_some(()))?;
+    manager_sees_nodes(stage)?;
+    Ok(format!("`{outcome}`, and then all nodes again"))
+}

@@ -1,0 +1,92 @@
+//! The hub's services: what they take, and what the organiser sees.
+
+use anyhow::{Context, anyhow};
+
+use super::students::{self, Task};
+use super::{PATIENCE, Stage};
+use crate::failure::Result;
+
+const SERVICES: [&str; 4] =
+    ["jupyterhub.service", "imagegen-proxy.service", "imagegen-culler.service", "imagegen-web.service"];
+/// What the services may take at rest, in MiB.
+const LIMIT: u64 = 350;
+/// Prints the proportional set sizes, in KiB, of the services in its arguments.
+const MEMORY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/memory.sh"));
+/// Starts the notebook image by hand, and prints the milliseconds until its server answers.
+const BY_HAND: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/by_hand.sh"));
+
+const FETCH: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/fetch.py"));
+
+/// Asks for a page on the hub, with a token after its URL if there is one, until what comes is what `wanted` is after.
+pub(super) fn fetch<T>(
+    stage: &mut Stage,
+    arguments: &[&str],
+    wanted: impl Fn(&str) -> Option<T>,
+) -> Result<T> {
+    stage.hub.put("/run/imagegen-fetch.py", FETCH)?;
+    let command = ["python3", "/run/imagegen-fetch.py"];
+    stage.hub.until(PATIENCE, &[&command[..], arguments].concat(), wanted)
+}
+
+/// Plain HTTP leads to HTTPS, which has the certificate on the cards.
+pub(super) fn is_encrypted(stage: &mut Stage) -> Result<String> {
+    students::page_is_back(stage)?;
+    let address = stage.hub.spec.place.address().to_string();
+    let plain = format!("http://{address}/hub/login");
+    let wanted = format!("301 https://{address}/hub/login");
+    fetch(stage, &[&plain], |shown| (shown.lines().next() == Some(&wanted)).then_some(()))?;
+    let script = r#"openssl s_client -connect "$1:443" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256"#;
+    let shown = stage.hub.read(&["sh", "-c", script, "sh", &address])?;
+    let found = shown.split('=').next_back().unwrap_or_default().replace(':', "").to_lowercase();
+    if found != stage.fingerprint {
+        return Err(anyhow!(
+            "the certificate has the fingerprint {found}, and the cards {}",
+            stage.fingerprint
+        )
+        .into());
+    }
+    Ok("HTTP leads to HTTPS, with the fingerprint on the cards".into())
+}
+
+/// All services together, before anybody has logged in.
+pub(super) fn takes_little(stage: &mut Stage) -> Result<String> {
+    let outcome = stage.hub.script(&[&["sh", "-s"][..], &SERVICES].concat(), MEMORY)?;
+    let printed = stage.hub.succeeded(&outcome, &["userdata/rehearsal/memory.sh"])?;
+    let sizes: Vec<u64> = printed.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let total = sizes.iter().sum::<u64>() / 1024;
+    let each: Vec<String> = SERVICES
+        .iter()
+        .zip(&sizes)
+        .map(|(name, size)| format!("{} {}", name.trim_end_matches(".service"), size / 1024))
+        .collect();
+    let seen = format!("{total} MiB: {}", each.join(", "));
+    if sizes.len() == SERVICES.len() && total <= LIMIT { Ok(seen) } else { Err(anyhow!("{seen}").into()) }
+}
+
+/// The time from the press on Start, beside what the same image takes by hand on the same node.
+pub(super) fn starts_are_fast(stage: &mut Stage) -> Result<String> {
+    let student = students::present(stage).into_iter().next().context("nobody is present")?;
+    // The first start of all finds no file of the image in memory, as would the first one by hand.
+    let warm = students::ask(stage, Task::of(&student).stops())?;
+    let node = stage.nodes.iter_mut().find(|node| node.spec.name == warm.node).context("no such node")?;
+    let outcome = node.patiently(&["sh", "-s"], BY_HAND)?;
+    let milliseconds = node.succeeded(&outcome, &["userdata/rehearsal/by_hand.sh"])?;
+    let by_hand = milliseconds.trim().parse::<f64>().context("reading a time")? / 1000.0;
+    let seen = students::alone(stage, Task::of(&student).stops())?;
+    let pressed = seen.seconds.with_context(|| format!("{seen:?}"))?;
+    Ok(format!("{pressed:.1} s, and by hand {by_hand:.1} s: a ratio of {:.2}", pressed / by_hand))
+}
+
+/// The metrics are shown to whoever has the token, and to nobody else.
+pub(super) fn metrics_need_a_token(stage: &mut Stage) -> Result<String> {
+    let token = stage.hub.read(&["sh", "-c", ". /var/lib/imagegen/hub.env; echo $IMAGEGEN_METRICS_TOKEN"])?;
+    let metrics = format!("https://{}/hub/metrics", stage.hub.spec.place.address());
+    let closed = fetch(stage, &[&metrics], |shown| shown.split(' ').next().map(str::to_owned))?;
+    let shown = fetch(stage, &[&metrics, &token], |it| it.starts_with("200 ").then(|| it.to_owned()))?;
+    let running = shown.lines().find_map(|line| line.strip_prefix("jupyterhub_running_servers "));
+    let running = running.with_context(|| format!("no such metric:\n{shown}"))?;
+    if closed != "403" {
+        return Err(anyhow!("without a token, the metrics answer with status {closed}").into());
+    }
+    Ok(format!("{running} servers by the metrics"))
+}

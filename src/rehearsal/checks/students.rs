@@ -1,0 +1,287 @@
+//! Students in front of the page: a real client on the hub logs them in, starts their servers and runs code in kernels.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, anyhow};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+use crate::failure::Result;
+use crate::rehearsal::{Stage, Student};
+
+/// The client; it needs what JupyterHub needs, and so runs where that is.
+const CLIENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/students.py"));
+const PYTHON: &str = "/opt/jupyterhub/bin/python3";
+/// How long a student's server, and each piece of code, may take under emulation, in seconds.
+const PATIENCE: u32 = 900;
+
+/// What one student does.
+#[derive(Debug, Clone)]
+pub(super) struct Task {
+    name: String,
+    password: String,
+    code: Option<String>,
+    stop: bool,
+}
+
+impl Task {
+    /// Logs in and starts the server, unless it runs.
+    pub(super) fn of(student: &Student) -> Self {
+        Self { name: student.name.clone(), password: student.password.clone(), code: None, stop: false }
+    }
+
+    /// Runs code in a new kernel.
+    pub(super) fn runs(self, code: impl Into<String>) -> Self {
+        Self { code: Some(code.into()), ..self }
+    }
+
+    /// Stops the server at the end.
+    pub(super) fn stops(self) -> Self {
+        Self { stop: true, ..self }
+    }
+
+    /// With other words on the login page.
+    pub(super) fn says(self, name: &str, password: &str) -> Self {
+        Self { name: name.into(), password: password.into(), ..self }
+    }
+
+    fn to_json(&self) -> Json {
+        let mut task = json!({ "name": self.name, "password": self.password, "stop": self.stop });
+        if let Some(code) = &self.code {
+            task["code"] = json!(code);
+        }
+        task
+    }
+}
+
+/// What became of a student.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Seen {
+    pub(super) name: String,
+    /// From the press on Start to the server's first answer.
+    pub(super) seconds: Option<f64>,
+    pub(super) output: Option<String>,
+    pub(super) refused: Option<String>,
+    pub(super) failed: Option<String>,
+}
+
+impl Seen {
+    /// The output of the code, of which the last line counts; a failure otherwise.
+    pub(super) fn printed(&self) -> Result<&str> {
+        let output = self.output.as_deref().and_then(|output| output.trim().lines().last());
+        Ok(output.with_context(|| format!("{}: {}", self.name, self.trouble()))?)
+    }
+
+    fn trouble(&self) -> String {
+        let said = [&self.refused, &self.failed];
+        said.into_iter().flatten().next().cloned().unwrap_or_else(|| "nothing was printed".into())
+    }
+}
+
+/// Lets students do their tasks, all at the same time but for `pace` seconds between them.
+pub(super) fn at_work(stage: &mut Stage, tasks: &[Task], pace: f64) -> Result<Vec<Seen>> {
+    let job = json!({
+        "address": stage.hub.spec.place.address(),
+        "fingerprint": stage.fingerprint,
+        "pace": pace,
+        "patience": PATIENCE,
+        "students": tasks.iter().map(Task::to_json).collect::<Vec<_>>(),
+    });
+    stage.hub.put("/run/imagegen-students.py", CLIENT)?;
+    let outcome = stage.hub.patiently(&[PYTHON, "/run/imagegen-students.py"], &job.to_string())?;
+    let printed = stage.hub.succeeded(&outcome, &["userdata/rehearsal/students.py"])?;
+    let last = printed.lines().last().unwrap_or_default();
+    Ok(serde_json::from_str(last).with_context(|| format!("reading what the students saw: {printed}"))?)
+}
+
+/// One student alone.
+pub(super) fn alone(stage: &mut Stage, task: Task) -> Result<Seen> {
+    let seen = at_work(stage, &[task], 0.0)?;
+    Ok(seen.into_iter().next().ok_or_else(|| anyhow!("the student did nothing"))?)
+}
+
+/// The students of the rehearsal, who are the first ones of the workshop.
+pub(super) fn present(stage: &Stage) -> Vec<Student> {
+    stage.students.iter().take(stage.present).cloned().collect()
+}
+
+/// Who a kernel is and where, and proof that it writes at home.
+const WHO: &str = r#"
+import getpass, json, os, socket
+with open(os.path.expanduser("~/from-a-notebook"), "w") as file:
+    file.write("written in a notebook\n")
+print(json.dumps({"uid": os.getuid(), "gid": os.getgid(), "groups": os.getgroups(), "home": os.path.expanduser("~"),
+    "name": getpass.getuser(), "node": os.environ.get("IMAGEGEN_NODE"), "container": socket.gethostname(),
+    "folder": os.getcwd()}))
+"#;
+
+/// What a kernel says of itself.
+#[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+pub(super) struct Kernel {
+    uid: u32,
+    gid: u32,
+    groups: Vec<u32>,
+    home: String,
+    name: String,
+    pub(super) node: String,
+    pub(super) container: String,
+}
+
+/// Starts a student's server unless it runs, and asks a kernel in it who and where it is.
+pub(super) fn ask(stage: &mut Stage, task: Task) -> Result<Kernel> {
+    kernel(&alone(stage, task.runs(WHO))?)
+}
+
+fn kernel(seen: &Seen) -> Result<Kernel> {
+    let printed = seen.printed()?;
+    Ok(serde_json::from_str(printed).with_context(|| format!("{}: {printed}", seen.name))?)
+}
+
+/// All log in at once; each works as the own UID, in the own home, and the file is on the hub.
+pub(super) fn work(stage: &mut Stage) -> Result<String> {
+    let students = present(stage);
+    let tasks: Vec<Task> = students.iter().map(|student| Task::of(student).runs(WHO)).collect();
+    let results = at_work(stage, &tasks, 10.0 / tasks.len().max(1) as f64)?;
+    let mut nodes: BTreeMap<String, usize> = BTreeMap::new();
+    for (student, seen) in students.iter().zip(&results) {
+        let kernel = kernel(seen)?;
+        judge(student, &kernel)?;
+        file_is_on_the_hub(stage, student)?;
+        *nodes.entry(kernel.node).or_default() += 1;
+    }
+    if nodes.len() < stage.nodes.len().min(students.len()) {
+        return Err(anyhow!("all work on {}", nodes.into_keys().collect::<Vec<_>>().join(", ")).into());
+    }
+    let mut seconds: Vec<f64> = results.iter().filter_map(|seen| seen.seconds).collect();
+    seconds.sort_by(f64::total_cmp);
+    let spread: Vec<String> = nodes.iter().map(|(node, count)| format!("{count} on {node}")).collect();
+    let (median, longest) = (seconds[seconds.len() / 2], seconds[seconds.len() - 1]);
+    Ok(format!("{}; the median started in {median:.0} s, the last in {longest:.0} s", spread.join(", ")))
+}
+
+fn judge(student: &Student, kernel: &Kernel) -> Result<()> {
+    let home = format!("/home/{}", student.name);
+    let right = kernel.uid == student.uid
+        && kernel.gid == student.gid
+        && kernel.name == student.name
+        && kernel.home == home
+        && !kernel.groups.contains(&0);
+    if right { Ok(()) } else { Err(anyhow!("{student:?} works as {kernel:?}").into()) }
+}
+
+fn file_is_on_the_hub(stage: &mut Stage, student: &Student) -> Result<()> {
+    let file = format!("{}/{}/from-a-notebook", stage.homes, student.name);
+    let owner = stage.hub.read(&["stat", "-c", "%u:%g", &file])?;
+    let wanted = format!("{}:{}", student.uid, student.gid);
+    if owner == wanted {
+        Ok(())
+    } else {
+        Err(anyhow!("{file} belongs to {owner}, in place of {wanted}").into())
+    }
+}
+
+/// A wrong password and an unknown name do not get in, and read the same sentence.
+pub(super) fn strangers_are_refused(stage: &mut Stage) -> Result<String> {
+    let student = present(stage).into_iter().next().context("nobody is present")?;
+    let task = Task::of(&student);
+    let wrong = task.clone().says(&student.name, "0000-0000-0000");
+    let tasks = [wrong, task.clone().says("root", &student.password), task.says("nobody-here", "guess")];
+    for seen in at_work(stage, &tasks, 0.0)? {
+        if !seen.refused.as_deref().is_some_and(|said| said.contains("Invalid username or password")) {
+            return Err(anyhow!("{seen:?}").into());
+        }
+    }
+    Ok("a wrong password, root and an unknown name: `Invalid username or password`".into())
+}
+
+/// A server that was stopped starts on another node, with the files of before.
+pub(super) fn files_follow(stage: &mut Stage) -> Result<String> {
+    let student = present(stage).into_iter().next().context("nobody is present")?;
+    let before = ask(stage, Task::of(&student).stops())?;
+    availability(stage, &before.node, "pause")?;
+    let read = "print(open('from-a-notebook').read().strip(), __import__('os').environ['IMAGEGEN_NODE'])";
+    let seen = alone(stage, Task::of(&student).runs(read));
+    availability(stage, &before.node, "active")?;
+    let seen = seen?;
+    let printed = seen.printed()?;
+    match printed.strip_prefix("written in a notebook ") {
+        Some(node) if node != before.node => Ok(format!("from {} to {node}", before.node)),
+        _ => Err(anyhow!("after {}: {printed}", before.node).into()),
+    }
+}
+
+fn availability(stage: &mut Stage, node: &str, wanted: &str) -> Result<()> {
+    stage.hub.read(&["docker", "node", "update", "--availability", wanted, node]).map(drop)
+}
+
+/// When a node is lost, its students start again elsewhere, with their files; and the node comes back by itself.
+pub(super) fn a_lost_node_is_survived(stage: &mut Stage) -> Result<String> {
+    let student = present(stage).into_iter().next().context("nobody is present")?;
+    let before = ask(stage, Task::of(&student))?;
+    let lost = stage.nodes.iter().position(|node| node.spec.name == before.node).context("no such node")?;
+    set_link(stage, lost, "down")?;
+    let seen = after_the_loss(stage, &student, &before);
+    set_link(stage, lost, "up")?;
+    let (name, now) = (&before.node, seen?);
+    wait_until_node_is(stage, name, "Ready")?;
+    Ok(format!("{name} was cut off, {} went on on {now}, and {name} is back", student.name))
+}
+
+fn after_the_loss(stage: &mut Stage, student: &Student, before: &Kernel) -> Result<String> {
+    wait_until_node_is(stage, &before.node, "Down")?;
+    let after = ask(stage, Task::of(student))?;
+    if after.node == before.node || after.container == before.container {
+        return Err(anyhow!("{before:?} became {after:?}").into());
+    }
+    Ok(after.node)
+}
+
+fn wait_until_node_is(stage: &mut Stage, name: &str, wanted: &str) -> Result<()> {
+    let show = ["docker", "node", "ls", "--filter", &format!("name={name}"), "--format", "{{.Status}}"];
+    stage.hub.until(super::PATIENCE, &show, |status| (status == wanted).then_some(()))
+}
+
+/// Cuts a node off from the LAN (`down`), or connects it again (`up`).
+fn set_link(stage: &mut Stage, node: usize, to: &str) -> Result<()> {
+    let script = r#"ip link set "$(basename "$(dirname "$(grep -l "$1" /sys/class/net/*/address)")")" "$2""#;
+    let mac = stage.nodes[node].spec.place.mac();
+    stage.nodes[node].read(&["sh", "-c", script, "sh", &mac, to]).map(drop)
+}
+
+/// Neither the hub nor the proxy takes a student's server along when it starts again.
+pub(super) fn restarts_are_survived(stage: &mut Stage) -> Result<String> {
+    let students = present(stage);
+    let student = students.last().context("nobody is present")?;
+    let before = ask(stage, Task::of(student))?;
+    for service in ["jupyterhub.service", "imagegen-proxy.service"] {
+        stage.hub.read(&["systemctl", "restart", service])?;
+        page_is_back(stage)?;
+        let after = ask(stage, Task::of(student))?;
+        if after.container != before.container {
+            return Err(anyhow!("after a restart of {service}: {after:?} in place of {before:?}").into());
+        }
+    }
+    Ok(format!("the server of {} was the same before and after", student.name))
+}
+
+/// Waits until the hub answers through web server and proxy.
+pub(super) fn page_is_back(stage: &mut Stage) -> Result<()> {
+    let page = format!("https://{}/hub/health", stage.hub.spec.place.address());
+    super::hub::fetch(stage, &[&page], |shown| shown.starts_with("200 ").then_some(()))
+}
+
+/// A kernel that takes more memory than there is dies, and nothing else does.
+pub(super) fn memory_is_limited(stage: &mut Stage) -> Result<String> {
+    let student = present(stage).into_iter().next().context("nobody is present")?;
+    let before = ask(stage, Task::of(&student))?;
+    let greedy = "hoard = []\nwhile True:\n    hoard.append(bytearray(b'x') * 2**24)\n";
+    let seen = alone(stage, Task::of(&student).runs(greedy))?;
+    if seen.printed()? != "the kernel died" {
+        return Err(anyhow!("{seen:?}").into());
+    }
+    let after = ask(stage, Task::of(&student))?;
+    if after.container != before.container {
+        return Err(anyhow!("the server was {} and is {}", before.container, after.container).into());
+    }
+    Ok("the kernel died, and its server started another".into())
+}

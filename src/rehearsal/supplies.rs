@@ -1,0 +1,56 @@
+//! What machines of a rehearsal need from outside: the mirror's address, and container images that no registry gives.
+
+use std::net::ToSocketAddrs;
+
+use anyhow::{Context, anyhow};
+
+use super::machine::Machine;
+use super::{BOOT, Script};
+use crate::failure::Result;
+
+/// Makes the stand-ins for the classic engine's images.
+const STAND_IN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/stand_in.sh"));
+/// What runs in them.
+const PROGRAM: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/stand_in.py"));
+/// Prints the names of mirrors.
+const MIRRORS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/mirrors.sh"));
+
+/// Gives a machine, as soon as it can be talked to, what the script says that it needs.
+pub(super) fn hand_out(machine: &mut Machine, script: &Script) -> Result<()> {
+    machine.until(BOOT, &["true"], |_| Some(()))?;
+    if script.plain {
+        introduce_mirrors(machine)?;
+    }
+    if let Some(images) = &script.classic {
+        bring_stand_ins(machine, images)?;
+    }
+    Ok(())
+}
+
+/// The machine reaches what this host reaches, but may not know it by the same names: `/etc/hosts` is this host's own.
+fn introduce_mirrors(machine: &mut Machine) -> Result<()> {
+    let names = machine.read(&["sh", "-c", MIRRORS])?;
+    for name in names.lines() {
+        let mut addresses = (name, 80).to_socket_addrs().with_context(|| format!("looking up {name}"))?;
+        let address = addresses.find(std::net::SocketAddr::is_ipv4);
+        let address = address.ok_or_else(|| anyhow!("{name} has no IPv4 address"))?.ip();
+        machine.read(&["sh", "-c", r#"echo "$1" >>/etc/hosts"#, "sh", &format!("{address} {name}")])?;
+    }
+    Ok(())
+}
+
+fn bring_stand_ins(machine: &mut Machine, images: &[String]) -> Result<()> {
+    machine.until(BOOT, &["docker", "version"], |_| Some(()))?;
+    let program = "/run/imagegen-stand-in.py";
+    let outcome = machine.script(&["tee", program], PROGRAM)?;
+    machine.succeeded(&outcome, &["tee"])?;
+    let mut command = vec![
+        "sh",
+        "-c",
+        r#"script=$1; shift; sh -c "$script" sh "$@" </run/imagegen-stand-in.py"#,
+        "sh",
+        STAND_IN,
+    ];
+    command.extend(images.iter().map(String::as_str));
+    machine.read(&command).map(drop)
+}

@@ -1,0 +1,192 @@
+"""Stands in for Consul and the standalone Swarm in a rehearsal, which has no registry to fetch them from.
+
+It takes the arguments that the real programs take, refuses others, and speaks as much of their protocols as an error in
+the order, in an address or in the repair needs to show: Consul's key-value store with sessions, the manager's election,
+and a Docker API that is put together from those of the nodes."""
+import http.client
+import http.server
+import json
+import os
+import sys
+import threading
+import time
+import urllib.parse
+import uuid
+
+LEADER, NODES = "docker/swarm/leader", "docker/swarm/nodes/"
+
+
+def options(words):
+    return dict(word.lstrip("-").partition("=")[::2] for word in words if word.startswith("-"))
+
+
+def seconds(text):
+    return int(text.removesuffix("s"))
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def answer(self, status, value):
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Api-Version", "1.30")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Nobody reads it."""
+
+
+def call(method, place, path, value=None):
+    """The answer's JSON; fails where there is none, or an error."""
+    connection = http.client.HTTPConnection(place, timeout=20)
+    try:
+        connection.request(method, path, None if value is None else json.dumps(value))
+        response = connection.getresponse()
+        text = response.read()
+    finally:
+        connection.close()
+    if response.status != 200:
+        raise OSError(f"{place}{path}: {response.status} {text.decode()}")
+    return json.loads(text)
+
+
+class Store:
+    """Consul's keys, each with its value and the session that holds it. A file in the data folder breaks it for good."""
+
+    def __init__(self, folder):
+        self.broken = os.path.join(folder, "broken")
+        self.keys, self.sessions, self.lock = {}, {}, threading.Lock()
+
+    def request(self, method, path, query, body):
+        if os.path.exists(self.broken):
+            return 500, "rpc error: No cluster leader"
+        with self.lock:
+            gone = [session for session, (until, _) in self.sessions.items() if until < time.monotonic()]
+            for session in gone:
+                del self.sessions[session]
+            self.keys = {key: kept for key, kept in self.keys.items() if kept[1] not in gone}
+            return self.serve(method, path, query, body)
+
+    def serve(self, method, path, query, body):
+        if path == "/v1/session/create":
+            ttl = seconds(json.loads(body)["TTL"])
+            if ttl < 10:
+                return 400, "Invalid Session TTL"
+            session = str(uuid.uuid4())
+            self.sessions[session] = time.monotonic() + ttl, ttl
+            return 200, {"ID": session}
+        if path.startswith("/v1/session/renew/"):
+            session = path.rsplit("/", 1)[1]
+            if session not in self.sessions:
+                return 404, "no such session"
+            ttl = self.sessions[session][1]
+            self.sessions[session] = time.monotonic() + ttl, ttl
+            return 200, [{"ID": session}]
+        key = path.removeprefix("/v1/kv/")
+        if method == "PUT":
+            session = query["acquire"][0]
+            free = session in self.sessions and self.keys.get(key, (None, session))[1] == session
+            if free:
+                self.keys[key] = json.loads(body), session
+            return 200, free
+        return 200, {name: value for name, (value, _) in self.keys.items() if name.startswith(key)}
+
+
+def consul(words):
+    given = options(words)
+    if "server" not in given or given.get("bootstrap-expect") != "1" or given.get("bind") != "127.0.0.1":
+        sys.exit(f"consul: not a single server that keeps to itself: {words}")
+    os.makedirs(given["data-dir"], exist_ok=True)
+    store = Store(given["data-dir"])
+
+    class Api(Handler):
+        def do_GET(self):
+            url = urllib.parse.urlsplit(self.path)
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.answer(*store.request(self.command, url.path, urllib.parse.parse_qs(url.query), body))
+
+        do_PUT = do_GET
+
+    http.server.ThreadingHTTPServer((given["client"], 8500), Api).serve_forever()
+
+
+class Candidate:
+    """Holds a key in Consul for as long as Consul lets it, and tries again for ever."""
+
+    def __init__(self, place, key, value, ttl):
+        self.place, self.key, self.value, self.ttl = place, key, value, ttl
+        self.holds, self.session = False, None
+
+    def run(self, pause):
+        while True:
+            try:
+                self.step()
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                self.holds, self.session = False, None
+                print(f"{self.key}: {error}", flush=True)
+            time.sleep(pause)
+
+    def step(self):
+        if self.session is None:
+            self.session = call("PUT", self.place, "/v1/session/create", {"TTL": f"{self.ttl}s"})["ID"]
+        call("PUT", self.place, f"/v1/session/renew/{self.session}")
+        self.holds = call("PUT", self.place, f"/v1/kv/{self.key}?acquire={self.session}", self.value)
+
+
+def store_place(words):
+    kind, _, place = words[-1].partition("://")
+    if kind != "consul" or not place.endswith(":8500"):
+        sys.exit(f"swarm: no key-value store at the end of {words}")
+    return place
+
+
+def join(words):
+    given, place = options(words), store_place(words)
+    ttl, heartbeat = seconds(given["ttl"]), seconds(given["heartbeat"])
+    if not given["advertise"].endswith(":2375") or ttl < 20 or heartbeat >= ttl:
+        sys.exit(f"join: {words}")
+    Candidate(place, NODES + given["advertise"], given["advertise"], ttl).run(heartbeat)
+
+
+def containers(place):
+    """Those of all nodes, each under its node's name."""
+    found = []
+    for node in call("GET", place, f"/v1/kv/{NODES}").values():
+        name = call("GET", node, "/info")["Name"]
+        for container in call("GET", node, "/containers/json?all=1"):
+            container["Names"] = [f"/{name}{inner}" for inner in container["Names"]]
+            found.append(container)
+    return found
+
+
+def manage(words):
+    place = store_place(words)
+    if words[:2] != ["-H", ":4000"] or words[2] != "--replication" or words[3] != "--advertise":
+        sys.exit(f"manage: {words}")
+    candidate = Candidate(place, LEADER, words[4], 20)
+    threading.Thread(target=candidate.run, args=(5,), daemon=True).start()
+
+    class Api(Handler):
+        def do_GET(self):
+            path = urllib.parse.urlsplit(self.path).path
+            if path.endswith("/_ping"):
+                return self.answer(200, "OK")
+            if not candidate.holds:
+                return self.answer(500, {"message": "No elected primary cluster manager"})
+            if not path.endswith("/containers/json"):
+                return self.answer(404, {"message": "page not found"})
+            try:
+                return self.answer(200, containers(place))
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                return self.answer(500, {"message": str(error)})
+
+        do_HEAD = do_GET
+
+    http.server.ThreadingHTTPServer(("", 4000), Api).serve_forever()
+
+
+if __name__ == "__main__":
+    {"agent": consul, "manage": manage, "join": join}[sys.argv[1]](sys.argv[2:])

@@ -1,0 +1,157 @@
+"""Students at work: logs each in over HTTPS, starts a server, opens a kernel, and runs code in it, all at the same time.
+
+Reads one JSON object: `address` of the page, SHA-256 `fingerprint` of its certificate, `pace` in seconds between two
+students, `patience` in seconds, and `students`, each with `name`, `password`, and what to do: `code` for a kernel, `stop`
+the server at the end. Prints a list with what became of each: `seconds` from the press on Start to an answer of the server,
+`output` of the code, or `refused` or `failed` with the sentence that the student reads.
+"""
+import asyncio
+import html
+import json
+import re
+import sys
+import time
+import uuid
+
+import aiohttp
+from yarl import URL
+
+
+class Refused(Exception):
+    """What the login page says."""
+
+
+class Failed(Exception):
+    """What the page says to somebody whose server does not start."""
+
+
+def sentence(page):
+    """The words of a page of JupyterHub's that tell what went wrong."""
+    page = re.sub(r"<(script|style|head|nav)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    found = re.search(r'<p class="login_error">(.*?)</p>|<div class="error">(.*?)</div>', page, re.DOTALL)
+    text = next((group for group in found.groups() if group), "") if found else page
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())[:600]
+
+
+class Student:
+    def __init__(self, task, job):
+        self.task, self.job, self.name = task, job, task["name"]
+        pin = aiohttp.Fingerprint(bytes.fromhex(job["fingerprint"]))
+        # An address has no cookies unless one insists.
+        self.session = aiohttp.ClientSession(
+            f"https://{job['address']}",
+            cookie_jar=aiohttp.CookieJar(unsafe=True),
+            connector=aiohttp.TCPConnector(ssl=pin),
+            timeout=aiohttp.ClientTimeout(total=120),
+        )
+
+    def xsrf(self, path):
+        cookies = self.session.cookie_jar.filter_cookies(URL(f"https://{self.job['address']}{path}"))
+        return cookies["_xsrf"].value
+
+    async def log_in(self):
+        async with self.session.get("/hub/login"):
+            pass
+        form = {"username": self.name, "password": self.task["password"], "_xsrf": self.xsrf("/hub/")}
+        async with self.session.post("/hub/login", data=form, allow_redirects=False) as answer:
+            if answer.status != 302:
+                raise Refused(f"{answer.status}: {sentence(await answer.text())}")
+
+    async def start(self):
+        """Seconds from the press on Start to the server's first answer."""
+        begun = time.monotonic()
+        path = "/hub/spawn"
+        while time.monotonic() - begun < self.job["patience"]:
+            async with self.session.get(path, allow_redirects=False) as answer:
+                place = answer.headers.get("Location", "")
+                if answer.status >= 400:
+                    raise Failed(sentence(await answer.text()))
+            if place.startswith(f"/user/{self.name}/") and await self.answers():
+                return time.monotonic() - begun
+            if place.startswith("/hub/spawn-pending"):
+                path = place
+            await asyncio.sleep(0.5)
+        raise Failed(f"there is no server after {self.job['patience']} seconds")
+
+    async def answers(self):
+        async with self.session.get(f"/user/{self.name}/api") as answer:
+            return answer.status == 200
+
+    async def run(self, code):
+        """The output of code in a kernel of its own."""
+        async with self.session.get(f"/user/{self.name}/lab"):  # Logs in at the server too.
+            pass
+        headers = {"X-XSRFToken": self.xsrf(f"/user/{self.name}/")}
+        async with self.session.post(f"/user/{self.name}/api/kernels", json={}, headers=headers) as answer:
+            if answer.status != 201:
+                raise Failed(f"no kernel: {answer.status} {(await answer.text())[:300]}")
+            kernel = (await answer.json())["id"]
+        try:
+            return await asyncio.wait_for(self.execute(kernel, code), self.job["patience"])
+        finally:
+            async with self.session.delete(f"/user/{self.name}/api/kernels/{kernel}", headers=headers):
+                pass
+
+    async def execute(self, kernel, code):
+        message = uuid.uuid4().hex
+        header = {"msg_id": message, "msg_type": "execute_request", "username": "", "session": uuid.uuid4().hex, "version": "5.3", "date": ""}
+        content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False, "user_expressions": {}}
+        request = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell", "buffers": []}
+        output = ""
+        async with self.session.ws_connect(f"/user/{self.name}/api/kernels/{kernel}/channels", max_msg_size=0) as socket:
+            await socket.send_json(request)
+            async for event in socket:
+                if event.type != aiohttp.WSMsgType.TEXT:
+                    continue
+                said = event.json()
+                kind, content = said["msg_type"], said["content"]
+                if kind == "status" and content["execution_state"] in ("restarting", "dead"):
+                    return f"{output}\nthe kernel died"
+                if said["parent_header"].get("msg_id") != message:
+                    continue
+                if kind == "stream":
+                    output += content["text"]
+                elif kind == "error":
+                    output += "\n".join((content["ename"], content["evalue"]))
+                elif kind == "status" and content["execution_state"] == "idle":
+                    return output
+        return f"{output}\nthe line to the kernel broke"
+
+    async def stop(self):
+        path = f"/hub/api/users/{self.name}/server"
+        async with self.session.delete(path, headers={"X-XSRFToken": self.xsrf("/hub/")}) as answer:
+            if answer.status not in (202, 204):
+                raise Failed(f"not stopped: {answer.status} {(await answer.text())[:300]}")
+        while True:
+            async with self.session.get(f"/hub/api/users/{self.name}", headers={"X-XSRFToken": self.xsrf("/hub/")}) as answer:
+                if not (await answer.json()).get("server") and not (await answer.json()).get("pending"):
+                    return
+            await asyncio.sleep(0.5)
+
+    async def work(self, after):
+        seen = {"name": self.name}
+        await asyncio.sleep(after)
+        try:
+            await self.log_in()
+            seen["seconds"] = await self.start()
+            if "code" in self.task:
+                seen["output"] = await self.run(self.task["code"])
+            if self.task.get("stop"):
+                await self.stop()
+        except Refused as refused:
+            seen["refused"] = str(refused)
+        except (Failed, aiohttp.ClientError, asyncio.TimeoutError, KeyError) as failed:
+            seen["failed"] = f"{type(failed).__name__}: {failed}"
+        finally:
+            await self.session.close()
+        return seen
+
+
+async def main():
+    job = json.load(sys.stdin)
+    students = [Student(task, job) for task in job["students"]]
+    results = await asyncio.gather(*(student.work(number * job["pace"]) for number, student in enumerate(students)))
+    print(json.dumps(results))
+
+
+asyncio.run(main())
