@@ -18,10 +18,18 @@ pub struct Cli {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a workshop file with comments, to be changed
+    Init(InitArgs),
+    /// Say everything that is wrong or doubtful about the workshop file
+    Check(CheckArgs),
     /// Print the hub's cloud-init user-data, to paste into Horizon
     Hub(HubArgs),
     /// Print the user-data that all nodes of the workshop share
     Node(NodeArgs),
+    /// Print the users: as a table, or as cards with their passwords
+    Users(UsersArgs),
+    /// Print the JSON schema of the workshop file, for editors
+    Schema,
     /// Build golden images into `dist/`
     Build(BuildArgs),
     /// Boot the built images as a hub and its nodes, and check that they work together
@@ -51,21 +59,107 @@ pub struct WorkshopArgs {
     pub secrets: Option<PathBuf>,
 }
 
-/// Arguments of `imagegen hub`.
+/// Arguments of `imagegen init`.
 #[derive(Debug, Args)]
-pub struct HubArgs {
+pub struct InitArgs {
+    /// Where to write it
+    #[arg(default_value = "workshop.yaml")]
+    pub file: PathBuf,
+}
+
+/// Arguments of `imagegen check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Fail on what is only doubtful too
+    #[arg(long)]
+    pub strict: bool,
+    /// The way into the cloud that the user-data must fit
+    #[arg(long = "for", value_name = "WAY", value_enum, default_value_t = Way::Horizon)]
+    pub way: Way,
     /// The workshop.
     #[command(flatten)]
     pub workshop: WorkshopArgs,
 }
 
+/// A way into a cloud, by how much user-data it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Way {
+    /// The form of Horizon before 2025.2: 16383 bytes
+    Horizon,
+    /// The form of Horizon since 2025.2: 49149 bytes
+    #[value(name = "horizon-2025.2")]
+    Horizon2025,
+    /// Nova's API, by the openstack command or a template: 49149 bytes
+    Nova,
+    /// EC2 and what is compatible with it: 16384 bytes
+    Ec2,
+}
+
+/// What `imagegen hub` and `imagegen node` share.
+#[derive(Debug, Args)]
+pub struct UserdataArgs {
+    /// The way into the cloud that the text must fit
+    #[arg(long = "for", value_name = "WAY", value_enum, default_value_t = Way::Horizon)]
+    pub way: Way,
+    /// For an ordinary Debian or Ubuntu cloud image, which installs what a golden one has
+    #[arg(long)]
+    pub plain: bool,
+    /// Print how large each part is in place of the text
+    #[arg(long, conflicts_with = "diff")]
+    pub sizes: bool,
+    /// Print what has changed since this user-data in place of the text, with secrets masked
+    #[arg(long, value_name = "OLD")]
+    pub diff: Option<PathBuf>,
+    /// The workshop.
+    #[command(flatten)]
+    pub workshop: WorkshopArgs,
+}
+
+/// Arguments of `imagegen hub`.
+#[derive(Debug, Args)]
+pub struct HubArgs {
+    /// What both have.
+    #[command(flatten)]
+    pub userdata: UserdataArgs,
+}
+
 /// Arguments of `imagegen node`.
 #[derive(Debug, Args)]
 pub struct NodeArgs {
-    /// The hub's address in the workshop's network
+    /// The hub's address in the workshop's network; by default `network.hub_ip` of the workshop file
     // Kept as text: a wrong address is a finding like any other, told together with the rest.
     #[arg(long, value_name = "IP")]
-    pub hub_ip: String,
+    pub hub_ip: Option<String>,
+    /// What both have.
+    #[command(flatten)]
+    pub userdata: UserdataArgs,
+}
+
+/// How users are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum UserFormat {
+    /// A table for people
+    Text,
+    /// A table for spreadsheets
+    Csv,
+    /// A table for programs
+    Json,
+    /// HTML to print: eight cards on a page of A4, each with address, name, password and fingerprint
+    Cards,
+}
+
+/// Arguments of `imagegen users`.
+#[derive(Debug, Args)]
+pub struct UsersArgs {
+    /// How to print them
+    #[arg(long, value_enum, default_value_t = UserFormat::Text)]
+    pub format: UserFormat,
+    /// Add the passwords to a table; cards have them always
+    #[arg(long)]
+    pub passwords: bool,
+    /// The hub's address for the cards; by default `network.hub_name` or `network.hub_ip` of the workshop file
+    #[arg(long, value_name = "NAME")]
+    pub address: Option<String>,
     /// The workshop.
     #[command(flatten)]
     pub workshop: WorkshopArgs,
@@ -78,9 +172,13 @@ pub enum Target {
     Base,
     /// `hub.qcow2`
     Hub,
-    /// `node.qcow2`
+    /// `node.qcow2`, with the notebook image in it
     Node,
-    /// Both images
+    /// `notebook.oci.tar`, the container image that students work in
+    Notebook,
+    /// `solo.qcow2`, a hub that carries notebooks itself
+    Solo,
+    /// Hub, node and notebook
     All,
 }
 
@@ -99,6 +197,9 @@ pub struct BuildArgs {
     /// A Debian mirror in place of mmdebstrap's default
     #[arg(long, value_name = "URL")]
     pub mirror: Option<String>,
+    /// A notebook image of your own for the nodes, as an OCI archive
+    #[arg(long, value_name = "FILE")]
+    pub notebook: Option<PathBuf>,
     /// Bootstrap the base layer anew although a fresh one is at hand
     #[arg(long)]
     pub fresh: bool,
@@ -113,12 +214,24 @@ pub struct RehearseArgs {
     /// How many nodes to boot beside the hub
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
     pub nodes: u8,
+    /// How many students log in and work in notebooks
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with_all = ["plain", "benchmark"])]
+    pub students: u16,
+    /// Lead this port of the loopback interface to the hub's page, and leave it open after the checks
+    #[arg(long, value_name = "PORT", conflicts_with_all = ["plain", "benchmark"])]
+    pub door: Option<u16>,
+    /// Run this shell command in front of the open door, with `IMAGEGEN_PAGE` and `IMAGEGEN_PASSWORDS` (JSON), and end
+    #[arg(long, value_name = "COMMAND", requires = "door")]
+    pub then: Option<String>,
     /// Where the built images are
     #[arg(long, value_name = "DIR", default_value = "dist")]
     pub images: PathBuf,
     /// Where the serial logs go
     #[arg(long, value_name = "DIR", default_value = "dist/rehearsal")]
     pub logs: PathBuf,
+    /// Boot this ordinary cloud image in place of the built ones, with the user-data of `--plain`
+    #[arg(long, value_name = "IMAGE", conflicts_with = "benchmark")]
+    pub plain: Option<PathBuf>,
     /// Check nothing, and measure how long a node takes to join a hub that is up
     #[arg(long)]
     pub benchmark: bool,

@@ -5,25 +5,25 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 
-use crate::build::{self, LayerStore, Places, Settings};
+use crate::build::{self, Places, Settings, Store};
 use crate::cli::{BuildArgs, Target};
 use crate::document::Findings;
 use crate::failure::Result;
 use crate::host::{files, signals, tools};
-use crate::plan::{self, Request};
+use crate::plan::{self, Archive, Request};
 use crate::recipe::{Catalogue, Chain, findings};
 use crate::report::{self, Progress};
 
 /// Runs the command.
 pub fn run(args: &BuildArgs) -> Result<()> {
     let request = request(args)?;
-    let places = Places { output: args.output.clone(), store: LayerStore::of_user()? };
+    let places = Places { output: args.output.clone(), store: Store::of_user()? };
     let plan = plan::plan(&request, &build::host_facts(&places.store)?);
     if args.plan {
         return report::data(&plan.to_string());
     }
     signals::listen()?;
-    tools::require(tools::lacking_for_build(places.store.folder(), &places.output))?;
+    tools::require(tools::lacking_for_build(places.store.layers.folder(), &places.output))?;
     let settings = Settings { epoch: epoch()?, root: tools::is_root() };
     build::execute(&plan, &places, settings, &Progress::start())
 }
@@ -31,6 +31,7 @@ pub fn run(args: &BuildArgs) -> Result<()> {
 fn request(args: &BuildArgs) -> Result<Request> {
     let catalogue = catalogue(args.images.as_deref())?;
     let (images, layers) = wanted(&args.what);
+    let archive = args.notebook.as_deref().map(|path| archive(path, &catalogue)).transpose()?;
     let mut findings = Findings::default();
     let mut load = |names: Vec<&str>| -> Vec<Chain> {
         let chains = names.into_iter().map(|name| Chain::load(&catalogue, name));
@@ -40,20 +41,30 @@ fn request(args: &BuildArgs) -> Result<Request> {
     if findings.has_errors() {
         return Err(findings.into());
     }
-    Ok(Request { images, layers, mirror: args.mirror.clone(), fresh: args.fresh })
+    Ok(Request { images, layers, mirror: args.mirror.clone(), fresh: args.fresh, archive })
+}
+
+/// The user's own notebook image, with the version of the hub that it is for.
+fn archive(path: &Path, catalogue: &Catalogue) -> Result<Archive> {
+    let hub = Chain::load(catalogue, "hub")?;
+    let locks = hub.recipes().iter().flat_map(|recipe| &recipe.sets).flat_map(|set| set.lock.lines());
+    let pinned = locks.into_iter().find_map(|line| line.strip_prefix("jupyterhub=="));
+    let version = pinned.and_then(|rest| rest.split_whitespace().next());
+    let hub = version.context("no lock of the recipe `hub` pins a version of jupyterhub")?.to_owned();
+    Ok(Archive { path: path.to_owned(), sha256: build::hash(path)?.0, hub })
 }
 
 /// The recipes of the images and of the bare layers that were asked for.
 fn wanted(targets: &[Target]) -> (Vec<&'static str>, Vec<&'static str>) {
-    let asked = |target| targets.contains(&target) || targets.contains(&Target::All);
-    let mut images = vec![];
-    if asked(Target::Hub) {
-        images.push("hub");
+    let asked = |target| targets.contains(&target);
+    let recipes = [(Target::Hub, "hub"), (Target::Node, "node"), (Target::Notebook, "notebook")];
+    let all = asked(Target::All);
+    let mut images: Vec<_> =
+        recipes.into_iter().filter(|(target, _)| all || asked(*target)).map(|(_, name)| name).collect();
+    if asked(Target::Solo) {
+        images.push("solo");
     }
-    if asked(Target::Node) {
-        images.push("node");
-    }
-    (images, if asked(Target::Base) { vec!["base"] } else { vec![] })
+    (images, if all || asked(Target::Base) { vec!["base"] } else { vec![] })
 }
 
 fn catalogue(folder: Option<&Path>) -> Result<Catalogue> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::build::LayerStore;
+use crate::build::Store;
 use crate::failure::{Failure, Result, Shortage};
 use crate::host::tools;
 use crate::rehearsal;
@@ -10,8 +10,8 @@ use crate::report;
 
 /// Runs the command.
 pub fn run() -> Result<()> {
-    let build = tools::lacking_for_build(LayerStore::of_user()?.folder(), Path::new("dist"));
-    let rehearsal = tools::lacking_for_rehearsal(rehearsal::memory(1));
+    let build = tools::lacking_for_build(Store::of_user()?.layers.folder(), Path::new("dist"));
+    let rehearsal = tools::lacking_for_rehearsal(rehearsal::memory(1, 0));
     report::say(&verdict("imagegen build", &build));
     report::say(&verdict("imagegen rehearse", &rehearsal));
     let mut all = build;

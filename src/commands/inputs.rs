@@ -8,7 +8,6 @@ use crate::document::{Findings, Source};
 use crate::failure::Result;
 use crate::host::files;
 use crate::report;
-use crate::userdata::HORIZON_LIMIT;
 use crate::workshop::{self, Secrets, Workshop, findings};
 
 /// The name of a workshop file that is read without being asked for.
@@ -18,9 +17,15 @@ const SECRETS: &str = "workshop.secrets.yaml";
 /// Reads the workshop; what is wrong with it goes to `findings`.
 pub(super) fn workshop(args: &WorkshopArgs, findings: &mut Findings) -> Result<Workshop> {
     match workshop_file(args) {
-        None => Ok(Workshop::default()),
-        Some(path) => match source(&path) {
-            Ok(source) => Ok(workshop::parse(source, findings)),
+        None => Ok(Workshop::usual()),
+        Some(path) => match source_of(&path) {
+            Ok(source) => {
+                // What the workshop names is beside it.
+                let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+                let reader =
+                    |name: &str| source_of(&folder.join(name)).map_err(|error| error.kind().to_string());
+                Ok(workshop::parse(source, &reader, findings))
+            }
             Err(error) => Err(findings::unreadable(&path.display().to_string(), &error).into()),
         },
     }
@@ -49,17 +54,18 @@ pub(super) fn secrets(args: &WorkshopArgs) -> Result<Secrets> {
     Ok(secrets)
 }
 
-/// The workshop's secrets where there are some; a rehearsal leaves no new file behind.
-pub(super) fn rehearsal_secrets(args: &WorkshopArgs) -> Result<Secrets> {
+/// The workshop's secrets where there are some, and others for once where there are none: no new file is left behind.
+pub(super) fn borrowed_secrets(args: &WorkshopArgs) -> Result<Secrets> {
     if secrets_file(args).exists() { secrets(args) } else { Secrets::generate() }
 }
 
-/// Prints user-data, with a warning where Horizon's box is too small for it.
-pub(super) fn print_userdata(role: &str, text: &str) -> Result<()> {
-    if text.len() > HORIZON_LIMIT {
-        report::findings(&findings::too_large_for_horizon(role, text.len()).into());
+/// An older user-data, with its name.
+pub(super) fn old_userdata(path: &Path) -> Result<(String, String)> {
+    let name = path.display().to_string();
+    match fs_err::read_to_string(path) {
+        Ok(text) => Ok((name, text)),
+        Err(error) => Err(crate::userdata::findings::not_userdata(&name, &error.kind().to_string()).into()),
     }
-    report::data(text)
 }
 
 fn workshop_file(args: &WorkshopArgs) -> Option<PathBuf> {
@@ -72,6 +78,6 @@ fn secrets_file(args: &WorkshopArgs) -> PathBuf {
     args.secrets.clone().unwrap_or_else(beside)
 }
 
-fn source(path: &Path) -> std::io::Result<Arc<Source>> {
+fn source_of(path: &Path) -> std::io::Result<Arc<Source>> {
     Ok(Source::new(path.display().to_string(), fs_err::read_to_string(path)?))
 }

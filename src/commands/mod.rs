@@ -1,21 +1,31 @@
 //! One file per verb.
 
 mod build;
+mod check;
 mod doctor;
 mod hub;
+mod init;
 mod inputs;
 mod man;
 mod node;
 mod rehearse;
+mod userdata;
+mod users;
 
 use crate::cli::Command;
 use crate::failure::Result;
+use crate::report;
+use crate::workshop::schema;
 
 /// Runs one command to its end.
 pub fn run(command: Command) -> Result<()> {
     match command {
+        Command::Init(args) => init::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Hub(args) => hub::run(&args),
         Command::Node(args) => node::run(&args),
+        Command::Users(args) => users::run(&args),
+        Command::Schema => report::data(schema::TEXT),
         Command::Build(args) => build::run(&args),
         Command::Rehearse(args) => rehearse::run(&args),
         Command::Doctor => doctor::run(),

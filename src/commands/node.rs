@@ -1,18 +1,29 @@
 //! `imagegen node`.
 
-use super::inputs;
+use super::{inputs, userdata};
 use crate::cli::NodeArgs;
 use crate::document::Findings;
 use crate::failure::Result;
-use crate::userdata;
-use crate::workshop::address;
+use crate::userdata::Role;
+use crate::workshop::{address, findings};
 
 /// Runs the command.
 pub fn run(args: &NodeArgs) -> Result<()> {
-    let mut findings = Findings::default();
-    let workshop = inputs::workshop(&args.workshop, &mut findings)?;
-    let hub = address::hub(&args.hub_ip, workshop.network, &mut findings);
-    inputs::accept(findings)?;
-    let secrets = inputs::secrets(&args.workshop)?;
-    inputs::print_userdata("node", &userdata::node(&workshop, &secrets, hub)?)
+    let mut found = Findings::default();
+    let workshop = inputs::workshop(&args.userdata.workshop, &mut found)?;
+    let hub = match &args.hub_ip {
+        Some(text) => address::of_command_line(text, workshop.network.cidr, &mut found),
+        None => workshop.network.hub_ip,
+    };
+    let Some(hub) = hub else {
+        if !found.has_errors() {
+            found.push(findings::no_hub_address());
+        }
+        return Err(found.into());
+    };
+    if args.userdata.plain {
+        userdata::note_doubts_about_plain_images(&workshop, &mut found);
+    }
+    inputs::accept(found)?;
+    userdata::print(&args.userdata, &workshop, Role::Node { hub })
 }

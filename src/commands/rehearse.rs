@@ -5,16 +5,17 @@ use crate::cli::RehearseArgs;
 use crate::document::Findings;
 use crate::failure::Result;
 use crate::host::{signals, tools};
-use crate::rehearsal::{self, Script, Student};
+use crate::rehearsal::{self, Door, Script, Student};
 use crate::report::{self, Progress};
-use crate::userdata;
+use crate::userdata::{Budget, Machine, Role};
+use crate::workshop::{Engine, Network, Secrets, Web, Workshop};
 
 /// Runs the command.
 pub fn run(args: &RehearseArgs) -> Result<()> {
     let script = script(args)?;
     signals::listen()?;
-    tools::require(tools::lacking_for_rehearsal(rehearsal::memory(args.nodes)))?;
-    rehearsal::check_images(&args.images)?;
+    tools::require(tools::lacking_for_rehearsal(rehearsal::memory(args.nodes, args.students.into())))?;
+    rehearsal::check_images(&script.images)?;
     if args.benchmark {
         let figures = rehearsal::benchmark(script, &Progress::start())?;
         return report::data(&format!("{figures}\n"));
@@ -26,19 +27,72 @@ fn script(args: &RehearseArgs) -> Result<Script> {
     let mut findings = Findings::default();
     let mut workshop = inputs::workshop(&args.workshop, &mut findings)?;
     inputs::accept(findings)?;
-    // The rehearsal's LAN is not the workshop's network.
-    workshop.network = None;
-    let secrets = inputs::rehearsal_secrets(&args.workshop)?;
+    // The rehearsal's LAN is not the workshop's network, and its hub has a volume of its own.
+    workshop.network = Network::default();
+    if args.plain.is_some() || args.door.is_some() {
+        // With a second network outwards, the hub has to be told which one is the workshop's.
+        workshop.network.hub_ip = Some(rehearsal::hub_address());
+    }
+    if args.plain.is_none() {
+        without_mirror(&mut workshop);
+    }
+    workshop.homes.volume = workshop.homes.volume.map(|_| rehearsal::VOLUME.to_owned());
+    let secrets = inputs::borrowed_secrets(&args.workshop)?;
+    let userdata = |role| userdata(&workshop, &secrets, role, args.plain.is_some());
     Ok(Script {
-        images: args.images.clone(),
+        images: match &args.plain {
+            Some(image) => [image.clone(), image.clone()],
+            None => [args.images.join("hub.qcow2"), args.images.join("node.qcow2")],
+        },
+        plain: args.plain.is_some(),
         logs: args.logs.clone(),
-        hub: userdata::hub(&workshop, &secrets)?,
-        node: userdata::node(&workshop, &secrets, rehearsal::hub_address())?,
+        hub: userdata(Role::Hub)?,
+        node: userdata(Role::Node { hub: rehearsal::hub_address() })?,
         nodes: args.nodes,
-        students: workshop
-            .users
-            .into_iter()
-            .map(|user| Student { name: user.name, uid: user.uid, gid: user.gid })
-            .collect(),
+        volume: workshop.homes.volume.is_some(),
+        shares: shares(&workshop),
+        classic: match &workshop.engine {
+            Engine::Classic(images) => Some(vec![images.consul.clone(), images.swarm.clone()]),
+            Engine::Swarm => None,
+        },
+        homes: workshop.homes.export.clone(),
+        students: students(&workshop, &secrets),
+        present: args.students.into(),
+        materials: if args.students > 0 { workshop.materials.len() } else { 0 },
+        fingerprint: secrets.fingerprint(),
+        door: args.door.map(|port| Door { port, then: args.then.clone() }),
     })
+}
+
+/// What nodes mount from the hub and may not write.
+fn shares(workshop: &Workshop) -> Vec<(String, String)> {
+    let read_only = workshop.autofs.shares.iter().filter(|share| share.server.is_none() && !share.writable);
+    read_only.map(|share| (share.path.clone(), share.folder.clone())).collect()
+}
+
+/// Machines of golden images see the LAN alone, so that nothing can be fetched there but what the rehearsal serves.
+fn without_mirror(workshop: &mut Workshop) {
+    workshop.materials.retain(|material| material.url.contains(rehearsal::EXAMPLE_ADDRESS));
+    workshop.notebooks.image = None;
+    workshop.web = Web::default();
+    workshop.admin_ssh_keys.clear();
+    workshop.hub.packages.clear();
+    workshop.node.packages.clear();
+    workshop.locale = None;
+}
+
+fn userdata(workshop: &Workshop, secrets: &Secrets, role: Role, plain: bool) -> Result<String> {
+    Ok(Machine { workshop, secrets, role, plain }.render(Budget::Nova)?.text)
+}
+
+fn students(workshop: &Workshop, secrets: &Secrets) -> Vec<Student> {
+    let accounts = workshop.users.accounts();
+    accounts
+        .map(|user| Student {
+            password: secrets.password(&user.name),
+            name: user.name,
+            uid: user.uid,
+            gid: user.gid,
+        })
+        .collect()
 }

@@ -1,0 +1,53 @@
+//! `imagegen check`.
+
+use std::net::Ipv4Addr;
+
+use super::{inputs, userdata};
+use crate::cli::CheckArgs;
+use crate::document::Findings;
+use crate::failure::{Failure, Result};
+use crate::report;
+use crate::userdata::{Machine, Role};
+use crate::workshop::{Engine, Workshop};
+
+/// Stands for the hub's address where the workshop does not say it: one for documentation, as long as any (RFC 5737).
+const SOME_ADDRESS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 255);
+
+/// Runs the command.
+pub fn run(args: &CheckArgs) -> Result<()> {
+    let mut found = Findings::default();
+    let workshop = inputs::workshop(&args.workshop, &mut found)?;
+    if found.has_errors() || (args.strict && !found.is_empty()) {
+        return Err(found.into());
+    }
+    report::findings(&found);
+    report::data(&summary(args, &workshop)?)
+}
+
+/// What the workshop comes to, in a few lines.
+fn summary(args: &CheckArgs, workshop: &Workshop) -> Result<String> {
+    let secrets = inputs::borrowed_secrets(&args.workshop)?;
+    let budget = userdata::budget(args.way);
+    let engine = match workshop.engine {
+        Engine::Swarm => "swarm",
+        Engine::Classic(_) => "classic",
+    };
+    let users = workshop.users.count();
+    let mut lines = vec![format!("workshop {}: {users} users, engine {engine}", workshop.name)];
+    let hub = workshop.network.hub_ip.unwrap_or(SOME_ADDRESS);
+    let mut failed = Findings::default();
+    for (name, role) in [("hub", Role::Hub), ("node", Role::Node { hub })] {
+        match (Machine { workshop, secrets: &secrets, role, plain: false }).render(budget) {
+            Ok(rendered) => lines.push(format!(
+                "user-data of the {name}: {} of {} bytes for {}, {}",
+                rendered.text.len(),
+                budget.limit(),
+                budget.title(),
+                userdata::form(rendered.form)
+            )),
+            Err(Failure::Input(findings)) => failed.extend(findings),
+            Err(other) => return Err(other),
+        }
+    }
+    if failed.is_empty() { Ok(lines.join("\n") + "\n") } else { Err(failed.into()) }
+}

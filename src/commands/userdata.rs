@@ -1,0 +1,70 @@
+//! What `imagegen hub` and `imagegen node` do with a user-data.
+
+use super::inputs;
+use crate::cli::{UserdataArgs, Way};
+use crate::document::Findings;
+use crate::failure::Result;
+use crate::report;
+use crate::userdata::{self, Budget, Form, Machine, Rendered, Role};
+use crate::workshop::{User, Workshop, findings};
+
+/// Prints the text, or its sizes, or what has changed in it.
+pub(super) fn print(args: &UserdataArgs, workshop: &Workshop, role: Role) -> Result<()> {
+    let old = args.diff.as_deref().map(inputs::old_userdata).transpose()?;
+    let secrets = inputs::secrets(&args.workshop)?;
+    let budget = budget(args.way);
+    let rendered = Machine { workshop, secrets: &secrets, role, plain: args.plain }.render(budget)?;
+    report::data(&match old {
+        Some((name, old)) => userdata::compare(&name, &old, &rendered.text)?,
+        None if args.sizes => sizes(&rendered, budget),
+        None => rendered.text,
+    })
+}
+
+/// The first user that an image's own packages make.
+const FIRST_USER: u32 = 1000;
+
+/// What may go wrong on an image that has users already.
+pub(super) fn note_doubts_about_plain_images(workshop: &Workshop, found: &mut Findings) {
+    let taken = |user: &User| user.uid == FIRST_USER || user.gid == FIRST_USER;
+    if let Some(user) = workshop.users.accounts().find(taken) {
+        found.push(findings::uid_of_the_images_user(&user.name));
+    }
+}
+
+/// The budget of a way into a cloud.
+pub(super) fn budget(way: Way) -> Budget {
+    match way {
+        Way::Horizon => Budget::Horizon,
+        Way::Horizon2025 => Budget::Horizon2025,
+        Way::Nova => Budget::Nova,
+        Way::Ec2 => Budget::Ec2,
+    }
+}
+
+fn sizes(rendered: &Rendered, budget: Budget) -> String {
+    let limit = budget.limit();
+    let share = |bytes: usize| format!("{:.1} %", 100.0 * bytes as f64 / limit as f64);
+    let mut lines = vec![format!("{:>8} {:>8} {:>7}  part", "content", "in text", "budget")];
+    for part in &rendered.parts {
+        lines.push(format!("{:>8} {:>8} {:>7}  {}", part.bytes, part.taken, share(part.taken), part.name));
+    }
+    let total = rendered.text.len();
+    let content: usize = rendered.parts.iter().map(|part| part.bytes).sum();
+    lines.push(format!(
+        "{content:>8} {total:>8} {:>7}  all, {} of {limit} bytes for {}",
+        share(total),
+        form(rendered.form),
+        budget.title()
+    ));
+    lines.join("\n") + "\n"
+}
+
+/// A form in words.
+pub(super) fn form(form: Form) -> &'static str {
+    match form {
+        Form::Plain => "as plain text",
+        Form::Singly => "with the largest files compressed",
+        Form::Whole => "compressed as a whole",
+    }
+}
