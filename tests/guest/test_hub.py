@@ -5,12 +5,19 @@ import unittest
 
 import project  # noqa: F401  (sets the path)
 
-import common
-import hub
+import address
+import files
+import homes
+import passwords
+import swarm
 
 
-def link(name, address, prefix, scope="global"):
-    return {"ifname": name, "addr_info": [{"local": address, "prefixlen": prefix, "scope": scope}]}
+def link(name, own, prefix, scope="global"):
+    return {"ifname": name, "addr_info": [{"local": own, "prefixlen": prefix, "scope": scope}]}
+
+
+def config(network=None, hub_ip=None):
+    return {"network": network, "hub_ip": hub_ip}
 
 
 class OwnInterface(unittest.TestCase):
@@ -21,19 +28,37 @@ class OwnInterface(unittest.TestCase):
         link("ens4", "192.168.7.5", 24),
     ]
 
-    def test_the_workshops_network_decides(self):
-        own = hub.own_interface(self.LINKS, "192.168.7.0/24", "10.0.0.5")
+    def test_the_address_that_was_asked_for_comes_first(self):
+        own = address.own_interface(self.LINKS, config("10.0.0.0/24", "192.168.7.5"), "10.0.0.5")
+        self.assertEqual(str(own), "192.168.7.5/24")
+        self.assertIsNone(address.own_interface(self.LINKS, config(None, "10.0.0.9"), "10.0.0.5"))
+
+    def test_then_the_workshops_network(self):
+        own = address.own_interface(self.LINKS, config("192.168.7.0/24"), "10.0.0.5")
         self.assertEqual(own, ipaddress.ip_interface("192.168.7.5/24"))
 
     def test_then_the_way_out(self):
-        self.assertEqual(str(hub.own_interface(self.LINKS, None, "192.168.7.5")), "192.168.7.5/24")
+        self.assertEqual(str(address.own_interface(self.LINKS, config(), "192.168.7.5")), "192.168.7.5/24")
 
     def test_then_the_first_that_is_not_dockers(self):
-        self.assertEqual(str(hub.own_interface(self.LINKS, None, None)), "10.0.0.5/24")
+        self.assertEqual(str(address.own_interface(self.LINKS, config(), None)), "10.0.0.5/24")
 
     def test_none_is_none(self):
-        self.assertIsNone(hub.own_interface(self.LINKS[:2], None, None))
-        self.assertIsNone(hub.own_interface(self.LINKS, "10.9.0.0/16", None))
+        self.assertIsNone(address.own_interface(self.LINKS[:2], config(), None))
+        self.assertIsNone(address.own_interface(self.LINKS, config("10.9.0.0/16"), None))
+
+
+class Exports(unittest.TestCase):
+    def test_homes_are_written_and_shares_read(self):
+        text = homes.exports("10.0.0.0/24", "/srv/homes", [["/srv/data", False], ["/srv/out", True]])
+        self.assertEqual(
+            text.splitlines(),
+            [
+                "/srv/homes 10.0.0.0/24(rw,sync,root_squash,no_subtree_check)",
+                "/srv/data 10.0.0.0/24(ro,sync,root_squash,no_subtree_check)",
+                "/srv/out 10.0.0.0/24(rw,sync,root_squash,no_subtree_check)",
+            ],
+        )
 
 
 class Superseded(unittest.TestCase):
@@ -42,16 +67,22 @@ class Superseded(unittest.TestCase):
 
     def test_only_a_node_that_came_back_under_its_name(self):
         nodes = [self.node("a", "node-1", "down"), self.node("b", "node-1", "ready"), self.node("c", "node-2", "down")]
-        self.assertEqual(hub.superseded(nodes), ["a"])
+        self.assertEqual(swarm.superseded(nodes), ["a"])
+
+
+class Passwords(unittest.TestCase):
+    def test_they_are_the_ones_on_the_cards(self):
+        # The same pair stands in the tests of `imagegen users`.
+        self.assertEqual(passwords.generated("2c0vfgK0nY1AlNzIJWd92ApaRgZkMCOHHRK_jxt_Bms", "ada"), "822a-v72u-xy59")
 
 
 class WriteWhole(unittest.TestCase):
     def test_a_file_that_is_right_is_left_alone(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "exports")
-            self.assertTrue(common.write_whole(path, "one"))
-            self.assertFalse(common.write_whole(path, "one"))
-            self.assertTrue(common.write_whole(path, "two"))
+            self.assertTrue(files.write_whole(path, "one"))
+            self.assertFalse(files.write_whole(path, "one"))
+            self.assertTrue(files.write_whole(path, "two"))
             self.assertEqual(os.listdir(folder), ["exports"])
 
 

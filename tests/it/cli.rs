@@ -5,7 +5,20 @@ use crate::{imagegen, text};
 #[test]
 fn help_fits_a_terminal() {
     let folder = tempfile::tempdir().unwrap();
-    for verb in ["", "hub", "node", "build", "rehearse", "doctor", "completions", "man"] {
+    for verb in [
+        "",
+        "init",
+        "check",
+        "hub",
+        "node",
+        "users",
+        "schema",
+        "build",
+        "rehearse",
+        "doctor",
+        "completions",
+        "man",
+    ] {
         let mut command = imagegen(folder.path());
         if !verb.is_empty() {
             command.arg(verb);
@@ -22,7 +35,7 @@ fn help_fits_a_terminal() {
 fn wrong_usage_has_an_exit_code_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     imagegen(folder.path()).arg("frobnicate").assert().code(2);
-    imagegen(folder.path()).arg("node").assert().code(2);
+    imagegen(folder.path()).args(["node", "--for", "mars"]).assert().code(2);
 }
 
 #[test]
@@ -31,7 +44,7 @@ fn completions_and_man_pages_name_every_verb() {
     let output = imagegen(folder.path()).args(["completions", "bash"]).output().unwrap();
     assert!(text(&output.stdout).contains("rehearse"));
     imagegen(folder.path()).args(["man", "pages"]).assert().success();
-    for verb in ["hub", "node", "build", "rehearse", "doctor"] {
+    for verb in ["init", "check", "hub", "node", "users", "schema", "build", "rehearse", "doctor"] {
         assert!(folder.path().join(format!("pages/imagegen-{verb}.1")).is_file(), "{verb}");
     }
 }

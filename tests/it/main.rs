@@ -1,21 +1,21 @@
 //! The one integration crate: what users see, by the built binary.
 //!
-//! Tests that bootstrap images or boot machines take minutes; they run when `IMAGEGEN_SLOW_TESTS` is set, as CI does,
-//! and say so when they do not run.
+//! What bootstraps packages is slow and counted as ignored, unless `cargo test -- --include-ignored` runs it, as CI does.
 
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test stops at the first thing that is wrong, starts the program as a user does, and may say why it did not run"
+    reason = "a test stops at the first thing that is wrong, and starts the program as a user does"
 )]
 
 mod build;
 mod cli;
 mod guest;
+mod nasty;
 mod readme;
 mod tidy;
 mod userdata;
+mod workshops;
 
 use std::path::{Path, PathBuf};
 

@@ -72,7 +72,7 @@ fn a_workshop_file_elsewhere_has_its_secrets_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("course")).unwrap();
     std::fs::write(folder.path().join("course/w.yaml"), "version: 1\nname: galaxy\n").unwrap();
-    let hub = printed(folder.path(), &["hub", "--workshop", "course/w.yaml"]);
+    let hub = printed(folder.path(), &["hub", "--for", "nova", "--workshop", "course/w.yaml"]);
     assert!(hub.contains("galaxy"));
     assert!(folder.path().join("course/workshop.secrets.yaml").is_file());
 }
@@ -80,7 +80,9 @@ fn a_workshop_file_elsewhere_has_its_secrets_beside_it() {
 #[test]
 fn this_systems_cloud_init_accepts_both_texts() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, arguments) in [("hub", &["hub"][..]), ("node", &["node", "--hub-ip", "10.0.0.5"])] {
+    for (name, arguments) in
+        [("hub", &["hub", "--for", "nova"][..]), ("node", &["node", "--hub-ip", "10.0.0.5"])]
+    {
         let file = folder.path().join(name);
         std::fs::write(&file, printed(folder.path(), arguments)).unwrap();
         // Debian 13's cloud-init does the same inside the machines of a rehearsal.
@@ -91,25 +93,91 @@ fn this_systems_cloud_init_accepts_both_texts() {
 #[test]
 fn pyyaml_reads_the_files_as_they_are_in_the_project() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("hub.yaml"), printed(folder.path(), &["hub"])).unwrap();
-    let script = "import base64, gzip, sys, yaml\n\
-                  for file in yaml.safe_load(open('hub.yaml'))['write_files']:\n    \
-                  if file['path'] == sys.argv[1]:\n        content = file['content']\n        \
-                  if file.get('encoding') == 'gz+b64': content = gzip.decompress(base64.b64decode(content)).decode()\n        \
-                  sys.stdout.write(content)\n";
-    for (inside, source) in [
-        ("/usr/local/lib/imagegen/hub.py", "userdata/hub/hub.py"),
-        ("/usr/local/lib/imagegen/identity.sh", "userdata/common/identity.sh"),
-    ] {
-        let output = Command::new("/usr/bin/python3")
-            .args(["-c", script, inside])
-            .current_dir(folder.path())
-            .output()
-            .unwrap();
-        assert_eq!(
-            text(&output.stdout),
-            std::fs::read_to_string(crate::project(source)).unwrap(),
-            "{inside}"
-        );
+    std::fs::write(folder.path().join("user-data"), printed(folder.path(), &["hub"])).unwrap();
+    let mut unpack = Command::new("/usr/bin/python3");
+    unpack
+        .arg(crate::project("tests/guest/unpack.py"))
+        .args(["user-data", "files"])
+        .current_dir(folder.path());
+    unpack.assert().success();
+    for name in ["hub/homes.py", "common/accounts.py", "swarm/rendezvous.py"] {
+        let source = std::fs::read_to_string(crate::project(&format!("userdata/{name}"))).unwrap();
+        let inside =
+            folder.path().join("files/usr/local/lib/imagegen").join(name.split('/').next_back().unwrap());
+        assert_eq!(std::fs::read_to_string(inside).unwrap(), source, "{name}");
     }
+}
+
+#[test]
+fn a_hub_is_named_by_the_workshop_or_on_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = imagegen(folder.path()).arg("node").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("--hub-ip"), "{}", text(&output.stderr));
+    std::fs::write(folder.path().join("workshop.yaml"), "version: 1\nnetwork: {hub_ip: 10.0.0.7}\n").unwrap();
+    assert!(printed(folder.path(), &["node"]).contains("hub is 10.0.0.7"));
+    assert!(printed(folder.path(), &["node", "--hub-ip", "10.0.0.8"]).contains("hub is 10.0.0.8"));
+}
+
+#[test]
+fn sizes_add_up_to_the_text() {
+    let folder = tempfile::tempdir().unwrap();
+    for way in ["horizon", "nova"] {
+        let length = printed(folder.path(), &["hub", "--for", way]).len();
+        let sizes = printed(folder.path(), &["hub", "--for", way, "--sizes"]);
+        let total = sizes.lines().last().unwrap();
+        assert!(total.contains(&format!(" {length} ")), "{sizes}");
+        assert!(sizes.contains("/usr/local/lib/imagegen/homes.py"), "{sizes}");
+    }
+}
+
+#[test]
+fn a_difference_is_shown_file_by_file_without_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = ["node", "--hub-ip", "10.0.0.5"];
+    let old = printed(folder.path(), &hub);
+    std::fs::write(folder.path().join("old"), &old).unwrap();
+    assert_eq!(printed(folder.path(), &[&hub[..], &["--diff", "old"]].concat()), "");
+    let workshop = "version: 1\nusers: [{name: ada, uid: 1815}]\ndocker: {mtu: 1400}\n";
+    std::fs::write(folder.path().join("workshop.yaml"), workshop).unwrap();
+    std::fs::remove_file(folder.path().join("workshop.secrets.yaml")).unwrap();
+    let shown = printed(folder.path(), &[&hub[..], &["--diff", "old"]].concat());
+    assert!(shown.contains("-2001\ttraining{01..30}\n+1815\tada\n"), "{shown}");
+    assert!(shown.contains("-  \"mtu\": 1500\n+  \"mtu\": 1400\n"), "{shown}");
+    assert!(shown.contains("-  \"join_key\": (secret "), "{shown}");
+    let key = old.split("\"join_key\": \"").nth(1).unwrap().split('"').next().unwrap();
+    assert!(!shown.contains(key));
+}
+
+#[test]
+fn cards_and_tables_of_the_users() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(printed(folder.path(), &["users"]).contains("training30"));
+    assert!(
+        !folder.path().join("workshop.secrets.yaml").exists(),
+        "a table without passwords needs no secrets"
+    );
+    imagegen(folder.path()).args(["users", "--format", "cards"]).assert().code(1);
+    let cards = printed(folder.path(), &["users", "--format", "cards", "--address", "jupyter.example.org"]);
+    let table = printed(folder.path(), &["users", "--format", "json", "--passwords"]);
+    let table: serde_json::Value = serde_json::from_str(&table).unwrap();
+    for user in table.as_array().unwrap() {
+        assert!(cards.contains(user["password"].as_str().unwrap()), "{user}");
+    }
+    let node = printed(folder.path(), &["node", "--hub-ip", "10.0.0.5"]);
+    assert!(!node.contains("password-seed") && !node.contains(table[0]["password"].as_str().unwrap()));
+}
+
+#[test]
+fn an_ordinary_image_keeps_its_own_user_and_that_is_minded() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("workshop.yaml"), "version: 1\nusers: [{name: ada, uid: 1000}]\n")
+        .unwrap();
+    let output = imagegen(folder.path()).args(["node", "--hub-ip", "10.0.0.5", "--plain"]).output().unwrap();
+    assert!(output.status.success());
+    assert!(text(&output.stderr).contains("UID or GID 1000"), "{}", text(&output.stderr));
+    std::fs::write(folder.path().join("workshop.yaml"), "version: 1\nhomes: {volume: /dev/vdb}\n").unwrap();
+    let output = imagegen(folder.path()).args(["hub", "--plain"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("/srv/homes"), "{}", text(&output.stderr));
 }

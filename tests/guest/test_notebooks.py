@@ -1,0 +1,261 @@
+"""The hub's own package, without JupyterHub and Docker."""
+import json
+import os
+import sys
+import tempfile
+import unittest
+
+import project
+
+sys.path.insert(0, os.path.join(project.PROJECT, "images/hub/usr/lib/imagegen"))
+
+import materials
+import state
+from workshop_hub import overview, specification, words
+from workshop_hub.settings import Account
+from workshop_hub.slowness import Slowness
+
+GIB = 2**30
+OPTIONS = {
+    "image": None,
+    "memory": GIB,
+    "reserve": GIB // 2,
+    "cpus": 1.5,
+    "processes": 512,
+    "on_hub": False,
+    "homes": "/home",
+    "shares": [["/share", False], ["/results", True]],
+}
+DIGEST = "sha256:" + "1" * 64
+IMAGE = f"imagegen/notebook@{DIGEST}"
+
+
+def account(name, uid=2001, groups=(3000,)):
+    return Account(name, uid, uid, groups, f"/home/{name}")
+
+
+def service(name="ada", uid=2001, **options):
+    return specification.service(account(name, uid), IMAGE, ["jupyterhub-singleuser"], {"A": "b"}, {**OPTIONS, **options})
+
+
+def node(name="node-1", image=IMAGE, state="ready", availability="active", role="worker", memory=4 * GIB):
+    return {
+        "ID": name,
+        "Spec": {"Role": role, "Availability": availability},
+        "Status": {"State": state, "Addr": "10.0.0.7"},
+        "Description": {
+            "Hostname": name,
+            "Resources": {"MemoryBytes": memory, "NanoCPUs": 2 * 10**9},
+            "Engine": {"Labels": {specification.LABEL: image}} if image else {},
+        },
+    }
+
+
+def task(state="running", desired="running", created="2026-01-01T00:00:00Z", student="ada", on="node-1", **status):
+    labels = {"imagegen.student": student} if student else {}
+    return {
+        "CreatedAt": created,
+        "DesiredState": desired,
+        "NodeID": on,
+        "Spec": {"ContainerSpec": {"Labels": labels}},
+        "Status": {"State": state, **status},
+    }
+
+
+class Specification(unittest.TestCase):
+    def test_a_server_runs_as_the_account_and_may_do_nothing_else(self):
+        container = service()["task_template"]["ContainerSpec"]
+        self.assertEqual(container["User"], "2001:2001")
+        self.assertEqual(container["Groups"], ["3000", "100"])
+        self.assertEqual(container["CapabilityDrop"], ["ALL"])
+        self.assertEqual(container["Privileges"], {"NoNewPrivileges": True})
+        self.assertEqual(container["Image"], IMAGE)
+
+    def test_odd_names_make_no_odd_services(self):
+        for name in ("o.brien-2", "a" * 32, "4lena", "..." + "x" * 29):
+            made = service(name, 1815)
+            self.assertEqual(made["name"], "notebook-1815")
+            home = made["task_template"]["ContainerSpec"]["Mounts"][0]
+            self.assertEqual((home["Source"], home["Target"]), (f"/home/{name}", f"/home/{name}"))
+            self.assertIn(f"NB_USER={name}", made["task_template"]["ContainerSpec"]["Env"])
+        self.assertLessEqual(len(service(uid=4_294_967_294)["name"]), 63)
+
+    def test_limits_reach_docker(self):
+        resources = service()["task_template"]["Resources"]
+        self.assertEqual(resources["Limits"], {"MemoryBytes": GIB, "Pids": 512, "NanoCPUs": 1_500_000_000})
+        self.assertEqual(resources["Reservations"], {"MemoryBytes": GIB // 2})
+        self.assertNotIn("NanoCPUs", service(cpus=None)["task_template"]["Resources"]["Limits"])
+
+    def test_shares_are_to_read_unless_they_are_to_write(self):
+        mounts = {each["Target"]: each for each in service()["task_template"]["ContainerSpec"]["Mounts"]}
+        self.assertTrue(mounts["/share"]["ReadOnly"])
+        self.assertFalse(mounts["/results"]["ReadOnly"])
+        self.assertEqual(mounts["/share"]["BindOptions"], {"Propagation": "rslave"})
+
+    def test_only_workers_with_the_image_are_asked_for(self):
+        placement = lambda **options: service(**options)["task_template"]["Placement"]["Constraints"]
+        self.assertEqual(placement(), ["node.role==worker", f"engine.labels.imagegen.notebook-digest=={DIGEST}"])
+        self.assertEqual(placement(image="x@sha256:2"), ["node.role==worker"])
+        self.assertEqual(placement(on_hub=True), [f"engine.labels.imagegen.notebook-digest=={DIGEST}"])
+
+    def test_the_image_is_the_one_that_most_ready_nodes_have(self):
+        other = IMAGE.replace("1", "2")
+        nodes = [node("a"), node("b"), node("c", other), node("d", other, state="down"), node("e", None)]
+        self.assertEqual(specification.image_of(nodes, OPTIONS), IMAGE)
+        self.assertIsNone(specification.image_of([node(image=None)], OPTIONS))
+        self.assertEqual(specification.image_of([], {**OPTIONS, "image": "x@sha256:2"}), "x@sha256:2")
+
+    def test_a_task_of_a_lost_node_is_not_alive_although_it_says_so(self):
+        lost, new = task(desired="shutdown", created="2026-01-02"), task("starting", created="2026-01-01")
+        self.assertFalse(specification.is_alive(lost))
+        self.assertIs(specification.current([lost, new]), new)
+        self.assertIs(specification.current([lost]), lost)
+        self.assertIsNone(specification.current([]))
+
+    def test_the_port_is_the_one_that_the_node_chose(self):
+        port = {"TargetPort": 8888, "PublishMode": "host", "PublishedPort": 32768}
+        self.assertEqual(specification.published_port(task(PortStatus={"Ports": [port]})), 32768)
+        self.assertIsNone(specification.published_port(task(PortStatus={})))
+        self.assertIsNone(specification.published_port(task()))
+
+    def test_a_manager_is_reached_at_its_own_address(self):
+        self.assertEqual(specification.address(node(), "10.0.0.5"), "10.0.0.7")
+        self.assertEqual(specification.address(node(role="manager"), "10.0.0.5"), "10.0.0.5")
+
+    def test_the_classic_engine_gets_the_same_limits(self):
+        create, host = specification.container(account("o.brien-2", 1815), {**OPTIONS, "image": "i"})
+        self.assertEqual(create["user"], "1815:1815")
+        self.assertEqual((host["mem_limit"], host["pids_limit"], host["nano_cpus"]), (GIB, 512, 1_500_000_000))
+        self.assertEqual((host["cap_drop"], host["security_opt"]), (["ALL"], ["no-new-privileges"]))
+        self.assertEqual(host["binds"]["/home/o.brien-2"], {"bind": "/home/o.brien-2", "mode": "rw"})
+        self.assertEqual(host["binds"]["/share"]["mode"], "ro")
+
+
+class Words(unittest.TestCase):
+    def said(self, error, state="pending"):
+        return words.of_task("ada", {"State": state, "Err": error})
+
+    def test_a_full_class_may_wait(self):
+        trouble = self.said("no suitable node (insufficient resources on 2 nodes)")
+        self.assertIn("no room left", trouble.student)
+        self.assertIn("one more node", trouble.organiser)
+        self.assertTrue(trouble.may_pass)
+
+    def test_no_node_may_wait_too(self):
+        trouble = self.said("no suitable node (scheduling constraints not satisfied on 1 node)")
+        self.assertIn("No machine is ready", trouble.student)
+        self.assertTrue(trouble.may_pass)
+
+    def test_a_missing_home_is_named_to_the_organiser(self):
+        trouble = self.said('invalid mount config for type "bind": bind source path does not exist: /home/ada', "rejected")
+        self.assertIn("home folder", trouble.student)
+        self.assertIn("/home/ada is not there", trouble.organiser)
+        self.assertFalse(trouble.may_pass)
+
+    def test_a_missing_image_is_told(self):
+        for error in ("No such image: imagegen/notebook@sha256:1", "pull access denied for imagegen/notebook"):
+            self.assertEqual(self.said(error, "rejected").reason, "no_image")
+
+    def test_a_server_that_ended_is_told_and_one_on_its_way_is_not(self):
+        self.assertEqual(self.said("task: non-zero exit (1)", "failed").reason, "ended")
+        self.assertIsNone(self.said("", "preparing"))
+
+    def test_nobody_reads_more_than_a_student_needs(self):
+        for error in ("no suitable node (insufficient resources on 2 nodes)", "No such image: x", "exit 1"):
+            self.assertNotIn("ada", self.said(error, "failed").student)
+
+
+class Login(unittest.TestCase):
+    def setUp(self):
+        self.now = 0.0
+        self.slowness = Slowness(lambda: self.now)
+
+    def fail(self, count, name="ada", address="10.0.0.9"):
+        for _ in range(count):
+            self.slowness.failed(name, address)
+
+    def test_a_few_slips_cost_nothing_and_many_cost_more_and_more(self):
+        self.fail(2)
+        self.assertEqual(self.slowness.delay("ada", "10.0.0.9"), 0)
+        self.fail(2)
+        self.assertEqual(self.slowness.delay("ada", "10.0.0.9"), 2)
+        self.fail(20)
+        self.assertEqual(self.slowness.delay("ada", "10.0.0.9"), 30)
+
+    def test_others_of_the_class_behind_the_same_address_are_not_held_up(self):
+        self.fail(10)
+        self.assertEqual(self.slowness.delay("bob", "10.0.0.9"), 0)
+
+    def test_somebody_who_tries_all_names_is(self):
+        for number in range(60):
+            self.fail(1, f"student{number}")
+        self.assertEqual(self.slowness.delay("ada", "10.0.0.9"), 30)
+        self.assertEqual(self.slowness.delay("ada", "10.0.0.8"), 0)
+
+    def test_failures_are_forgotten(self):
+        self.fail(10)
+        self.now = Slowness.MEMORY + 1
+        self.assertEqual(self.slowness.delay("ada", "10.0.0.9"), 0)
+        self.fail(10)
+        self.slowness.succeeded("ada")
+        self.assertEqual(self.slowness.delay("ada", "10.0.0.9"), 0)
+
+
+class Overview(unittest.TestCase):
+    def of(self, nodes, tasks=(), students=None, said=None, **options):
+        return overview.of(nodes, list(tasks), students or {}, said or {}, {**OPTIONS, **options}, "10.0.0.5")
+
+    def test_room_is_what_the_reserves_leave(self):
+        seen = self.of([node()], [task(), task(student="bob"), task(desired="shutdown", student="eve")])
+        self.assertEqual(seen["machines"][0]["students"], 2)
+        self.assertEqual(seen["room"], 6)
+        self.assertEqual(seen["troubles"], [])
+
+    def test_the_hub_is_no_machine_for_notebooks_unless_it_is(self):
+        hub = node("hub", role="manager")
+        self.assertEqual(self.of([hub])["troubles"], ["No node has joined yet."])
+        self.assertEqual(len(self.of([hub], on_hub=True)["machines"]), 1)
+
+    def test_what_is_wrong_is_said(self):
+        seen = self.of([node("a", state="down"), node("b", image=None), node("c", memory=GIB // 4)])
+        self.assertEqual(
+            seen["troubles"],
+            ["a is down, active.", "b has no notebook image.", "There is no room for another student: launch one more node."],
+        )
+
+    def test_students_have_their_machine_and_memory(self):
+        seen = self.of([node()], [task()], {"ada": ("09:15", 100 * 2**20), "bob": ("", None)}, {"node-1": {"text": "joined"}})
+        self.assertEqual(seen["students"][0], {"name": "ada", "machine": "node-1", "state": "running", "started": "09:15", "memory": 100.0})
+        self.assertEqual(seen["students"][1]["machine"], "")
+        self.assertEqual(seen["machines"][0]["word"], "joined")
+
+
+class State(unittest.TestCase):
+    def test_without_a_domain_the_workshops_certificate_is_for_every_name(self):
+        text = state.caddyfile({"domain": None, "email": None})
+        self.assertIn("https:// {", text)
+        self.assertIn("redir https://{host}{uri} permanent", text)
+
+    def test_with_a_domain_caddy_gets_the_certificate(self):
+        text = state.caddyfile({"domain": "w.example.org", "email": "ada@example.org"})
+        self.assertIn("w.example.org {", text)
+        self.assertIn("email ada@example.org", text)
+        self.assertNotIn("CREDENTIALS", text)
+
+
+class Materials(unittest.TestCase):
+    def test_a_copy_is_whole_and_what_is_there_stays(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.makedirs(f"{folder}/kept/inner")
+            with open(f"{folder}/kept/inner/a.txt", "w") as file:
+                json.dump([1], file)
+            own = os.getuid(), os.getgid()
+            self.assertTrue(materials.copy(f"{folder}/kept", f"{folder}/home", *own))
+            self.assertTrue(os.path.isfile(f"{folder}/home/inner/a.txt"))
+            os.remove(f"{folder}/home/inner/a.txt")
+            self.assertFalse(materials.copy(f"{folder}/kept", f"{folder}/home", *own))
+            self.assertEqual(os.listdir(f"{folder}/home/inner"), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

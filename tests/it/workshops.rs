@@ -1,0 +1,174 @@
+//! Workshop files: many kinds of sound ones as the user-data that comes of them, and wrong ones as an organiser sees them.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use assert_cmd::Command;
+
+use crate::{imagegen, project, text};
+
+/// Name of the workshop file, arguments, and what to call it.
+const SOUND: &[(&str, &[&str], &str)] = &[
+    ("usual", &["hub", "--for", "nova"], "usual_hub"),
+    ("usual", &["node", "--hub-ip", "10.0.0.5"], "usual_node"),
+    (
+        "usual",
+        &["node", "--hub-ip", "10.0.0.5", "--plain", "--for", "nova"],
+        "usual_node_on_an_ordinary_image",
+    ),
+    ("ranges", &["node"], "ranges_node"),
+    ("people", &["hub", "--for", "nova"], "people_hub"),
+    ("people", &["node", "--hub-ip", "10.0.0.5"], "people_node_with_compressed_files"),
+    ("docker", &["node", "--hub-ip", "10.0.0.5", "--for", "nova"], "docker_node"),
+    ("volume", &["hub", "--for", "nova"], "volume_hub"),
+    ("shares", &["node", "--hub-ip", "10.0.0.5", "--for", "nova"], "shares_node"),
+    (
+        "machines",
+        &["node", "--hub-ip", "10.0.0.5", "--for", "nova", "--plain"],
+        "machines_node_on_an_ordinary_image",
+    ),
+    ("machines", &["hub"], "machines_hub_compressed_as_a_whole"),
+    ("classic", &["hub", "--for", "nova"], "classic_hub"),
+    ("classic", &["node", "--hub-ip", "10.0.0.5", "--for", "nova"], "classic_node"),
+    ("notebooks", &["hub"], "notebooks_hub"),
+    ("notebooks", &["node", "--for", "nova"], "notebooks_node"),
+];
+
+/// What is printed for one of them, with secrets that are always the same.
+fn userdata(folder: &Path, workshop: &str, arguments: &[&str]) -> String {
+    let secrets = folder.join("secrets.yaml");
+    std::fs::copy(project("tests/fixtures/workshop.secrets.yaml"), &secrets).unwrap();
+    std::fs::set_permissions(&secrets, PermissionsExt::from_mode(0o600)).unwrap();
+    let file = project(&format!("tests/fixtures/workshops/{workshop}.yaml"));
+    let mut command = imagegen(folder);
+    command.args(arguments).arg("--workshop").arg(file).arg("--secrets").arg(&secrets);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{workshop}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+#[test]
+fn the_userdata_of_many_workshops() {
+    let folder = tempfile::tempdir().unwrap();
+    for (workshop, arguments, name) in SOUND {
+        insta::assert_snapshot!(*name, userdata(folder.path(), workshop, arguments));
+    }
+}
+
+/// Unpacks each text's files into a folder of its own, with PyYAML and gzip as cloud-init does.
+fn unpacked(folder: &Path) {
+    for (workshop, arguments, name) in SOUND {
+        let text = userdata(folder, workshop, arguments);
+        std::fs::write(folder.join("user-data"), text).unwrap();
+        let mut command = Command::new("/usr/bin/python3");
+        command.arg(project("tests/guest/unpack.py")).args(["user-data", name]).current_dir(folder);
+        command.assert().success();
+    }
+}
+
+#[test]
+fn shells_python_and_systemd_accept_every_file() {
+    let folder = tempfile::tempdir().unwrap();
+    unpacked(folder.path());
+    for (_, _, name) in SOUND {
+        let root = folder.path().join(name);
+        let run = |command: &str| {
+            let output = Command::new("sh").args(["-c", command]).current_dir(&root).output().unwrap();
+            let said = text(&output.stdout) + &text(&output.stderr);
+            assert!(output.status.success(), "{name}: {command}\n{said}");
+            said
+        };
+        let scripts = run("find . -name '*.sh' -print -exec shellcheck --shell sh {} +");
+        assert_eq!(scripts.contains("packages.sh"), name.contains("ordinary"), "{name}: {scripts}");
+        run("unshare --user --map-root-user --net nft --check --file etc/imagegen/firewall.nft");
+        run(
+            "/usr/bin/python3 -B -c 'import ast, glob; [ast.parse(open(file).read()) for file in glob.glob(\"usr/local/lib/imagegen/*.py\")]'",
+        );
+        let units = "SYSTEMD_UNIT_PATH=$PWD/etc/systemd/system: systemd-analyze verify --man=no \
+                     $(ls etc/systemd/system/imagegen*.service etc/systemd/system/imagegen.target) 2>&1";
+        let said = run(units);
+        assert!(!said.contains("Unknown") && !said.contains("Failed"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn wrong_workshops_as_an_organiser_sees_them() {
+    let mut files: Vec<_> =
+        std::fs::read_dir(project("tests/fixtures/wrong")).unwrap().map(Result::unwrap).collect();
+    files.sort_by_key(std::fs::DirEntry::path);
+    let mut count = 0;
+    for file in files {
+        let name = file.file_name().into_string().unwrap();
+        let Some(stem) = name.strip_suffix(".yaml") else { continue };
+        let output =
+            imagegen(&project("tests/fixtures/wrong")).args(["check", "--workshop", &name]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        assert!(output.stdout.is_empty(), "{name}");
+        insta::assert_snapshot!(format!("wrong_{stem}"), text(&output.stderr));
+        count += 1;
+    }
+    assert!(count >= 10, "{count}");
+}
+
+#[test]
+fn what_init_writes_is_sound_as_it_stands_and_is_the_usual_workshop() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    imagegen(one.path()).arg("init").assert().success();
+    let output = imagegen(one.path()).args(["check", "--strict"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("30 users"), "{}", text(&output.stdout));
+    assert!(!one.path().join("workshop.secrets.yaml").exists(), "a check makes no secrets");
+    imagegen(one.path()).arg("init").assert().code(1);
+    imagegen(one.path()).arg("hub").assert().success();
+    std::fs::copy(one.path().join("workshop.secrets.yaml"), other.path().join("workshop.secrets.yaml"))
+        .unwrap();
+    let hub = |folder: &Path| imagegen(folder).arg("hub").output().unwrap().stdout;
+    assert_eq!(text(&hub(one.path())), text(&hub(other.path())), "init's file says what no file says");
+}
+
+#[test]
+fn every_comment_that_init_writes_is_an_example_that_works() {
+    let folder = tempfile::tempdir().unwrap();
+    imagegen(folder.path()).arg("init").assert().success();
+    let path = folder.path().join("workshop.yaml");
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEe7xJlXn2mP0s7cQ4V1r8b6k3yZ5t9u2w4A6C8E0G1I ada@laptop";
+    let example = std::fs::read_to_string(&path).unwrap();
+    let is_example = |line: &str| {
+        let inner = line.trim_start().strip_prefix("# ").unwrap_or_default();
+        inner.starts_with([' ', '-'])
+            || inner.split_once(':').is_some_and(|(key, _)| !key.contains(' ') && !key.contains('-'))
+    };
+    let uncommented = example
+        .lines()
+        .map(|line| if is_example(line) { line.replacen("# ", "", 1) } else { line.to_owned() })
+        .filter(|line| line != "  maps: []")
+        .collect::<Vec<_>>()
+        .join("\n");
+    let uncommented = uncommented
+        .replace("$y$j9T$...", "$y$j9T$abcdefgh$0123456789")
+        .replace("ssh-ed25519 AAAA... ada@laptop", key);
+    std::fs::write(&path, format!("{uncommented}\n")).unwrap();
+    std::fs::write(folder.path().join("roster.csv"), "name,uid\ngrace,1906\n").unwrap();
+    std::fs::write(folder.path().join("hello.sh"), "echo hello\n").unwrap();
+    let output = imagegen(folder.path()).args(["check", "--strict"]).output().unwrap();
+    assert!(output.status.success(), "{uncommented}\n{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("33 users"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn editors_schema_accepts_the_sound_ones_and_not_unknown_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let schema = imagegen(folder.path()).arg("schema").output().unwrap().stdout;
+    let schema: serde_json::Value = serde_json::from_slice(&schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let read = |path: &str| -> serde_json::Value {
+        serde_yaml::from_str(&std::fs::read_to_string(project(path)).unwrap()).unwrap()
+    };
+    for (workshop, _, _) in SOUND {
+        let value = read(&format!("tests/fixtures/workshops/{workshop}.yaml"));
+        assert!(validator.validate(&value).is_ok(), "{workshop}: {:?}", validator.validate(&value));
+    }
+    for workshop in ["unknown-keys", "kinds", "users"] {
+        assert!(!validator.is_valid(&read(&format!("tests/fixtures/wrong/{workshop}.yaml"))), "{workshop}");
+    }
+}
