@@ -211,8 +211,8 @@ pub struct BuildArgs {
 /// Arguments of `imagegen rehearse`.
 #[derive(Debug, Args)]
 pub struct RehearseArgs {
-    /// How many nodes to boot beside the hub
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
+    /// How many nodes to boot beside the hub; none for a workshop of one machine, which boots `solo.qcow2`
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=16))]
     pub nodes: u8,
     /// How many students log in and work in notebooks
     #[arg(long, value_name = "N", default_value_t = 0, conflicts_with_all = ["plain", "benchmark"])]

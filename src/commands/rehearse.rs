@@ -26,6 +26,10 @@ pub fn run(args: &RehearseArgs) -> Result<()> {
 fn script(args: &RehearseArgs) -> Result<Script> {
     let mut findings = Findings::default();
     let mut workshop = inputs::workshop(&args.workshop, &mut findings)?;
+    let alone = workshop.notebooks_on_hub && workshop.engine == Engine::Swarm && args.plain.is_none();
+    if args.nodes == 0 && !alone {
+        findings.push(rehearsal::findings::nobody_carries_notebooks());
+    }
     inputs::accept(findings)?;
     // The rehearsal's LAN is not the workshop's network, and its hub has a volume of its own.
     workshop.network = Network::default();
@@ -42,6 +46,7 @@ fn script(args: &RehearseArgs) -> Result<Script> {
     Ok(Script {
         images: match &args.plain {
             Some(image) => [image.clone(), image.clone()],
+            None if args.nodes == 0 => [args.images.join("solo.qcow2"), args.images.join("solo.qcow2")],
             None => [args.images.join("hub.qcow2"), args.images.join("node.qcow2")],
         },
         plain: args.plain.is_some(),

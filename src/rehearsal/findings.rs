@@ -4,6 +4,15 @@ use std::path::Path;
 
 use crate::document::Finding;
 
+/// Without nodes, nobody carries notebooks.
+#[must_use]
+pub fn nobody_carries_notebooks() -> Finding {
+    Finding::error(
+        "a rehearsal without nodes needs a hub that carries notebooks itself",
+        "say `hub: {notebooks: true}` in the workshop file and leave `engine` at `swarm`, or rehearse with `--nodes 1`",
+    )
+}
+
 /// There is no image to boot.
 #[must_use]
 pub fn no_image(path: &Path) -> Finding {

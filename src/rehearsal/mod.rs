@@ -127,6 +127,12 @@ impl Stage {
     fn machines(&mut self) -> impl Iterator<Item = &mut Machine> {
         std::iter::once(&mut self.hub).chain(&mut self.nodes)
     }
+
+    /// The machine with this host name.
+    fn machine(&mut self, name: &str) -> Result<&mut Machine> {
+        let found = self.machines().find(|machine| machine.spec.name == name);
+        Ok(found.ok_or_else(|| anyhow!("there is no machine `{name}`"))?)
+    }
 }
 
 /// The hub's address in a rehearsal.
@@ -138,12 +144,13 @@ pub fn hub_address() -> Ipv4Addr {
 /// The memory in MiB that a hub and so many nodes take with so many students at work.
 #[must_use]
 pub fn memory(nodes: u8, students: usize) -> u64 {
-    Role::Hub.memory() + u64::from(nodes) * (Role::Node.memory() + for_notebooks(nodes, students))
+    let machines = Role::Hub.memory() + u64::from(nodes) * Role::Node.memory();
+    machines + u64::from(nodes.max(1)) * for_notebooks(nodes, students)
 }
 
-/// The memory in MiB that each of the nodes needs for students at work; one node must do for its neighbour's, too.
+/// The memory in MiB that each machine with notebooks needs for students at work: the nodes, or a hub without any.
 fn for_notebooks(nodes: u8, students: usize) -> u64 {
-    (students as u64).div_ceil(u64::from(nodes)) * NOTEBOOK
+    (students as u64).div_ceil(u64::from(nodes.max(1))) * NOTEBOOK
 }
 
 /// Whether the images are there.
@@ -200,6 +207,20 @@ impl Hall {
 
 /// Switches the nodes on, and only when they are up the hub.
 fn set(script: Script, bench: &Bench, progress: &Progress) -> Result<Stage> {
+    let nodes = if script.nodes == 0 { vec![] } else { nodes_without_hub(&script, bench, progress)? };
+    let step = progress.step("the hub boots");
+    let more = if nodes.is_empty() { for_notebooks(0, script.present) } else { 0 };
+    let mut hub = Machine::start(Spec::hub(Some(script.hub.clone())).with_memory(more), bench)?;
+    supplies::hand_out(&mut hub, &script)?;
+    step.done("");
+    let Script { students, plain, volume, shares, homes, classic, present, materials, fingerprint, .. } =
+        script;
+    let classic = classic.is_some();
+    Ok(Stage { hub, nodes, students, plain, classic, volume, shares, homes, present, materials, fingerprint })
+}
+
+/// Switches the nodes on, and waits until each has looked for the hub, which is not there yet.
+fn nodes_without_hub(script: &Script, bench: &Bench, progress: &Progress) -> Result<Vec<Machine>> {
     let step = progress.step(format!("{} node(s) boot, without a hub", script.nodes));
     let mut nodes = vec![];
     for number in 1..=script.nodes {
@@ -207,20 +228,13 @@ fn set(script: Script, bench: &Bench, progress: &Progress) -> Result<Stage> {
         nodes.push(Machine::start(spec.with_memory(for_notebooks(script.nodes, script.present)), bench)?);
     }
     for node in &mut nodes {
-        supplies::hand_out(node, &script)?;
+        supplies::hand_out(node, script)?;
     }
     for node in &mut nodes {
-        ask_in_vain(node, &script)?;
+        ask_in_vain(node, script)?;
     }
     step.done("each has asked for it in vain");
-    let step = progress.step("the hub boots");
-    let mut hub = Machine::start(Spec::hub(Some(script.hub.clone())), bench)?;
-    supplies::hand_out(&mut hub, &script)?;
-    step.done("");
-    let Script { students, plain, volume, shares, homes, classic, present, materials, fingerprint, .. } =
-        script;
-    let classic = classic.is_some();
-    Ok(Stage { hub, nodes, students, plain, classic, volume, shares, homes, present, materials, fingerprint })
+    Ok(nodes)
 }
 
 /// Lets somebody in: a command, or whoever sits there with a browser.

@@ -1,9 +1,13 @@
 """The hub's own package, without JupyterHub and Docker."""
+import hashlib
 import json
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 import project
 
@@ -255,6 +259,41 @@ class Materials(unittest.TestCase):
             os.remove(f"{folder}/home/inner/a.txt")
             self.assertFalse(materials.copy(f"{folder}/kept", f"{folder}/home", *own))
             self.assertEqual(os.listdir(f"{folder}/home/inner"), [])
+
+    def test_a_git_repository_comes_as_the_branch_or_tag_that_was_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            git = lambda *words: subprocess.run(["git", "-C", f"{folder}/course", *words], check=True, capture_output=True)
+            os.makedirs(f"{folder}/course")
+            git("init", "--quiet")
+            git("config", "user.email", "ada@example.org")
+            git("config", "user.name", "Ada")
+            for version in ("v1", "v2"):
+                with open(f"{folder}/course/lesson", "w") as file:
+                    file.write(version)
+                git("add", "lesson")
+                git("commit", "--quiet", "--message", version)
+                git("tag", version)
+            for ref, wanted in (("v1", "v1"), (None, "v2")):
+                os.makedirs(f"{folder}/{wanted}")
+                materials.fetch({"kind": "git", "url": f"file://{folder}/course", "ref": ref}, f"{folder}/{wanted}")
+                with open(f"{folder}/{wanted}/lesson") as file:
+                    self.assertEqual(file.read(), wanted)
+
+    def test_an_archive_is_what_its_hash_says_or_nothing(self):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(materials, "WORK", folder):
+            os.makedirs(f"{folder}/data")
+            with open(f"{folder}/data/table.csv", "w") as file:
+                file.write("1,2\n")
+            for kind, format in (("tar.gz", "gztar"), ("zip", "zip")):
+                path = shutil.make_archive(f"{folder}/packed", format, f"{folder}/data")
+                with open(path, "rb") as file:
+                    known = hashlib.file_digest(file, "sha256").hexdigest()
+                os.makedirs(f"{folder}/{kind}")
+                material = {"kind": "archive", "url": f"file://{path}", "sha256": known}
+                materials.fetch(material, f"{folder}/{kind}")
+                self.assertEqual(os.listdir(f"{folder}/{kind}"), ["table.csv"])
+                with self.assertRaises(ValueError):
+                    materials.fetch({**material, "sha256": "0" * 64}, f"{folder}/{kind}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ const MEMORY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata
 /// Starts the notebook image by hand, and prints the milliseconds until its server answers.
 const BY_HAND: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/by_hand.sh"));
 
+/// Asks Caddy whether it would take the settings of a workshop with a domain.
+const DOMAIN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/domain.py"));
+
 const FETCH: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/fetch.py"));
 
 /// Asks for a page on the hub, with a token after its URL if there is one, until what comes is what `wanted` is after.
@@ -45,7 +48,10 @@ pub(super) fn is_encrypted(stage: &mut Stage) -> Result<String> {
         )
         .into());
     }
-    Ok("HTTP leads to HTTPS, with the fingerprint on the cards".into())
+    let outcome = stage.hub.script(&["python3", "-"], DOMAIN)?;
+    stage.hub.succeeded(&outcome, &["userdata/rehearsal/domain.py"])?;
+    Ok("HTTP leads to HTTPS, with the fingerprint on the cards; Caddy takes the settings for a domain too"
+        .into())
 }
 
 /// All services together, before anybody has logged in.
@@ -68,7 +74,7 @@ pub(super) fn starts_are_fast(stage: &mut Stage) -> Result<String> {
     let student = students::present(stage).into_iter().next().context("nobody is present")?;
     // The first start of all finds no file of the image in memory, as would the first one by hand.
     let warm = students::ask(stage, Task::of(&student).stops())?;
-    let node = stage.nodes.iter_mut().find(|node| node.spec.name == warm.node).context("no such node")?;
+    let node = stage.machine(&warm.node)?;
     let outcome = node.patiently(&["sh", "-s"], BY_HAND)?;
     let milliseconds = node.succeeded(&outcome, &["userdata/rehearsal/by_hand.sh"])?;
     let by_hand = milliseconds.trim().parse::<f64>().context("reading a time")? / 1000.0;

@@ -40,14 +40,20 @@ pub(super) struct Check {
 
 /// The checks for a rehearsal, in an order in which each finds ready what it needs.
 pub(super) fn of(stage: &Stage) -> Vec<&'static Check> {
+    if stage.nodes.is_empty() {
+        return [EACH, AT_WORK].into_iter().flatten().collect();
+    }
     let engine = if stage.classic { CLASSIC } else { SWARM };
     let volume = if stage.volume { VOLUME } else { &[] };
     let shares = if stage.shares.is_empty() { &[] } else { SHARES };
     let image = if stage.plain { PLAIN } else { GOLDEN };
     let last = if stage.classic { CLASSIC_FAULTS } else { SWARM_FAULTS };
-    let students = if stage.present > 0 { STUDENTS } else { &[] };
+    let (students, moves) = if stage.present > 0 { (AT_WORK, AMONG_NODES) } else { (&[][..], &[][..]) };
     let materials = if stage.materials > 0 { MATERIALS } else { &[] };
-    [engine, ALL, volume, shares, image, students, materials, last].into_iter().flatten().collect()
+    [engine, AMONG_MACHINES, EACH, volume, shares, image, students, moves, materials, last]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 const SWARM: &[Check] = &[Check { name: "every node is Ready in the hub's swarm", run: nodes_are_ready }];
@@ -57,8 +63,13 @@ const CLASSIC: &[Check] = &[Check {
     run: classic::manager_sees_nodes,
 }];
 
-const ALL: &[Check] = &[
+const AMONG_MACHINES: &[Check] = &[
     Check { name: "the nodes were started before the hub and joined all the same", run: nodes_came_first },
+    Check { name: "a file written in a home on the hub is read on every node", run: homes::travel },
+    Check { name: "engine ids and machine ids differ", run: identity::clones_differ },
+];
+
+const EACH: &[Check] = &[
     Check { name: "cloud-init finished without error on each machine", run: cloud_init_is_content },
     Check { name: "cloud-init's own schema accepts the user-data", run: schema_accepts },
     Check { name: "every student's UID and GID are equal on all machines", run: identity::ids_are_equal },
@@ -66,9 +77,7 @@ const ALL: &[Check] = &[
         name: "the password on a card opens the account on the hub alone",
         run: accounts::passwords_are_the_cards,
     },
-    Check { name: "a file written in a home on the hub is read on every node", run: homes::travel },
     Check { name: "Docker's packets are as large as the machine's own", run: mtu_is_the_links },
-    Check { name: "engine ids and machine ids differ", run: identity::clones_differ },
     Check { name: "the root file system has grown to the disk", run: disk_has_grown },
 ];
 
@@ -86,7 +95,7 @@ const PLAIN: &[Check] = &[Check {
     run: accounts::log_in_by_ssh,
 }];
 
-const STUDENTS: &[Check] = &[
+const AT_WORK: &[Check] = &[
     Check { name: "plain HTTP leads to HTTPS with the workshop's certificate", run: hub::is_encrypted },
     Check { name: "the hub's services take little memory", run: hub::takes_little },
     Check { name: "a notebook starts about as fast as its image by hand", run: hub::starts_are_fast },
@@ -95,9 +104,12 @@ const STUDENTS: &[Check] = &[
     Check { name: "a notebook reaches what it may, and nothing else", run: sandbox::holds },
     Check { name: "a kernel without bounds loses itself alone", run: students::memory_is_limited },
     Check { name: "servers survive restarts of hub and proxy", run: students::restarts_are_survived },
+    Check { name: "the metrics are there for a token", run: hub::metrics_need_a_token },
+];
+
+const AMONG_NODES: &[Check] = &[
     Check { name: "files follow a student to another node", run: students::files_follow },
     Check { name: "a lost node takes no student along for good", run: students::a_lost_node_is_survived },
-    Check { name: "the metrics are there for a token", run: hub::metrics_need_a_token },
 ];
 
 const MATERIALS: &[Check] =
@@ -193,11 +205,10 @@ fn cloud_init_fault(status: &str) -> Option<String> {
 }
 
 fn schema_accepts(stage: &mut Stage) -> Result<String> {
-    let hub = stage.hub.read(&["cloud-init", "schema", "--system"])?;
-    let node = stage.nodes[0].read(&["cloud-init", "schema", "--system"])?;
-    for said in [&hub, &node] {
+    for machine in stage.machines() {
+        let said = machine.read(&["cloud-init", "schema", "--system"])?;
         if !said.contains("Valid schema user-data") {
-            return Err(anyhow!("cloud-init says: {said}").into());
+            return Err(anyhow!("on {}, cloud-init says: {said}", machine.spec.name).into());
         }
     }
     stage.hub.read(&["cloud-init", "--version"])

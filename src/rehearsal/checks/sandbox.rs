@@ -22,6 +22,9 @@ const METADATA_6: &str = "fe80::a9fe:a9fe";
 /// Somewhere in the internet.
 const INTERNET: &str = crate::rehearsal::EXAMPLE_ADDRESS;
 const HTTP: u16 = 80;
+/// Docker's own port, and the one at which the proxy takes routes; on the hub both are bound to other addresses, if at all.
+const DOCKER: u16 = 2375;
+const PROXY: u16 = 8001;
 
 /// A place that a notebook tries.
 struct Place {
@@ -36,17 +39,15 @@ pub(super) fn holds(stage: &mut Stage) -> Result<String> {
     let students = students::present(stage);
     let (first, second) = students.first().zip(students.get(1)).context("this needs two students")?;
     let (own, other) = (students::ask(stage, Task::of(first))?, students::ask(stage, Task::of(second))?);
-    let node = stage.nodes.iter().position(|node| node.spec.name == own.node).context("no such node")?;
     let neighbour = published(stage, &other.container, &other.node)?;
-    let with_ipv6 = set_lures(stage, node)?;
-    let places = places(stage, node, &neighbour, with_ipv6);
+    let with_ipv6 = set_lures(stage, &own.node)?;
+    let places = places(stage, &own.node, &neighbour, with_ipv6)?;
     let code = format!("PLACES = {}\n{PROBE}", list(&places));
     let held = probe(stage, Task::of(first).runs(&code))?;
     judge(&places, &held, false)?;
-    let machine = &mut stage.nodes[node];
-    machine.read(&["nft", "delete", "table", "inet", "imagegen"])?;
+    stage.machine(&own.node)?.read(&["nft", "delete", "table", "inet", "imagegen"])?;
     let free = probe(stage, Task::of(first).runs(&code));
-    stage.nodes[node].read(&["nft", "-f", "/etc/imagegen/firewall.nft"])?;
+    stage.machine(&own.node)?.read(&["nft", "-f", "/etc/imagegen/firewall.nft"])?;
     judge(&places, &free?, true)?;
     let again = probe(stage, Task::of(first).runs(&code))?;
     judge(&places, &again, false)?;
@@ -54,9 +55,15 @@ pub(super) fn holds(stage: &mut Stage) -> Result<String> {
     Ok(format!("{closed} places silent, {} open, and all open without the rules", places.len() - closed))
 }
 
-fn places(stage: &Stage, node: usize, neighbour: &(String, u16), with_ipv6: bool) -> Vec<Place> {
+/// Without nodes there is nobody to stand for the internet.
+fn places(
+    stage: &mut Stage,
+    carrier: &str,
+    neighbour: &(String, u16),
+    with_ipv6: bool,
+) -> Result<Vec<Place>> {
     let hub = stage.hub.spec.place.address().to_string();
-    let own = stage.nodes[node].spec.place.address().to_string();
+    let own = stage.machine(carrier)?.spec.place.address().to_string();
     let closed = |name, address: &str, port| Place { name, address: address.to_owned(), port, open: false };
     let open = |name, address: String, port| Place { name, address, port, open: true };
     let mut places = vec![
@@ -64,18 +71,22 @@ fn places(stage: &Stage, node: usize, neighbour: &(String, u16), with_ipv6: bool
         closed("NFS", &hub, NFS),
         closed("swarm manager", &hub, 2377),
         closed("swarm gossip of the hub", &hub, GOSSIP),
-        closed("swarm gossip of the node", &own, GOSSIP),
+        closed("swarm gossip of the own machine", &own, GOSSIP),
+        closed("Docker", &hub, DOCKER),
+        closed("proxy's API", &hub, PROXY),
         closed("rendezvous", &hub, 7443),
         closed("page by the private address", &hub, 443),
         closed("another student's notebook", &neighbour.0, neighbour.1),
         open("hub's API", hub.clone(), 8081),
         open("name resolution", format!("udp:{hub}"), 53),
-        open("internet", INTERNET.to_owned(), HTTP),
     ];
+    if !stage.nodes.is_empty() {
+        places.push(open("internet", INTERNET.to_owned(), HTTP));
+    }
     if with_ipv6 {
         places.push(closed("metadata by IPv6", &format!("{METADATA_6}%eth0"), HTTP));
     }
-    places
+    Ok(places)
 }
 
 fn list(places: &[Place]) -> serde_json::Value {
@@ -103,7 +114,7 @@ fn judge(places: &[Place], answers: &BTreeMap<String, bool>, free: bool) -> Resu
 
 /// The address and port at which a node publishes a container.
 fn published(stage: &mut Stage, container: &str, node: &str) -> Result<(String, u16)> {
-    let machine = stage.nodes.iter_mut().find(|each| each.spec.name == node).context("no such node")?;
+    let machine = stage.machine(node)?;
     let printed = machine.read(&["docker", "port", container, "8888/tcp"])?;
     let port = printed.lines().next().and_then(|line| line.rsplit(':').next()?.parse().ok());
     let port = port.with_context(|| format!("no port in {printed}"))?;
@@ -111,33 +122,44 @@ fn published(stage: &mut Stage, container: &str, node: &str) -> Result<(String, 
 }
 
 /// Gives everything that must be silent somebody who would answer. True where containers have IPv6.
-fn set_lures(stage: &mut Stage, node: usize) -> Result<bool> {
+fn set_lures(stage: &mut Stage, carrier: &str) -> Result<bool> {
     let hub = stage.hub.spec.place.address().to_string();
-    let dns = format!("udp:{hub} 53");
-    let internet = format!("{INTERNET} {HTTP}");
-    let add = ["ip", "address", "replace", &format!("{INTERNET}/32"), "dev", "lo"].map(str::to_owned);
-    stage.hub.read(&add.each_ref().map(String::as_str))?;
-    lure(&mut stage.hub, &[&dns, &internet])?;
-    let machine = &mut stage.nodes[node];
-    machine.read(&["ip", "route", "replace", INTERNET, "via", &hub])?;
+    let mut on_hub = vec![format!("udp:{hub} 53"), format!("{hub} {DOCKER}"), format!("{hub} {PROXY}")];
+    if !stage.nodes.is_empty() {
+        let add = ["ip", "address", "replace", &format!("{INTERNET}/32"), "dev", "lo"].map(str::to_owned);
+        stage.hub.read(&add.each_ref().map(String::as_str))?;
+        stage.machine(carrier)?.read(&["ip", "route", "replace", INTERNET, "via", &hub])?;
+        on_hub.push(format!("{INTERNET} {HTTP}"));
+    }
+    let machine = stage.machine(carrier)?;
     machine.read(&["ip", "address", "replace", &format!("{METADATA}/32"), "dev", "lo"])?;
+    let mut on_carrier = vec![format!("{METADATA} {HTTP}")];
     let with_ipv6 = machine.read(&["cat", "/etc/docker/daemon.json"])?.contains("fixed-cidr-v6");
-    let metadata = format!("{METADATA} {HTTP}");
-    let metadata_6 = format!("{METADATA_6}%docker0 {HTTP}");
     if with_ipv6 {
         let address = format!("{METADATA_6}/64");
         machine.read(&["ip", "-6", "address", "replace", &address, "dev", "docker0", "nodad"])?;
-        lure(machine, &[&metadata, &metadata_6])?;
-    } else {
-        lure(machine, &[&metadata])?;
+        on_carrier.push(format!("{METADATA_6}%docker0 {HTTP}"));
     }
+    if stage.nodes.is_empty() {
+        on_hub.append(&mut on_carrier);
+    } else {
+        lure(stage.machine(carrier)?, &on_carrier)?;
+    }
+    lure(&mut stage.hub, &on_hub)?;
     Ok(with_ipv6)
 }
 
-fn lure(machine: &mut Machine, places: &[&str]) -> Result<()> {
+fn lure(machine: &mut Machine, places: &[String]) -> Result<()> {
     machine.put("/run/imagegen-lures.py", LURES)?;
-    let start =
-        ["systemd-run", "--quiet", "--unit=imagegen-lures", "--collect", "python3", "/run/imagegen-lures.py"];
+    let mut start = vec![
+        "systemd-run",
+        "--quiet",
+        "--unit=imagegen-lures",
+        "--collect",
+        "python3",
+        "/run/imagegen-lures.py",
+    ];
+    start.extend(places.iter().map(String::as_str));
     machine.run(&["systemctl", "stop", "imagegen-lures.service"])?;
-    machine.read(&[&start[..], places].concat()).map(drop)
+    machine.read(&start).map(drop)
 }

@@ -13,7 +13,8 @@ sys.path.insert(0, "/usr/local/lib/imagegen")
 from accounts import table
 from common import announce, say, settings
 
-KEPT = "/var/lib/imagegen/materials"
+WORK = "/var/lib/imagegen"
+KEPT = f"{WORK}/materials"
 SHARE = "/srv/imagegen-share"
 
 
@@ -21,10 +22,10 @@ def fetch(material, folder):
     """Into the folder, which is empty."""
     if material["kind"] == "git":
         branch = ["--branch", material["ref"]] if material["ref"] else []
-        command = ["git", "clone", "--quiet", "--depth", "1", *branch, "--", material["url"], folder]
+        command = ["git", "-c", "advice.detachedHead=false", "clone", "--quiet", "--depth", "1", *branch, "--", material["url"], folder]
         subprocess.run(command, check=True, timeout=1800, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
         return
-    with tempfile.TemporaryDirectory(dir="/var/lib/imagegen") as work:
+    with tempfile.TemporaryDirectory(dir=WORK) as work:
         archive = os.path.join(work, material["url"].rstrip("/").rsplit("/", 1)[-1])
         with urllib.request.urlopen(material["url"], timeout=60) as answer, open(archive, "wb") as file:
             shutil.copyfileobj(answer, file)
