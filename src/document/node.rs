@@ -51,6 +51,8 @@ impl Value {
             Self::Null => "nothing",
             Self::Bool(_) => "true or false",
             Self::Int(_) => "a whole number",
+            // Digits with a zero before them, which are no whole number in YAML.
+            Self::Float(value) if value.fract() == 0.0 => "a number",
             Self::Float(_) => "a number with a fraction",
             Self::Text(_) => "text",
             Self::List(_) => "a list",

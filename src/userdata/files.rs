@@ -183,11 +183,14 @@ fn hub(machine: &Machine<'_>) -> Result<Vec<File>> {
         .users
         .accounts()
         .filter_map(|user| Some(format!("{}:{}\n", user.name, user.password_hash?.0)));
+    let page = machine.secrets.page_certificate(&workshop.network)?;
     let mut files = vec![
         private(format!("{SETTINGS}/password-seed"), format!("{}\n", machine.secrets.password_seed)),
         private(format!("{SETTINGS}/passwords"), hashes.collect::<String>()),
         file(format!("{SETTINGS}/hub.crt"), machine.secrets.certificate.as_str()),
         private(format!("{SETTINGS}/hub.key"), machine.secrets.certificate_key.as_str()),
+        file(format!("{SETTINGS}/page.crt"), page.chain),
+        private(format!("{SETTINGS}/page.key"), page.key),
         script("address.py", template!("hub/address.py")),
         script("files.py", template!("common/files.py")),
         script("homes.py", template!("hub/homes.py")),

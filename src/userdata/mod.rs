@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn each_form_holds_the_same_files() {
-        let (workshop, secrets) = (unrelated(300), secrets());
+        let (workshop, secrets) = (unrelated(200), secrets());
         let machine = Machine { workshop: &workshop, secrets: &secrets, role: Role::Hub, plain: false };
         let wanted = files::of(&machine, Style::Lines).expect("files");
         for (budget, form) in [(Budget::Nova, Form::Plain), (Budget::Horizon, Form::Whole)] {

@@ -3,6 +3,7 @@
 mod accounts;
 pub mod address;
 mod autofs;
+mod certificate;
 mod clashes;
 mod docker;
 pub mod findings;
@@ -29,7 +30,7 @@ pub use machines::{ExtraFile, Extras};
 pub use network::{Homes, Network, Subnet};
 pub use notebooks::{Material, Notebooks, Web};
 pub use read::parse;
-pub use secrets::{HUB_NAME, Secrets};
+pub use secrets::Secrets;
 
 /// One workshop: who comes, and how its machines are set up.
 #[derive(Debug, Clone, Default, PartialEq)]

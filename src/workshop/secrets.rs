@@ -3,16 +3,13 @@
 use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use rcgen::{CertificateParams, DnType, KeyPair};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::findings;
+use super::certificate::{self, PageCertificate};
+use super::{Network, findings};
 use crate::document::Finding;
 use crate::failure::Result;
-
-/// The name in the rendezvous certificate. Nodes reach the hub by its address and check this name.
-pub const HUB_NAME: &str = "hub.imagegen.internal";
 
 /// The secrets of one workshop.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +20,7 @@ pub struct Secrets {
     pub(crate) join_key: String,
     /// What the passwords of the workshop are derived from: 256 bits in base64url.
     pub(crate) password_seed: String,
-    /// The rendezvous' self-signed certificate, in PEM.
+    /// The certificate of the workshop's own authority, in PEM; the rendezvous shows it too.
     pub(crate) certificate: String,
     /// Its private key, in PEM.
     pub(crate) certificate_key: String,
@@ -41,24 +38,20 @@ impl Secrets {
     /// # Errors
     /// Where there is no randomness to be had.
     pub fn generate() -> Result<Self> {
-        let key = KeyPair::generate().context("making the rendezvous key")?;
-        let mut request =
-            CertificateParams::new(vec![HUB_NAME.to_owned()]).context("naming the rendezvous")?;
-        // The dates are far apart and fixed: a node's clock may be wrong when it boots, and the pin is what counts.
-        request.not_before = rcgen::date_time_ymd(2020, 1, 1);
-        request.not_after = rcgen::date_time_ymd(2049, 12, 31);
-        request.distinguished_name.push(DnType::CommonName, HUB_NAME);
-        let certificate = request.self_signed(&key).context("signing the rendezvous certificate")?;
-        Ok(Self {
-            version: 1,
-            join_key: random_text()?,
-            password_seed: random_text()?,
-            certificate: certificate.pem(),
-            certificate_key: key.serialize_pem(),
-        })
+        let (certificate, certificate_key) = certificate::authority()?;
+        let (join_key, password_seed) = (random_text()?, random_text()?);
+        Ok(Self { version: 1, join_key, password_seed, certificate, certificate_key })
     }
 
-    /// SHA-256 of the certificate, as a lower-case hexadecimal number: what a node pins, and what a card shows.
+    /// The certificate of the page on a hub in this network.
+    ///
+    /// # Errors
+    /// Where the authority's key cannot be read.
+    pub fn page_certificate(&self, network: &Network) -> Result<PageCertificate> {
+        certificate::page(&self.certificate, &self.certificate_key, network)
+    }
+
+    /// SHA-256 of the authority's certificate, as a lower-case hexadecimal number: what a node pins.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         crate::recipe::hex(&Sha256::digest(self.certificate_bytes().unwrap_or_default()))
@@ -79,6 +72,9 @@ impl Secrets {
             .map_err(|_| findings::damaged_secrets(name, "it is not what imagegen writes"))?;
         if secrets.certificate_bytes().is_none() {
             return Err(findings::damaged_secrets(name, "its certificate cannot be read"));
+        }
+        if !certificate::is_key(&secrets.certificate_key) {
+            return Err(findings::damaged_secrets(name, "its key cannot be read"));
         }
         match secrets.version {
             1 => Ok(secrets),
@@ -119,6 +115,17 @@ mod tests {
     fn a_damaged_file_is_told_without_showing_it() {
         let finding = Secrets::parse("secrets.yaml", "version: 1\njoin_key: hunter2\n").unwrap_err();
         assert!(!format!("{finding:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn the_page_has_one_certificate_for_one_network_and_another_for_another() {
+        let secrets = Secrets::generate().expect("secrets");
+        let named = |ip: [u8; 4]| Network { hub_ip: Some(ip.into()), ..Network::default() };
+        let page = |network: &Network| secrets.page_certificate(network).expect("a certificate");
+        assert_eq!(page(&named([10, 0, 0, 5])), page(&named([10, 0, 0, 5])));
+        assert_ne!(page(&named([10, 0, 0, 5])).fingerprint, page(&named([10, 0, 0, 6])).fingerprint);
+        assert_ne!(page(&Network::default()).fingerprint, secrets.fingerprint());
+        assert!(!format!("{:?}", page(&Network::default())).contains("PRIVATE"));
     }
 
     #[test]
