@@ -111,7 +111,7 @@ def student(browser, page, folder):
     browser.click("#login_submit")
     browser.click('.jp-LauncherCard[data-category="Notebook"]')
     browser.find(".jp-Notebook .cm-content")
-    browser.find(".jp-Notebook-ExecutionIndicator, .jp-KernelName")
+    browser.find('.jp-Notebook-ExecutionIndicator[data-status="idle"]')  # The kernel is there.
     time.sleep(5)  # The cell takes the keys once it has the focus.
     browser.write(".jp-Notebook .cm-content", "import os; print(6 * 7, os.getuid(), os.path.expanduser('~'))")
     browser.write(".jp-Notebook .cm-content", "\ue008\ue007\ue008")  # Shift and Return.

@@ -7,6 +7,7 @@ import http.client
 import http.server
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -26,7 +27,7 @@ def seconds(text):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self, status, value):
-        body = json.dumps(value).encode()
+        body = b"" if value is None else json.dumps(value).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -151,15 +152,62 @@ def join(words):
     Candidate(place, NODES + given["advertise"], given["advertise"], ttl).run(heartbeat)
 
 
-def containers(place):
-    """Those of all nodes, each under its node's name."""
-    found = []
-    for node in call("GET", place, f"/v1/kv/{NODES}").values():
-        name = call("GET", node, "/info")["Name"]
-        for container in call("GET", node, "/containers/json?all=1"):
-            container["Names"] = [f"/{name}{inner}" for inner in container["Names"]]
-            found.append(container)
-    return found
+def relay(node, method, path, body=None):
+    """Status and JSON, or text, of a node's answer."""
+    connection = http.client.HTTPConnection(node, timeout=60)
+    try:
+        connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+        response = connection.getresponse()
+        text = response.read().decode()
+    finally:
+        connection.close()
+    return response.status, json.loads(text) if text.strip() else None
+
+
+class Cluster:
+    """The nodes that Consul knows, as one Docker."""
+
+    def __init__(self, place):
+        self.place = place
+
+    def nodes(self):
+        return sorted(call("GET", self.place, f"/v1/kv/{NODES}").values())
+
+    def containers(self):
+        """Those of all nodes, each under its node's name."""
+        found = []
+        for node in self.nodes():
+            name = call("GET", node, "/info")["Name"]
+            for container in call("GET", node, "/containers/json?all=1"):
+                container["Names"] = [f"/{name}{inner}" for inner in container["Names"]]
+                found.append(container)
+        return found
+
+    def emptiest(self):
+        return min(self.nodes(), key=lambda node: len(call("GET", node, "/containers/json")))
+
+    def owner(self, name):
+        return next((node for node in self.nodes() if relay(node, "GET", f"/containers/{name}/json")[0] == 200), None)
+
+    def answer(self, method, path, query, body):
+        """What the manager says to a request about containers, or about itself."""
+        if path == "/version":
+            return relay(self.nodes()[0], "GET", "/version")
+        if path == "/containers/json":
+            return 200, self.containers()
+        if not path.startswith("/containers/"):
+            return 404, {"message": "page not found"}
+        name = path.split("/")[2]
+        node = self.emptiest() if name == "create" else self.owner(name)
+        if node is None:
+            return 404, {"message": f"No such container: {name}"}
+        status, value = relay(node, method, f"{path}?{query}", body)
+        if status == 200 and path.endswith("/json"):
+            # A port that is open at every address of a node is open at the node's own one to whoever asks the manager.
+            for ports in (value["NetworkSettings"]["Ports"] or {}).values():
+                for port in ports or []:
+                    port["HostIp"] = node.partition(":")[0]
+        return status, value
 
 
 def manage(words):
@@ -169,21 +217,23 @@ def manage(words):
     candidate = Candidate(place, LEADER, words[4], 20)
     threading.Thread(target=candidate.run, args=(5,), daemon=True).start()
 
+    cluster = Cluster(place)
+
     class Api(Handler):
         def do_GET(self):
-            path = urllib.parse.urlsplit(self.path).path
-            if path.endswith("/_ping"):
+            url = urllib.parse.urlsplit(self.path)
+            path = re.sub(r"^/v1\.\d+(?=/)", "", url.path)
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if path == "/_ping":
                 return self.answer(200, "OK")
             if not candidate.holds:
                 return self.answer(500, {"message": "No elected primary cluster manager"})
-            if not path.endswith("/containers/json"):
-                return self.answer(404, {"message": "page not found"})
             try:
-                return self.answer(200, containers(place))
+                return self.answer(*cluster.answer(self.command, path, url.query, body))
             except (OSError, ValueError, http.client.HTTPException) as error:
                 return self.answer(500, {"message": str(error)})
 
-        do_HEAD = do_GET
+        do_HEAD = do_POST = do_DELETE = do_GET
 
     http.server.ThreadingHTTPServer(("", 4000), Api).serve_forever()
 

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use anyhow::{Context, anyhow};
 use serde_json::{Value as Json, json};
 
+use super::students::{self, Task};
 use super::{PATIENCE, Stage, answers};
 use crate::failure::Result;
 use crate::rehearsal::machine::Machine;
@@ -30,6 +31,32 @@ pub(super) fn manager_sees_nodes(stage: &mut Stage) -> Result<String> {
         wanted.iter().all(|name| names.contains(&name.as_str())).then(|| names.join(", "))
     };
     stage.hub.until(PATIENCE, LIST, seen)
+}
+
+/// What must be true of a student's container: `docker inspect` prints it so.
+const BOUNDS: &str = "[\"ALL\"] [\"no-new-privileges\"]";
+
+/// Students work as themselves on all nodes, in containers with bounds, and leave none behind.
+pub(super) fn students_work(stage: &mut Stage) -> Result<String> {
+    students::all_work(stage)?;
+    let printed = stage.hub.read(LIST)?;
+    let names = || printed.lines().filter_map(|line| line.split_once("/notebook-"));
+    let spread = students::spread(stage, names().map(|(node, _)| node.to_owned()))?;
+    let show = "{{json .HostConfig.CapDrop}} {{json .HostConfig.SecurityOpt}} {{.HostConfig.Memory}}";
+    for (_, uid) in names() {
+        let name = format!("notebook-{uid}");
+        let seen = stage.hub.read(&["docker", "-H", ":4000", "inspect", "--format", show, &name])?;
+        if !seen.starts_with(BOUNDS) || seen.ends_with(" 0") {
+            return Err(anyhow!("{name} has the bounds {seen}").into());
+        }
+    }
+    let tasks: Vec<Task> = students::present(stage).iter().map(|it| Task::of(it).stops()).collect();
+    students::at_work(stage, &tasks, 0.0)?;
+    let left = stage.hub.read(LIST)?;
+    if left.contains("notebook-") {
+        return Err(anyhow!("containers are left: {left}").into());
+    }
+    Ok(spread)
 }
 
 /// Tries every port from every side.

@@ -48,12 +48,14 @@ pub(super) fn of(stage: &Stage) -> Vec<&'static Check> {
     let shares = if stage.shares.is_empty() { &[] } else { SHARES };
     let image = if stage.plain { PLAIN } else { GOLDEN };
     let last = if stage.classic { CLASSIC_FAULTS } else { SWARM_FAULTS };
-    let (students, moves) = if stage.present > 0 { (AT_WORK, AMONG_NODES) } else { (&[][..], &[][..]) };
+    let students: &[&[Check]] = match (stage.present, stage.classic) {
+        (0, _) => &[],
+        (_, true) => &[CLASSIC_AT_WORK],
+        (_, false) => &[AT_WORK, AMONG_NODES],
+    };
     let materials = if stage.materials > 0 { MATERIALS } else { &[] };
-    [engine, AMONG_MACHINES, EACH, volume, shares, image, students, moves, materials, last]
-        .into_iter()
-        .flatten()
-        .collect()
+    let before = [engine, AMONG_MACHINES, EACH, volume, shares, image];
+    before.iter().chain(students).chain(&[materials, last]).copied().flatten().collect()
 }
 
 const SWARM: &[Check] = &[Check { name: "every node is Ready in the hub's swarm", run: nodes_are_ready }];
@@ -118,6 +120,11 @@ const MATERIALS: &[Check] =
 const SWARM_FAULTS: &[Check] = &[
     Check { name: "a service placed by the manager works as a student, at home", run: service::works },
     Check { name: "a node that the swarm has lost joins again", run: lost_node_returns },
+];
+
+const CLASSIC_AT_WORK: &[Check] = &[
+    Check { name: "plain HTTP leads to HTTPS with the workshop's certificate", run: hub::is_encrypted },
+    Check { name: "students work in containers that the manager places", run: classic::students_work },
 ];
 
 const CLASSIC_FAULTS: &[Check] = &[

@@ -2,3 +2,5 @@
 c = get_config()  # noqa: F821 (Jupyter defines it)
 c.NotebookNotary.db_file = ":memory:"
 c.HistoryManager.enabled = False
+# Seconds. A whole class starts its kernels at the same time: better late than an error.
+c.MappingKernelManager.kernel_info_timeout = 300

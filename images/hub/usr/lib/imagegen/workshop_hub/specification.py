@@ -27,7 +27,6 @@ def environment(account, given):
         "NB_UID": str(account.uid),
         "NB_GID": str(account.gid),
         "JUPYTER_RUNTIME_DIR": "/tmp/jupyter-runtime",
-        "IMAGEGEN_NODE": "{{.Node.Hostname}}",  # Docker fills it in.
     }
     return [f"{name}={value}" for name, value in sorted({**given, **own}.items())]
 
@@ -68,7 +67,7 @@ def service(account, image, command, given, options):
     container = {
         "Image": image,
         "Args": list(command),
-        "Env": environment(account, given),
+        "Env": environment(account, {**given, "IMAGEGEN_NODE": "{{.Node.Hostname}}"}),  # Docker fills it in.
         "User": f"{account.uid}:{account.gid}",
         "Groups": groups(account),
         "Dir": account.home,
