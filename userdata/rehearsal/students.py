@@ -45,13 +45,26 @@ class Student:
             timeout=aiohttp.ClientTimeout(total=120),
         )
 
+    def cookies(self, path):
+        return self.session.cookie_jar.filter_cookies(URL(f"https://{self.job['address']}{path}"))
+
     def xsrf(self, path):
-        cookies = self.session.cookie_jar.filter_cookies(URL(f"https://{self.job['address']}{path}"))
-        return cookies["_xsrf"].value
+        return self.cookies(path)["_xsrf"].value
+
+    async def visit(self, page, path):
+        """Loads a page that gives a cookie for `path`. Just after a restart of hub or proxy it may have to be loaded again."""
+        deadline = time.monotonic() + 60
+        while True:
+            async with self.session.get(page) as answer:
+                seen = f"{answer.status} {answer.url}"
+            if "_xsrf" in self.cookies(path):
+                return
+            if time.monotonic() > deadline:
+                raise Failed(f"{page} gives no cookie: {seen}")
+            await asyncio.sleep(1)
 
     async def log_in(self):
-        async with self.session.get("/hub/login"):
-            pass
+        await self.visit("/hub/login", "/hub/")
         form = {"username": self.name, "password": self.task["password"], "_xsrf": self.xsrf("/hub/")}
         async with self.session.post("/hub/login", data=form, allow_redirects=False) as answer:
             if answer.status != 302:
@@ -79,8 +92,7 @@ class Student:
 
     async def run(self, code):
         """The output of code in a kernel of its own."""
-        async with self.session.get(f"/user/{self.name}/lab"):  # Logs in at the server too.
-            pass
+        await self.visit(f"/user/{self.name}/lab", f"/user/{self.name}/")  # Logs in at the server too.
         headers = {"X-XSRFToken": self.xsrf(f"/user/{self.name}/")}
         async with self.session.post(f"/user/{self.name}/api/kernels", json={}, headers=headers) as answer:
             if answer.status != 201:
