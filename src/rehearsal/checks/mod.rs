@@ -41,7 +41,7 @@ pub(super) struct Check {
 /// The checks for a rehearsal, in an order in which each finds ready what it needs.
 pub(super) fn of(stage: &Stage) -> Vec<&'static Check> {
     if stage.nodes.is_empty() {
-        return [EACH, AT_WORK].into_iter().flatten().collect();
+        return [EACH, ALONE].into_iter().flatten().collect();
     }
     let engine = if stage.classic { CLASSIC } else { SWARM };
     let volume = if stage.volume { VOLUME } else { &[] };
@@ -107,6 +107,14 @@ const AT_WORK: &[Check] = &[
     Check { name: "a kernel without bounds loses itself alone", run: students::memory_is_limited },
     Check { name: "servers survive restarts of hub and proxy", run: students::restarts_are_survived },
     Check { name: "the metrics are there for a token", run: hub::metrics_need_a_token },
+];
+
+/// What may be different where the hub carries the notebooks itself.
+const ALONE: &[Check] = &[
+    Check { name: "plain HTTP leads to HTTPS with the workshop's certificate", run: hub::is_encrypted },
+    Check { name: "students log in and work in notebooks as themselves", run: students::work },
+    Check { name: "a notebook reaches what it may, and nothing else", run: sandbox::holds },
+    Check { name: "a kernel without bounds loses itself alone", run: students::memory_is_limited },
 ];
 
 const AMONG_NODES: &[Check] = &[
