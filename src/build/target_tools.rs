@@ -12,7 +12,7 @@ use anyhow::anyhow;
 use crate::failure::Result;
 use crate::host::command::Tool;
 use crate::host::work::WorkFolder;
-use crate::plan::Key;
+use crate::plan::{Image, Key};
 
 /// Debian's folder of libraries on amd64, and the loader in it.
 const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
@@ -29,13 +29,27 @@ pub(super) struct TargetTools {
 }
 
 impl TargetTools {
-    /// Takes the tools out of `layer`, unless an earlier image of this build did.
-    pub(super) fn unpack(layer: &Path, key: &Key, work: &WorkFolder) -> Result<Self> {
+    /// Takes the tools and the boot loaders of `image` out of its `layer`, unless an earlier image of this build did.
+    pub(super) fn unpack(layer: &Path, image: &Image, work: &WorkFolder) -> Result<Self> {
+        let key = Key::of(&(&image.layer, &image.esp));
         let folder = work.path(&format!("tools-{}", key.short()));
         if !folder.exists() {
-            unpack_into(layer, &folder)?;
+            unpack_into(layer, &folder, &|path| {
+                is_wanted(path) || image.esp.iter().any(|file| file.source == path)
+            })?;
         }
         Ok(Self { folder })
+    }
+
+    /// A file of the layer that the list of the EFI system partition names.
+    pub(super) fn file(&self, path: &str) -> Result<Vec<u8>> {
+        fs_err::read(self.folder.join(path)).map_err(|_| {
+            anyhow!(
+                "the image has no /{path}, which is to go onto the EFI system partition: add its package to the \
+                 recipe (shim-signed, grub-efi-amd64-signed), or take it out of usr/lib/imagegen/esp.list"
+            )
+            .into()
+        })
     }
 
     /// mke2fs with its own settings file.
@@ -61,14 +75,14 @@ impl TargetTools {
     }
 }
 
-fn unpack_into(layer: &Path, folder: &Path) -> Result<()> {
+fn unpack_into(layer: &Path, folder: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<()> {
     let mut archive =
         tar::Archive::new(std::io::BufReader::with_capacity(1 << 20, fs_err::File::open(layer)?));
     archive.set_preserve_ownerships(false);
     for entry in archive.entries()? {
         let mut entry = entry?;
         let path = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
-        if is_wanted(&path) && !entry.header().entry_type().is_dir() {
+        if wanted(&path) && !entry.header().entry_type().is_dir() {
             unpack_entry(&mut entry, &path, folder)?;
         }
     }
