@@ -243,11 +243,11 @@ pub struct RehearseArgs {
     /// Boot this ordinary cloud image in place of the built ones, with the user-data of `--plain`
     #[arg(long, value_name = "IMAGE", conflicts_with = "benchmark")]
     pub plain: Option<PathBuf>,
-    /// Boot this one image by itself on each firmware, upgrade its kernel and boot loaders inside, and boot it again
+    /// Boot this one image on each firmware, change its kernel and boot loaders inside, and boot it on each again
     #[arg(long, value_name = "IMAGE",
           conflicts_with_all = ["nodes", "students", "door", "images", "plain", "benchmark", "workshop"])]
     pub boot: Option<PathBuf>,
-    /// What all machines boot by: `bios` for a workshop; `--boot` tries all three unless this names one
+    /// What all machines boot by [default: bios]; with `--boot`, what alone the image boots by before the change
     #[arg(long, value_enum, value_name = "FIRMWARE")]
     pub firmware: Option<BootedBy>,
     /// Check nothing, and measure how long a node takes to join a hub that is up

@@ -115,3 +115,34 @@ fn is_wanted(path: &str) -> bool {
         .is_some_and(|name| name.matches('/').count() == 1 && name.contains(".so"));
     library || PROGRAMS.contains(&path) || path == MKE2FS_CONFIG || path.starts_with(GRUB)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A layer with empty programs, and shim.
+    fn layer() -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let mut builder = tar::Builder::new(file.reopen().expect("the file"));
+        for path in [PROGRAMS[0], PROGRAMS[1], "usr/lib/shim/shim"] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(path.len() as u64);
+            builder.append_data(&mut header, format!("./{path}"), path.as_bytes()).expect("an entry");
+        }
+        builder.finish().expect("a tar");
+        file
+    }
+
+    #[test]
+    fn boot_loaders_are_taken_along_and_what_is_not_there_is_said() {
+        let file = |source: &str| crate::recipe::EspFile { place: "a".into(), source: source.into() };
+        let image =
+            Image { esp: vec![file("usr/lib/shim/shim"), file("usr/lib/grub/none")], ..Image::bare() };
+        let folder = tempfile::tempdir().expect("a folder");
+        let work = WorkFolder::within(folder.path()).expect("a work folder");
+        let tools = TargetTools::unpack(layer().path(), &image, &work).expect("unpacked");
+        assert_eq!(tools.file("usr/lib/shim/shim").expect("shim"), b"usr/lib/shim/shim");
+        let said = tools.file("usr/lib/grub/none").unwrap_err().to_string();
+        assert!(said.contains("/usr/lib/grub/none") && said.contains("shim-signed"), "{said}");
+    }
+}

@@ -21,8 +21,8 @@ const GROWING: Duration = Duration::from_secs(300);
 pub struct Trial {
     /// The image.
     pub image: PathBuf,
-    /// On what it has to boot, in this order.
-    pub firmware: Vec<Firmware>,
+    /// On what it boots before it is upgraded, in this order: on the last one it is upgraded.
+    pub first: Vec<Firmware>,
     /// Where the logs go.
     pub logs: PathBuf,
 }
@@ -33,7 +33,7 @@ pub fn boot_memory() -> u64 {
     Role::Node.memory()
 }
 
-/// Boots one disk on each firmware, upgrades it on the last and most demanding one, and boots it on each again.
+/// Boots one disk on the firmware that is asked for, upgrades it there, and boots it on each that there is.
 pub fn boot(trial: &Trial, progress: &Progress) -> Result<()> {
     let hall = Hall::open(
         Equipment {
@@ -46,12 +46,12 @@ pub fn boot(trial: &Trial, progress: &Progress) -> Result<()> {
         progress,
     )?;
     let mut session = Session { hall: &hall, progress, machine: None, boots: 0 };
-    for firmware in &trial.firmware {
+    for firmware in &trial.first {
         session.boots(*firmware, None)?;
     }
     let kernel = session.upgrade()?;
-    for firmware in &trial.firmware {
-        session.boots(*firmware, Some(&kernel))?;
+    for firmware in Firmware::ALL {
+        session.boots(firmware, Some(&kernel))?;
     }
     Ok(())
 }
