@@ -1,10 +1,12 @@
-//! What is kept between builds: layers, container images and sets of packages; one tar per key, in the user's cache folder.
+//! What is kept between builds, in the user's cache folder: layers, container images and sets of packages, one tar per
+//! key, and Debian packages by their hashes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::packages::PackageStore;
 use crate::failure::Result;
 use crate::plan::Key;
 
@@ -15,6 +17,8 @@ pub struct Store {
     pub layers: Shelf,
     /// Sets of packages. They are locked by hashes, and do not age.
     pub sets: Shelf,
+    /// Debian packages by their hashes.
+    pub packages: PackageStore,
 }
 
 impl Store {
@@ -26,7 +30,8 @@ impl Store {
             .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))
             .context("neither XDG_CACHE_HOME nor HOME says where to keep layers")?;
         let shelf = |name| Shelf { folder: cache.join("imagegen").join(name) };
-        Ok(Self { layers: shelf("layers"), sets: shelf("sets") })
+        let packages = PackageStore::new(cache.join("imagegen/packages"));
+        Ok(Self { layers: shelf("layers"), sets: shelf("sets"), packages })
     }
 }
 

@@ -44,6 +44,8 @@ const DROPPED: &[&str] = &[
     "etc/apt/apt.conf.d/99mmdebstrap",
     "etc/dpkg/dpkg.cfg.d/99mmdebstrap",
     "usr/sbin/policy-rc.d",
+    // What the layers are made of; it goes into the manifest.
+    "imagegen-lock",
     // Root has neither keys nor a history.
     "root/.bash_history",
     "root/.docker",
