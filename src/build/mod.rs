@@ -4,6 +4,7 @@ mod archive;
 mod assembly;
 mod deb;
 mod layer;
+mod listing;
 mod manifest;
 mod oci;
 mod origin;
@@ -17,6 +18,7 @@ mod rootfs;
 mod sets;
 mod store;
 mod target_tools;
+mod verify;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -36,8 +38,9 @@ pub use packages::PackageStore;
 use preload::Cargo;
 use publish::Outcome;
 use rootfs::Rootfs;
-pub use store::Store;
+pub use store::{Shelf, Store};
 use target_tools::TargetTools;
+pub use verify::compare;
 
 /// Where a build reads and writes.
 #[derive(Debug)]

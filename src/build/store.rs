@@ -29,7 +29,7 @@ impl Store {
             .filter(|path| path.is_absolute())
             .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))
             .context("neither XDG_CACHE_HOME nor HOME says where to keep layers")?;
-        let shelf = |name| Shelf { folder: cache.join("imagegen").join(name) };
+        let shelf = |name| Shelf::new(cache.join("imagegen").join(name));
         let packages = PackageStore::new(cache.join("imagegen/packages"));
         Ok(Self { layers: shelf("layers"), sets: shelf("sets"), packages })
     }
@@ -42,6 +42,12 @@ pub struct Shelf {
 }
 
 impl Shelf {
+    /// The shelf in a folder, which need not be there yet.
+    #[must_use]
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
     /// The folder itself; it need not be there yet.
     #[must_use]
     pub fn folder(&self) -> &Path {

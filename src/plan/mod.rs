@@ -3,6 +3,8 @@
 //! A plan is a list of stages in an order in which each comes after those that it needs. A stage's key is the hash of
 //! everything that goes into it, the keys of the stages below included; a layer is kept under its key and used again.
 
+pub mod claim;
+pub mod difference;
 pub mod disk;
 pub mod hygiene;
 pub mod lock;
