@@ -195,6 +195,7 @@ fn with_script(tool: Tool, path: &str, argument: &str) -> Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::lock::tests::lock;
 
     fn layer() -> Layer {
         Layer {
@@ -206,21 +207,77 @@ mod tests {
             installer: String::new(),
             scripts: vec![],
             mirror: None,
+            locked: None,
+            epoch: None,
         }
     }
 
+    fn files(folder: &str) -> Files {
+        let at = |name: &str| Path::new(folder).join(name);
+        Files { packages: at("packages.tar"), sources: at("sources.list"), record: at("record") }
+    }
+
+    fn one_to_a_line(tool: &Tool) -> String {
+        tool.to_string().replace(" '--", "\n'--").replace(" \"--", "\n\"--")
+    }
+
     #[test]
-    fn an_ordinary_user_bootstraps_in_a_user_namespace() {
-        let tool = mmdebstrap(&layer(), None, Settings { epoch: 1, root: false });
-        insta::assert_snapshot!(tool, @r#"`mmdebstrap '--mode=unshare' '--format=tar' '--include=nfs-common,autofs' '--aptopt=Acquire::Retries "3"' '--dpkgopt=force-unsafe-io' '--skip=output/dev' '--variant=minbase'`"#);
+    fn an_ordinary_user_bootstraps_in_a_user_namespace_from_the_chosen_packages() {
+        let tool = mmdebstrap(&Settings { mirror: None, root: false });
+        let tool = install(tool, &layer(), &lock().layers[0], None, &files("work"));
+        insta::assert_snapshot!(one_to_a_line(&tool), @r##"
+        `mmdebstrap
+        '--mode=unshare'
+        '--include=nfs-common,autofs,libc6'
+        '--aptopt=Dir::Etc::SourceList "imagegen.list"'
+        '--aptopt=Dir::Etc::SourceParts "/dev/null"'
+        '--dpkgopt=force-unsafe-io'
+        '--skip=output/dev'
+        '--variant=essential'
+        '--setup-hook=upload work/sources.list /etc/apt/sources.list'
+        '--setup-hook=mkdir "$1"/imagegen-packages'
+        '--setup-hook=tar-in work/packages.tar /imagegen-packages'
+        '--setup-hook=echo "deb [trusted=yes] copy:$1/imagegen-packages ./" >"$1"/etc/apt/imagegen.list'
+        '--customize-hook=rm -r "$1"/imagegen-packages "$1"/etc/apt/imagegen.list'
+        '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap'
+        '--customize-hook=mkdir -p "$1"/imagegen-lock'
+        '--customize-hook=upload work/record /imagegen-lock/hub.yaml'`
+        "##);
     }
 
     #[test]
     fn a_layer_on_another_begins_with_its_tar_and_paths_are_quoted() {
-        let below = Some(Path::new("it's/base.tar"));
-        let tool = mmdebstrap(&layer(), below, Settings { epoch: 1, root: true });
+        let tool = mmdebstrap(&Settings { mirror: None, root: true });
+        let tool = install(
+            tool,
+            &layer(),
+            &lock().layers[0],
+            Some(Path::new("it's/base.tar")),
+            &files("work folder"),
+        );
         let tool = with_script(tool, "work folder/script", "");
-        insta::assert_snapshot!(tool, @r#"`mmdebstrap '--mode=root' '--format=tar' '--include=nfs-common,autofs' '--aptopt=Acquire::Retries "3"' '--dpkgopt=force-unsafe-io' '--skip=output/dev' '--variant=custom' "--setup-hook=tar-in \"it's/base.tar\" /" '--setup-hook=mkdir -p "$1"/dev' "--customize-hook=upload 'work folder/script' /imagegen-script" '--customize-hook=chroot "$1" sh -eu /imagegen-script' '--customize-hook=rm "$1"/imagegen-script'`"#);
+        insta::assert_snapshot!(one_to_a_line(&tool), @r##"
+        `mmdebstrap
+        '--mode=root'
+        '--include=nfs-common,autofs,libc6'
+        '--aptopt=Dir::Etc::SourceList "imagegen.list"'
+        '--aptopt=Dir::Etc::SourceParts "/dev/null"'
+        '--dpkgopt=force-unsafe-io'
+        '--skip=output/dev'
+        '--variant=custom'
+        "--setup-hook=tar-in \"it's/base.tar\" /"
+        '--setup-hook=mkdir -p "$1"/dev'
+        '--setup-hook=mkdir "$1"/imagegen-packages'
+        "--setup-hook=tar-in 'work folder/packages.tar' /imagegen-packages"
+        '--setup-hook=echo "deb [trusted=yes] copy:$1/imagegen-packages ./" >"$1"/etc/apt/imagegen.list'
+        '--customize-hook=rm -r "$1"/imagegen-packages "$1"/etc/apt/imagegen.list'
+        '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap'
+        '--customize-hook=mkdir -p "$1"/imagegen-lock'
+        "--customize-hook=upload 'work folder/record' /imagegen-lock/hub.yaml"
+        "--customize-hook=upload 'work folder/script' /imagegen-script"
+        '--customize-hook=chroot "$1" sh -eu /imagegen-script'
+        '--customize-hook=rm "$1"/imagegen-script'`
+        "##);
     }
 
     #[test]
