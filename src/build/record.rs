@@ -19,7 +19,7 @@ pub(super) const FOLDER: &str = "imagegen-lock";
 /// The layers that the tar of a layer consists of.
 pub(super) fn lock_of(layer: &Path) -> Result<Lock> {
     let mut lock = Lock::default();
-    for (path, text) in texts(layer, |path| path.starts_with(FOLDER) && path.ends_with(".yaml"))? {
+    for (path, text) in texts(layer, |path| path.starts_with(FOLDER))? {
         lock.merge(lock::parse(Source::new(path, text))?);
     }
     if lock.layers.is_empty() {

@@ -22,6 +22,9 @@ pub fn run(args: &BuildArgs) -> Result<()> {
     if args.plan {
         return report::data(&plan.to_string());
     }
+    if let Some(path) = args.write_lock.as_deref().filter(|path| !files::folder_of(path).is_dir()) {
+        return Err(plan::lock::findings::no_such_folder(&path.display().to_string()).into());
+    }
     signals::listen()?;
     tools::require(tools::lacking_for_build(places.store.layers.folder(), &places.output))?;
     let settings = Settings { mirror: args.mirror.clone(), root: tools::is_root() };

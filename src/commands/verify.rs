@@ -1,6 +1,6 @@
 //! `imagegen verify`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 
@@ -10,7 +10,7 @@ use crate::cli::VerifyArgs;
 use crate::document::Source;
 use crate::failure::Result;
 use crate::host::work::WorkFolder;
-use crate::host::{signals, tools};
+use crate::host::{files, signals, tools};
 use crate::plan::claim::{self, Claim};
 use crate::plan::{self, HostFacts, Request};
 use crate::recipe::{Catalogue, Chain};
@@ -23,7 +23,7 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
     let catalogue = catalogue(args.images.as_deref())?;
     let request = request(args, &claim, &catalogue)?;
     signals::listen()?;
-    let scratch = args.scratch.as_deref().unwrap_or_else(|| folder_of(&args.image));
+    let scratch = args.scratch.as_deref().unwrap_or_else(|| files::folder_of(&args.image));
     let work = WorkFolder::within(scratch)?;
     let places = places(&work)?;
     tools::require(tools::lacking_for_build(places.store.layers.folder(), &places.output))?;
@@ -37,10 +37,6 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
     step.done("");
     let sha256 = build::hash(&args.image)?.0;
     report::data(&format!("{}: identical to what was rebuilt, SHA-256 {sha256}\n", args.image.display()))
-}
-
-fn folder_of(image: &Path) -> &Path {
-    image.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn read_claim(image: &Path) -> Result<Claim> {
@@ -77,6 +73,6 @@ fn request(args: &VerifyArgs, claim: &Claim, catalogue: &Catalogue) -> Result<Re
 /// A place where no layer was kept: a layer that is used again proves nothing. What is kept by its hash may be used.
 fn places(work: &WorkFolder) -> Result<Places> {
     let kept = Store::of_user()?;
-    let output: PathBuf = work.path("rebuilt");
+    let output = work.path("rebuilt");
     Ok(Places { output, store: Store { layers: Shelf::new(work.path("layers")), ..kept } })
 }

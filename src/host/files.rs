@@ -36,6 +36,12 @@ fn list_into(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> Result<()>
     Ok(())
 }
 
+/// The folder that a file is in, or is to be in.
+#[must_use]
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// A file's text and its permission bits; none where there is no such file.
 pub fn read_private(path: &Path) -> Result<Option<(String, u32)>> {
     match fs_err::read_to_string(path) {
@@ -65,7 +71,7 @@ pub fn replace(path: &Path, text: &str, mode: u32) -> Result<()> {
 }
 
 fn written_beside(path: &Path, text: &str, mode: u32) -> Result<tempfile::NamedTempFile> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     // Temporary files have mode 0600 from the start.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;

@@ -11,6 +11,7 @@
 mod build;
 mod cli;
 mod guest;
+mod lock;
 mod nasty;
 mod readme;
 mod tidy;

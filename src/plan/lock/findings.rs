@@ -16,6 +16,12 @@ pub fn unreadable(name: &str, reason: &str) -> Finding {
     )
 }
 
+/// A lock that cannot be written.
+#[must_use]
+pub fn no_such_folder(path: &str) -> Finding {
+    Finding::error(format!("the lock {path} is to be in a folder that is not there"), "make the folder first")
+}
+
 /// A layer that is to be built and is not locked.
 #[must_use]
 pub fn no_such_layer(recipe: &str, lock: &str) -> Finding {

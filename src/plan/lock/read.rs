@@ -101,7 +101,7 @@ fn is_sha256(text: &str) -> bool {
 }
 
 fn is_pool_file(text: &str) -> bool {
-    text.split('/').all(|part| is_word(part) && part != "..") && text.ends_with(".deb")
+    text.split('/').all(|part| is_word(part) && part != "..") && text.strip_suffix(".deb").is_some()
 }
 
 fn is_source(line: &str) -> bool {
