@@ -22,6 +22,19 @@ const PACKAGES: &str = "/imagegen-packages";
 /// What apt reads in place of `sources.list` meanwhile, beside it.
 const SOURCES: &str = "imagegen.list";
 
+/// What mmdebstrap has to know of the environment: where programs are, where there is room, how to reach the archive.
+const ENVIRONMENT: &[&str] = &[
+    "PATH",
+    "TMPDIR",
+    "http_proxy",
+    "https_proxy",
+    "ftp_proxy",
+    "all_proxy",
+    "no_proxy",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+];
+
 /// Makes the layer from its packages, which are in the store, and keeps it; gives its size in bytes.
 pub(super) fn make(
     layer: &Layer,
@@ -98,9 +111,13 @@ fn newest(locked: &LockedLayer, below: Option<&Path>, places: &Places) -> Result
     Ok(newest)
 }
 
-/// mmdebstrap as every step needs it.
+/// mmdebstrap as every step needs it. What it runs in the root file system must not see who runs it, and where.
 pub(super) fn mmdebstrap(settings: &Settings) -> Tool {
-    Tool::new(tools::MMDEBSTRAP.name).arg(if settings.root { "--mode=root" } else { "--mode=unshare" })
+    Tool::new(tools::MMDEBSTRAP.name).inheriting(ENVIRONMENT).env("HOME", "/root").arg(if settings.root {
+        "--mode=root"
+    } else {
+        "--mode=unshare"
+    })
 }
 
 /// Files that go into the root file system while the layer is made.
@@ -135,7 +152,9 @@ fn install(tool: Tool, layer: &Layer, locked: &LockedLayer, below: Option<&Path>
         .arg("--aptopt=Dir::Etc::SourceParts \"/dev/null\"")
         .arg("--dpkgopt=force-unsafe-io")
         // The kernel fills /dev at boot, and device nodes cannot be unpacked in a user namespace.
-        .arg("--skip=output/dev");
+        .arg("--skip=output/dev")
+        // There is no archive whose keys could be looked for.
+        .arg("--skip=check/signed-by");
     // The special hooks read our files outside the user namespace, where alone a user's own folder is open.
     let tool = match below {
         None => tool
@@ -233,6 +252,7 @@ mod tests {
         '--aptopt=Dir::Etc::SourceParts "/dev/null"'
         '--dpkgopt=force-unsafe-io'
         '--skip=output/dev'
+        '--skip=check/signed-by'
         '--variant=essential'
         '--setup-hook=upload work/sources.list /etc/apt/sources.list'
         '--setup-hook=mkdir "$1"/imagegen-packages'
@@ -264,6 +284,7 @@ mod tests {
         '--aptopt=Dir::Etc::SourceParts "/dev/null"'
         '--dpkgopt=force-unsafe-io'
         '--skip=output/dev'
+        '--skip=check/signed-by'
         '--variant=custom'
         "--setup-hook=tar-in \"it's/base.tar\" /"
         '--setup-hook=mkdir -p "$1"/dev'

@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use crate::failure::Result;
-use crate::host::work::WorkFolder;
+use crate::host::work::{WorkFolder, usual_permissions};
 use crate::plan::lock::Lock;
 use crate::plan::{Action, Carried, HostFacts, Image, Layer, Plan, Stage};
 use crate::recipe::PackageSet;
@@ -68,6 +68,7 @@ pub fn host_facts(store: &Store) -> Result<HostFacts> {
 /// Runs all stages. Images appear in the output folder at the end, all of them whole, or not at all. Gives what the
 /// layers are made of.
 pub fn execute(plan: &Plan, places: &Places, settings: &Settings, progress: &Progress) -> Result<Lock> {
+    usual_permissions();
     fs_err::create_dir_all(&places.output)?;
     let work = WorkFolder::within(&places.output)?;
     let job = Job { plan, places, work: &work, settings, progress };

@@ -66,6 +66,10 @@ impl PackageStore {
         let mut provided = Provided::default();
         let mut missing = vec![];
         for package in packages {
+            // Several layers have it.
+            if missing.iter().any(|known: &&LockedPackage| known.sha256 == package.sha256) {
+                continue;
+            }
             match self.state(package)? {
                 State::Whole => continue,
                 State::Damaged => provided.damaged += 1,

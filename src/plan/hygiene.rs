@@ -35,6 +35,8 @@ const DROPPED: &[&str] = &[
     "etc/hostname",
     "etc/iscsi/initiatorname.iscsi",
     "etc/mailname",
+    // The build machine's: mmdebstrap copies it. An overlay may have one, and containers get theirs when they start.
+    "etc/resolv.conf",
     "etc/nvme/hostid",
     "etc/nvme/hostnqn",
     "var/lib/dbus/machine-id",
