@@ -47,7 +47,7 @@ fn request(args: &BuildArgs) -> Result<Request> {
     let (images, layers) = (load(images), load(layers));
     let lock = match args.lock.as_deref().map(read_lock).transpose()? {
         Some((name, lock)) => {
-            findings.extend(plan::lock::check(&lock, &name, images.iter().chain(&layers)));
+            findings.extend(plan::lock::check(&lock, &name, images.iter().chain(&layers), archive.is_none()));
             Some(lock)
         }
         None => None,

@@ -12,7 +12,7 @@ use crate::failure::Result;
 use crate::host::work::WorkFolder;
 use crate::host::{files, signals, tools};
 use crate::plan::claim::{self, Claim};
-use crate::plan::{self, HostFacts, Request};
+use crate::plan::{self, HostFacts, Request, lock};
 use crate::recipe::{Catalogue, Chain};
 use crate::report::{self, Progress};
 
@@ -55,6 +55,8 @@ fn request(args: &VerifyArgs, claim: &Claim, catalogue: &Catalogue) -> Result<Re
     let mut findings = claim.check(&chain, &format!("imagegen {}", env!("CARGO_PKG_VERSION")));
     let archive = args.notebook.as_deref().map(|path| archive(path, catalogue)).transpose()?;
     findings.extend(claim.check_archive(archive.as_ref().map(|archive| archive.sha256.as_str())));
+    let chains = std::iter::once(&chain);
+    findings.extend(lock::check(&claim.lock, "its manifest", chains, archive.is_none()));
     if findings.has_errors() {
         return Err(findings.into());
     }

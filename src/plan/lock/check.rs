@@ -4,13 +4,21 @@ use super::{Lock, findings};
 use crate::document::Findings;
 use crate::recipe::Chain;
 
-/// What keeps `chains` from being built from the lock, which is called `name`.
+/// What keeps `chains` from being built from the lock, which is called `name`; with the container images that they
+/// carry, unless the user brings another.
 #[must_use]
-pub fn check<'a>(lock: &Lock, name: &str, chains: impl Iterator<Item = &'a Chain>) -> Findings {
+pub fn check<'a>(
+    lock: &Lock,
+    name: &str,
+    chains: impl Iterator<Item = &'a Chain>,
+    with_containers: bool,
+) -> Findings {
     let mut found = Findings::default();
     for chain in chains {
         check_chain(lock, name, chain, &mut found);
-        chain.containers().iter().for_each(|container| check_chain(lock, name, container, &mut found));
+        if with_containers {
+            chain.containers().iter().for_each(|container| check_chain(lock, name, container, &mut found));
+        }
     }
     found
 }
@@ -57,7 +65,7 @@ mod tests {
         let files = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
         let catalogue = Catalogue::new("images", files.into_iter().collect());
         let chains = ["hub", "node"].map(|name| Chain::load(&catalogue, name).expect("sound"));
-        let found = check(&lock(), "lock.yaml", chains.iter());
+        let found = check(&lock(), "lock.yaml", chains.iter(), true);
         let messages: Vec<&str> = found.iter().map(|finding| finding.message.as_str()).collect();
         assert_eq!(
             messages,

@@ -50,16 +50,14 @@ pub fn other_suite(recipe: &str, asked: &str, locked: &str) -> Finding {
 #[must_use]
 pub fn gone(package: &LockedPackage) -> Finding {
     let LockedPackage { name, version, file, sha256, .. } = package;
-    let finding = Finding::error(
-        format!("the archive no longer has {name} {version}"),
-        format!(
-            "name an archive that keeps {file} by --mirror, put the file into the package store as {sha256}.deb, or write the lock anew"
-        ),
+    let message = format!("the archive no longer has {name} {version}");
+    let Some(place) = &package.place else {
+        return Finding::error(message, "build again: the archive has changed in these seconds");
+    };
+    let remedy = format!(
+        "name an archive that keeps {file} by --mirror, put it into the package store as {sha256}.deb, or {WRITE_ANEW}"
     );
-    match &package.place {
-        Some(place) => finding.at_place(place, "not there any more"),
-        None => finding,
-    }
+    Finding::error(message, remedy).at_place(place, "not there any more")
 }
 
 /// A value that is not of its form.
