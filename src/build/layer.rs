@@ -113,11 +113,13 @@ fn newest(locked: &LockedLayer, below: Option<&Path>, places: &Places) -> Result
 
 /// mmdebstrap as every step needs it. What it runs in the root file system must not see who runs it, and where.
 pub(super) fn mmdebstrap(settings: &Settings) -> Tool {
-    Tool::new(tools::MMDEBSTRAP.name).inheriting(ENVIRONMENT).env("HOME", "/root").arg(if settings.root {
-        "--mode=root"
-    } else {
-        "--mode=unshare"
-    })
+    let mode = if settings.root { "--mode=root" } else { "--mode=unshare" };
+    Tool::new(tools::MMDEBSTRAP.name)
+        .inheriting(ENVIRONMENT)
+        .env("HOME", "/root")
+        // Python orders sets by hashes that are random otherwise, also those that it writes into compiled files.
+        .env("PYTHONHASHSEED", "0")
+        .arg(mode)
 }
 
 /// Files that go into the root file system while the layer is made.

@@ -8,21 +8,22 @@ use assert_cmd::Command;
 
 use crate::{imagegen, text};
 
+/// What the disk in these tests is made of; Python compiles its modules when it is installed.
+const PACKAGES: &[&str] = &["e2fsprogs", "libarchive13t64", "grub-pc-bin", "python3-minimal"];
+
 /// Recipes of a disk that boots nothing, with as few packages as a disk can be made of.
 fn write_recipes(folder: &Path) {
     let recipes = folder.join("recipes");
     std::fs::create_dir(&recipes).unwrap();
-    std::fs::write(
-        recipes.join("node.yaml"),
-        "version: 1\nsuite: trixie\npackages: [e2fsprogs, libarchive13t64, grub-pc-bin]\n",
-    )
-    .unwrap();
+    let recipe = format!("version: 1\nsuite: trixie\npackages: [{}]\n", PACKAGES.join(", "));
+    std::fs::write(recipes.join("node.yaml"), recipe).unwrap();
 }
 
 fn build(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = imagegen(folder);
     command.args(["build", "node", "--images", "recipes"]).args(arguments);
     command.env("XDG_CACHE_HOME", folder.join("cache")).env_remove("SOURCE_DATE_EPOCH");
+    command.env_remove("PYTHONDONTWRITEBYTECODE");
     command
 }
 
@@ -66,12 +67,12 @@ fn refuse(mut stream: &TcpStream) {
 fn what_the_archive_no_longer_has_is_told_with_its_lines_before_anything_is_built() {
     let folder = tempfile::tempdir().unwrap();
     write_recipes(folder.path());
-    write_lock(folder.path(), &["e2fsprogs", "libarchive13t64", "grub-pc-bin"]);
+    write_lock(folder.path(), PACKAGES);
     let output =
         build(folder.path(), &["--lock", "lock.yaml", "--mirror", &empty_mirror()]).output().unwrap();
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    for (line, name) in [(8, "e2fsprogs"), (9, "libarchive13t64"), (10, "grub-pc-bin")] {
+    for (line, name) in (8..).zip(PACKAGES) {
         assert!(said.contains(&format!("error: the archive no longer has {name} 1.0")), "{said}");
         assert!(said.contains(&format!("--> lock.yaml:{line}:16")), "{said}");
     }
@@ -83,11 +84,11 @@ fn what_the_archive_no_longer_has_is_told_with_its_lines_before_anything_is_buil
 fn a_lock_for_other_recipes_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     write_recipes(folder.path());
-    write_lock(folder.path(), &["e2fsprogs"]);
+    write_lock(folder.path(), &PACKAGES[..1]);
     let output = build(folder.path(), &["--lock", "lock.yaml"]).output().unwrap();
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    for name in ["libarchive13t64", "grub-pc-bin"] {
+    for name in &PACKAGES[1..] {
         let wanted = format!("the recipe `node` asks for `{name}`, which lock.yaml does not have");
         assert!(said.contains(&wanted), "{said}");
     }
@@ -128,11 +129,19 @@ fn a_lock_makes_the_same_bytes_again_and_verify_names_what_was_changed() {
     build(folder.path(), &["--write-lock", "lock.yaml"]).assert().success();
     let whole = std::fs::read(folder.path().join("dist/node.qcow2")).unwrap();
 
-    // Another folder, another cache but for the packages, and a mirror that is gone.
+    // Another cache but for the packages, a mirror that is gone, and a user with habits.
     let cache = folder.path().join("cache/imagegen");
     std::fs::remove_dir_all(cache.join("layers")).unwrap();
     let locked = ["--lock", "lock.yaml", "--mirror", "http://127.0.0.1:9/debian", "--output", "again"];
-    build(folder.path(), &locked).assert().success();
+    let careful = "umask 077; exec \"$0\" \"$@\"";
+    Command::new("sh")
+        .args(["-c", careful, env!("CARGO_BIN_EXE_imagegen"), "build", "node", "--images", "recipes"])
+        .args(locked)
+        .current_dir(folder.path())
+        .env("XDG_CACHE_HOME", folder.path().join("cache"))
+        .envs([("PYTHONDONTWRITEBYTECODE", "1"), ("TZ", "Asia/Tokyo"), ("HOME", "/nonexistent")])
+        .assert()
+        .success();
     for name in ["node.qcow2", "node.manifest.json", "SHA256SUMS"] {
         let [one, other] =
             ["dist", "again"].map(|output| std::fs::read(folder.path().join(output).join(name)).unwrap());
