@@ -24,7 +24,8 @@ use crate::recipe::PackageSet;
 use crate::report::{Progress, size};
 
 use manifest::Product;
-pub use manifest::hash;
+pub(crate) use manifest::installed_packages;
+pub use manifest::{Package, hash};
 use preload::Cargo;
 use publish::Outcome;
 use rootfs::Rootfs;
