@@ -60,7 +60,9 @@ impl Container {
                 let opened = Qcow2::open(file, header.clone());
                 let looked = opened.and_then(|mut disk| Ok((disk.faults()?, Disk::new(Box::new(disk))?)));
                 match looked {
-                    Ok((faults, disk)) => (container.faults, container.disk) = (faults, Some(disk)),
+                    Ok((faults, disk)) if faults.is_empty() => container.disk = Some(disk),
+                    // What would be said of the rest of it follows from that.
+                    Ok((faults, _)) => container.faults = faults,
                     Err(error) => container.faults.push(error.to_string()),
                 }
             }

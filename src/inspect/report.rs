@@ -19,6 +19,8 @@ pub struct Report {
     boots_by: Vec<&'static str>,
     partitions: Vec<Partition>,
     system: Option<Contents>,
+    /// The names of all checks that were made.
+    checks: Vec<&'static str>,
     findings: Vec<Finding>,
 }
 
@@ -78,6 +80,7 @@ impl Report {
                 })
                 .collect(),
             system: evidence.system().map(|system| Contents::of(system, root_uuid)),
+            checks: checks::names(),
             findings: checks::judge(evidence),
         }
     }

@@ -116,8 +116,11 @@ impl System {
 
     /// The names of enabled or masked units, each once.
     pub(super) fn unit_names(&self, masked: bool) -> Vec<&str> {
-        let of_state = self.units.iter().filter(|unit| (unit.state == State::Masked) == masked);
-        let mut names: Vec<&str> = of_state.map(|unit| unit.name.as_str()).collect();
+        let is_masked =
+            |name: &str| self.units.iter().any(|unit| unit.name == name && unit.state == State::Masked);
+        let names = self.units.iter().map(|unit| unit.name.as_str());
+        // A mask is stronger than the links that enable a unit.
+        let mut names: Vec<&str> = names.filter(|name| is_masked(name) == masked).collect();
         names.sort_unstable();
         names.dedup();
         names

@@ -45,7 +45,8 @@ pub(super) const CHECKS: &[Check] = &[
         message: "there is no boot loader, neither for BIOS nor for UEFI",
         remedy: "install GRUB: grub-install --target=i386-pc, and --target=x86_64-efi --removable",
         look: |evidence| {
-            let none = evidence.table.is_some() && !boots_bios(evidence) && evidence.esp.is_none();
+            let table = evidence.table.as_ref().is_some_and(|table| !table.partitions.is_empty());
+            let none = table && !boots_bios(evidence) && evidence.esp.is_none();
             if none && evidence.bios_boot().is_none() { vec![Fault::at("the disk", "")] } else { vec![] }
         },
     },

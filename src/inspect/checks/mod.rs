@@ -21,9 +21,8 @@ fn all() -> impl Iterator<Item = &'static Check> {
         .flatten()
 }
 
-/// The names of all checks, each once.
-#[cfg(test)]
-pub(super) fn names() -> std::collections::BTreeSet<&'static str> {
+/// The names of all checks.
+pub(super) fn names() -> Vec<&'static str> {
     all().map(|check| check.name).collect()
 }
 
