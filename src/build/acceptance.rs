@@ -21,7 +21,9 @@ pub(super) fn accept(image: &Path, title: &str, progress: &Progress) -> Result<(
         return Err(refused(&errors));
     }
     let warnings = of(Severity::Warning);
-    warnings.iter().for_each(|warning| progress.note(&format!("{title}: {warning}")));
+    for warning in &warnings {
+        progress.note(&format!("{title}: {warning}"));
+    }
     step.done(&format!("{} warnings", warnings.len()));
     Ok(())
 }

@@ -96,10 +96,10 @@ impl System {
             match hygiene::broken_rule(path) {
                 Some(rule) => marked.push((path.to_owned(), rule)),
                 None if kind == Kind::File && has_content(tree, path, "var/log/") => {
-                    logs.push(path.to_owned())
+                    logs.push(path.to_owned());
                 }
                 None if kind == Kind::File && is_private_key(tree, path) => {
-                    private_keys.push(path.to_owned())
+                    private_keys.push(path.to_owned());
                 }
                 None => {}
             }
@@ -134,7 +134,7 @@ fn has_content(tree: &Tree, path: &str, folder: &str) -> bool {
 /// By the first line, which all programs write the same way (RFC 7468, section 13).
 fn is_private_key(tree: &Tree, path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
-    let named = name.ends_with(".key") || name.ends_with(".pem") || name.starts_with("id_");
+    let named = name.starts_with("id_") || matches!(name.rsplit_once('.'), Some((_, "key" | "pem")));
     named
         && KEY_FOLDERS
             .iter()
@@ -179,7 +179,7 @@ fn units(tree: &Tree) -> Vec<Unit> {
     for (name, kind) in tree.list(UNITS) {
         let path = format!("{UNITS}/{name}");
         match kind {
-            Kind::Folder if name.ends_with(".wants") || name.ends_with(".requires") => {
+            Kind::Folder if matches!(name.rsplit_once('.'), Some((_, "wants" | "requires"))) => {
                 units.extend(tree.list(&path).into_iter().map(|(unit, _)| {
                     let link = format!("{path}/{unit}");
                     Unit {

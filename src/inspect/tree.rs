@@ -212,10 +212,7 @@ impl Tree {
 
 /// Where the link at `path` leads, without a leading slash; `..` above the root is the root.
 fn resolve(path: &str, target: &str) -> String {
-    let mut parts: Vec<&str> = match target.starts_with('/') {
-        true => vec![],
-        false => path.split('/').collect(),
-    };
+    let mut parts: Vec<&str> = if target.starts_with('/') { vec![] } else { path.split('/').collect() };
     parts.pop();
     for part in target.split('/') {
         match part {

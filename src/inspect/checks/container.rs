@@ -3,6 +3,7 @@
 
 use super::Check;
 use crate::inspect::container::Format;
+use crate::inspect::disk::Disk;
 use crate::inspect::evidence::Evidence;
 use crate::inspect::finding::{Fault, Severity};
 use crate::inspect::qcow2::{Header, feature};
@@ -98,7 +99,7 @@ pub(super) const CHECKS: &[Check] = &[
         message: "the disk has {} bytes, which are no whole sectors",
         remedy: "it is cut off, or was never a disk: copy it again and compare its SHA-256",
         look: |evidence| {
-            let size = evidence.container.disk.as_ref().map_or(0, |disk| disk.size());
+            let size = evidence.container.disk.as_ref().map_or(0, Disk::size);
             if size % 512 == 0 { vec![] } else { vec![file(size.to_string())] }
         },
     },

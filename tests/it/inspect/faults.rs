@@ -50,7 +50,9 @@ fn qcow2(options: &str, more: &[&[&str]], change: impl FnOnce(&mut Vec<u8>)) -> 
     let folder = folder.path();
     std::fs::write(folder.join("disk.raw"), sound()).unwrap();
     qemu_img(folder, &["convert", "-O", "qcow2", "-o", options, "disk.raw", "disk.qcow2"]);
-    more.iter().for_each(|arguments| qemu_img(folder, arguments));
+    for arguments in more {
+        qemu_img(folder, arguments);
+    }
     let mut image = std::fs::read(folder.join("disk.qcow2")).unwrap();
     change(&mut image);
     image
@@ -80,7 +82,7 @@ fn damage_folder_with(image: &mut [u8], name: &str) {
 }
 
 pub(super) fn all() -> Vec<Fault> {
-    [files(), disks(), boots(), file_systems(), systems()].into_iter().flatten().collect()
+    [files(), disks(), boots(), file_systems(), accounts(), settings()].into_iter().flatten().collect()
 }
 
 fn fault(name: &'static str, checks: &'static [&'static str], make: fn() -> Vec<u8>) -> Fault {
@@ -248,9 +250,8 @@ fn file_systems() -> Vec<Fault> {
     ]
 }
 
-fn systems() -> Vec<Fault> {
+fn accounts() -> Vec<Fault> {
     vec![
-        fault("an identity", &["identity"], || sample(|sample| sample.write("etc/hostname", "builder"))),
         fault("no machine-id", &["machine-id"], || sample(|sample| sample.remove("etc/machine-id"))),
         fault("a machine-id", &["machine-id"], || {
             sample(|sample| sample.write("etc/machine-id", "0123456789abcdef0123456789abcdef\n"))
@@ -258,7 +259,6 @@ fn systems() -> Vec<Fault> {
         fault("an uninitialized machine-id", &["machine-id"], || {
             sample(|sample| sample.write("etc/machine-id", "uninitialized\n"))
         }),
-        fault("a history", &["secret"], || sample(|sample| sample.write("root/.bash_history", "ls"))),
         fault("a private key", &["private-key"], || {
             sample(|sample| {
                 let key = ["-----BEGIN ", "PRIVATE KEY-----\n"].concat();
@@ -274,12 +274,11 @@ fn systems() -> Vec<Fault> {
         fault("a login user", &["login-user"], || {
             sample(|sample| sample.write("etc/passwd", "debian:x:1000:1000::/home/debian:/bin/bash\n"))
         }),
-        fault("an SSH server", &["forbidden"], || sample(|sample| sample.write("usr/sbin/sshd", "elf"))),
-        fault("a leftover", &["leftover"], || {
-            sample(|sample| sample.write("usr/sbin/policy-rc.d", "exit 101"))
-        }),
-        fault("a trace", &["trace"], || sample(|sample| sample.write("tmp/build.txt", "x"))),
-        fault("a log", &["log"], || sample(|sample| sample.write("var/log/syslog", "x"))),
+    ]
+}
+
+fn settings() -> Vec<Fault> {
+    vec![
         fault("a package half way", &["package-state"], || {
             sample(|sample| {
                 let status = "Package: a\nStatus: install ok half-configured\nArchitecture: all\nVersion: 1\n\n\
@@ -316,6 +315,7 @@ fn systems() -> Vec<Fault> {
 /// What must not be in an image: the check, and a place.
 pub(super) const PLACES: &[(&str, &str)] = &[
     ("identity", "etc/ssh/ssh_host_ed25519_key"),
+    ("identity", "etc/hostname"),
     ("identity", "etc/mailname"),
     ("identity", "etc/iscsi/initiatorname.iscsi"),
     ("identity", "etc/lvm/devices/system.devices"),
@@ -340,6 +340,7 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("identity", "var/lib/dhcp/dhclient.eth0.leases"),
     ("identity", "var/lib/dhcpcd/eth0.lease"),
     ("identity", "var/lib/NetworkManager/secret_key"),
+    ("secret", "root/.bash_history"),
     ("secret", "root/.ssh/authorized_keys"),
     ("secret", "home/debian/.ssh/authorized_keys"),
     ("secret", "root/.docker/config.json"),
@@ -359,6 +360,8 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("secret", "etc/apt/auth.conf"),
     ("secret", "etc/munge/munge.key"),
     ("secret", "etc/ssl/private/ssl-cert-snakeoil.key"),
+    ("forbidden", "usr/sbin/sshd"),
+    ("leftover", "usr/sbin/policy-rc.d"),
     ("leftover", "etc/apt/apt.conf.d/99mmdebstrap"),
     ("leftover", "etc/dpkg/dpkg.cfg.d/99mmdebstrap"),
     ("leftover", "etc/cloud/cloud-init.disabled"),
@@ -369,6 +372,7 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("leftover", "usr/bin/qemu-aarch64-static"),
     ("leftover", "etc/sudoers.d/90-cloud-init-users"),
     ("trace", "run/utmp"),
+    ("trace", "tmp/build.txt"),
     ("trace", "var/tmp/x"),
     ("trace", "dev/x"),
     ("trace", "var/cache/apt/pkgcache.bin"),
@@ -395,6 +399,7 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("trace", "swapfile"),
     ("trace", "swap.img"),
     ("log", "var/log/wtmp"),
+    ("log", "var/log/syslog"),
 ];
 
 /// CRC-32 as GPT has it (UEFI specification, 4.2), bit by bit.

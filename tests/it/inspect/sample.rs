@@ -105,9 +105,9 @@ impl Sample {
     pub(super) fn remove(&self, path: &str) {
         let place = self.place(path);
         if place.is_dir() {
-            std::fs::remove_dir_all(place).unwrap()
+            std::fs::remove_dir_all(place).unwrap();
         } else {
-            std::fs::remove_file(place).unwrap()
+            std::fs::remove_file(place).unwrap();
         }
     }
 
