@@ -15,8 +15,8 @@ const LARGEST_FILE: u64 = 32 << 20;
 /// Bytes that opening a file system may read: a journal that claims more is not to be trusted.
 const LARGEST_JOURNAL: u64 = 64 << 20;
 /// Entries and depth of a tree that we are ready to walk.
-const MOST_ENTRIES: usize = 8_000_000;
-const DEPTH: usize = 128;
+const MOST_ENTRIES: usize = 1_000_000;
+const DEPTH: usize = 64;
 /// Places that are told of those that cannot be read.
 const MOST_FAULTS: usize = 20;
 
