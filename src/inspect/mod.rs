@@ -1,8 +1,8 @@
 //! Looking into a disk image without mounting it: what it is, what is in it, and what is wrong with it.
 //!
 //! Everything is read through [`std::io::Read`] and [`std::io::Seek`], nothing is written, and no number in an image is
-//! trusted: an image is somebody else's text. The readers ([`container`], [`table`], [`esp`], [`superblock`], [`tree`])
-//! gather [`evidence`], and the [`checks`] judge it, with their wording beside them.
+//! trusted: an image is somebody else's text. The readers (`container`, `table`, `esp`, `superblock`, `tree`)
+//! gather `evidence`, and the `checks` judge it, with their wording beside them.
 
 mod checks;
 mod container;
