@@ -1,13 +1,13 @@
 //! A layer by mmdebstrap: bootstrapped, or another layer with more packages.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{Places, Settings};
+use super::Settings;
 use crate::failure::Result;
 use crate::host::command::{Tool, quote};
 use crate::host::tools;
 use crate::host::work::WorkFolder;
-use crate::plan::{Key, Layer};
+use crate::plan::Layer;
 use crate::recipe::{PackageSet, Registry};
 
 /// Where a recipe's script stands inside the root file system while it runs.
@@ -15,31 +15,39 @@ const INSIDE: &str = "/imagegen-script";
 /// Where the wheels of a set stand until they are installed; images/scripts/python-set.sh knows it too.
 const WHEELS: &str = "/imagegen-set";
 
-/// Makes the layer and puts it into the store; gives its size in bytes.
+/// What a layer is made from, and where.
+pub(super) struct Surroundings<'a> {
+    /// The tar of the layer below.
+    pub(super) below: Option<PathBuf>,
+    /// The tars of the layer's sets of packages, in their order.
+    pub(super) sets: Vec<PathBuf>,
+    /// For what mmdebstrap unpacks.
+    pub(super) scratch: &'a WorkFolder,
+    /// For what it says.
+    pub(super) log: PathBuf,
+    pub(super) settings: Settings,
+}
+
+/// Makes the layer `target`.
 pub(super) fn make(
     layer: &Layer,
-    key: &Key,
-    places: &Places,
+    target: &Path,
+    surroundings: &Surroundings<'_>,
     work: &WorkFolder,
-    settings: Settings,
-) -> Result<u64> {
-    let unfinished = places.store.layers.unfinished()?;
+) -> Result<()> {
+    let Surroundings { below, sets, scratch, log, settings } = surroundings;
     let scripts = write_scripts(layer, work)?;
-    let installer = work.path("python-set.sh");
+    let installer = work.path(&format!("{}-python-set.sh", layer.recipe));
     fs_err::write(&installer, &layer.installer)?;
-    let below = layer.below.as_ref().map(|below| places.store.layers.path(below));
-    let sets: Vec<_> = layer.sets.iter().map(|(key, set)| (places.store.sets.path(key), set)).collect();
-    let mut tool = mmdebstrap(layer, below.as_deref(), settings);
-    for (path, set) in &sets {
+    let mut tool = mmdebstrap(layer, below.as_deref(), *settings);
+    for (path, (_, set)) in sets.iter().zip(&layer.sets) {
         tool = with_set(tool, path, set, &installer);
     }
     for script in &scripts {
         tool = with_script(tool, script, "");
     }
-    tool.arg(&layer.suite).arg(&*unfinished).args(&layer.mirror).run()?;
-    let bytes = fs_err::metadata(&unfinished)?.len();
-    places.store.layers.keep(unfinished, key)?;
-    Ok(bytes)
+    let tool = tool.arg(&layer.suite).arg(target).args(&layer.mirror);
+    tool.env("TMPDIR", scratch.path("")).logged(log).run()
 }
 
 fn write_scripts(layer: &Layer, work: &WorkFolder) -> Result<Vec<String>> {
@@ -115,16 +123,20 @@ mod tests {
         }
     }
 
+    fn settings(root: bool) -> Settings {
+        Settings { epoch: 1, given_epoch: None, root, hands: 1 }
+    }
+
     #[test]
     fn an_ordinary_user_bootstraps_in_a_user_namespace() {
-        let tool = mmdebstrap(&layer(), None, Settings { epoch: 1, root: false });
+        let tool = mmdebstrap(&layer(), None, settings(false));
         insta::assert_snapshot!(tool, @r#"`mmdebstrap '--mode=unshare' '--format=tar' '--include=nfs-common,autofs' '--aptopt=Acquire::Retries "3"' '--dpkgopt=force-unsafe-io' '--skip=output/dev' '--variant=minbase'`"#);
     }
 
     #[test]
     fn a_layer_on_another_begins_with_its_tar_and_paths_are_quoted() {
         let below = Some(Path::new("it's/base.tar"));
-        let tool = mmdebstrap(&layer(), below, Settings { epoch: 1, root: true });
+        let tool = mmdebstrap(&layer(), below, settings(true));
         let tool = with_script(tool, "work folder/script", "");
         insta::assert_snapshot!(tool, @r#"`mmdebstrap '--mode=root' '--format=tar' '--include=nfs-common,autofs' '--aptopt=Acquire::Retries "3"' '--dpkgopt=force-unsafe-io' '--skip=output/dev' '--variant=custom' "--setup-hook=tar-in \"it's/base.tar\" /" '--setup-hook=mkdir -p "$1"/dev' "--customize-hook=upload 'work folder/script' /imagegen-script" '--customize-hook=chroot "$1" sh -eu /imagegen-script' '--customize-hook=rm "$1"/imagegen-script'`"#);
     }

@@ -2,34 +2,31 @@
 
 mod archive;
 mod assembly;
+mod hands;
+mod job;
 mod layer;
 mod manifest;
 mod oci;
 mod preload;
 mod publish;
+mod results;
 mod rootfs;
 mod sets;
+mod shelf;
 mod store;
 mod target_tools;
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-
-use anyhow::Context;
 
 use crate::failure::Result;
 use crate::host::work::WorkFolder;
-use crate::plan::{Action, Carried, HostFacts, Image, Layer, Plan, Stage};
-use crate::recipe::PackageSet;
-use crate::report::{Progress, size};
+use crate::plan::{HostFacts, Plan};
+use crate::report::Progress;
 
-use manifest::Product;
+use job::Job;
 pub use manifest::hash;
-use preload::Cargo;
-use publish::Outcome;
-use rootfs::Rootfs;
-pub use store::Store;
-use target_tools::TargetTools;
+pub use shelf::Entry;
+pub use store::{Pruned, Pruning, Store};
 
 /// Where a build reads and writes.
 #[derive(Debug)]
@@ -43,113 +40,39 @@ pub struct Places {
 /// What a build needs to know beside its plan.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// Seconds since 1970 that no file of an image may be newer than (`SOURCE_DATE_EPOCH`).
+    /// Seconds since 1970 that no file of an image may be newer than.
     pub epoch: u64,
+    /// The same, where it was given (`SOURCE_DATE_EPOCH`) and is not just now.
+    pub given_epoch: Option<u64>,
     /// Whether we run as root; otherwise mmdebstrap uses subordinate ids.
     pub root: bool,
+    /// How many stages may go on at once.
+    pub hands: usize,
 }
 
-/// What a plan needs to know of this machine.
-pub fn host_facts(store: &Store) -> Result<HostFacts> {
-    Ok(HostFacts { layers: store.layers.ages()?, sets: store.sets.ages()?.into_keys().collect() })
+/// What a plan needs to know of this machine. `epoch` is the time of the images, where one was given.
+pub fn host_facts(places: &Places, epoch: Option<u64>) -> Result<HostFacts> {
+    Ok(HostFacts {
+        layers: places.store.layers.ages()?,
+        sets: places.store.sets.ages()?.into_keys().collect(),
+        results: results::known(places, epoch)?,
+    })
 }
 
 /// Runs all stages. Images appear in the output folder at the end, all of them whole, or not at all.
 pub fn execute(plan: &Plan, places: &Places, settings: Settings, progress: &Progress) -> Result<()> {
     fs_err::create_dir_all(&places.output)?;
-    let work = WorkFolder::within(&places.output)?;
-    let job = Job { places, work: &work, settings, progress };
-    let mut outcomes = Vec::new();
-    for stage in &plan.stages {
-        match &stage.action {
-            Action::Image(image) => outcomes.push(job.image(stage, image)?),
-            _ if stage.kept => progress.note(&format!("{}: kept", stage.title())),
-            Action::Set(set) => job.set(stage, set)?,
-            Action::Layer(layer) => job.layer(stage, layer)?,
-            Action::Container(image) => outcomes.extend(job.container(stage, image)?),
-        }
+    fs_err::create_dir_all(places.store.logs.folder())?;
+    let (work, scratch) = (WorkFolder::within(&places.output)?, WorkFolder::scratch()?);
+    let job = Job::new(plan, places, &work, &scratch, settings, progress)?;
+    for stage in plan.stages.iter().filter(|stage| stage.kept) {
+        progress.note(&format!("{}: kept", stage.title()));
     }
-    places.store.layers.clear_out()?;
-    publish::all(outcomes, &places.output, progress)
-}
-
-/// What all stages of one build share.
-struct Job<'a> {
-    places: &'a Places,
-    work: &'a WorkFolder,
-    settings: Settings,
-    progress: &'a Progress,
-}
-
-impl Job<'_> {
-    fn set(&self, stage: &Stage, set: &PackageSet) -> Result<()> {
-        let step = self.progress.step(format!("{}: fetched by its hashes", stage.title()));
-        let bytes = sets::fetch(set, &stage.key, self.places, self.work)?;
-        step.done(&size(bytes));
-        Ok(())
+    let made = hands::work_off(plan, settings.hands, |stage| Ok((stage, job.make(stage)?)))?;
+    let made: Vec<_> = made.into_iter().filter_map(|(stage, outcome)| Some((stage, outcome?))).collect();
+    publish::all(&made.iter().map(|(_, outcome)| outcome).collect::<Vec<_>>(), &places.output, progress)?;
+    for (stage, outcome) in &made {
+        results::remember(stage, job.inputs(stage), outcome.names()?, places, settings.given_epoch)?;
     }
-
-    fn layer(&self, stage: &Stage, layer: &Layer) -> Result<()> {
-        let step = self.progress.step(format!("{}: mmdebstrap", stage.title()));
-        let bytes = layer::make(layer, &stage.key, self.places, self.work, self.settings)?;
-        step.done(&size(bytes));
-        Ok(())
-    }
-
-    /// The result, where it was asked for.
-    fn container(&self, stage: &Stage, image: &Image) -> Result<Option<Outcome>> {
-        let (title, epoch) = (stage.title(), self.settings.epoch);
-        let settings = image.container.as_ref().context("a container image without settings")?;
-        let (rootfs_tar, rootfs) = self.rootfs(&title, image)?;
-        let step = self.progress.step(format!("{title}: archive"));
-        let unfinished = self.places.store.layers.unfinished()?;
-        let digest = oci::archive(&rootfs_tar, &rootfs, image, settings, &unfinished, epoch)?;
-        let result = self.work.path(&format!("{}.oci.tar", image.recipe));
-        if stage.asked {
-            fs_err::copy(&unfinished, &result)?;
-            // The store's files begin as temporary ones, which are their owner's alone.
-            fs_err::set_permissions(&result, PermissionsExt::from_mode(0o644))?;
-        }
-        step.done(&size(fs_err::metadata(&unfinished)?.len()));
-        self.places.store.layers.keep(unfinished, &stage.key)?;
-        let product = Product::Container(&digest);
-        let describe = || manifest::describe(result, &product, &rootfs, image, self.work, epoch);
-        stage.asked.then(describe).transpose()
-    }
-
-    fn image(&self, stage: &Stage, image: &Image) -> Result<Outcome> {
-        let (title, epoch) = (stage.title(), self.settings.epoch);
-        let (rootfs_tar, rootfs) = self.rootfs(&title, image)?;
-
-        let step = self.progress.step(format!("{title}: file system and boot loader"));
-        let tools =
-            TargetTools::unpack(&self.places.store.layers.path(&image.layer), &image.layer, self.work)?;
-        let disk = assembly::assemble(&rootfs_tar, &rootfs, stage, image, &tools, self.work, epoch)?;
-        fs_err::remove_file(&rootfs_tar)?;
-        step.done(&size(disk.layout.total));
-
-        let step = self.progress.step(format!("{title}: qcow2"));
-        let qcow2 = assembly::compress(&disk, image, self.work)?;
-        let outcome = manifest::describe(qcow2, &Product::Disk(&disk), &rootfs, image, self.work, epoch)?;
-        step.done(&size(outcome.image_size));
-        Ok(outcome)
-    }
-
-    /// The finished root file system of an image, as a tar.
-    fn rootfs(&self, title: &str, image: &Image) -> Result<(PathBuf, Rootfs)> {
-        let tar = self.work.path(&format!("{}.rootfs.tar", image.recipe));
-        let cargo: Vec<Cargo> = image.carried.iter().map(|carried| self.cargo(carried)).collect();
-        let step = self.progress.step(format!("{title}: hygiene and overlay"));
-        let layer = self.places.store.layers.path(&image.layer);
-        let rootfs = rootfs::compose(&layer, image, &cargo, &tar, self.settings.epoch)?;
-        step.done(&format!("{} files, {}", rootfs.contents.inodes, size(rootfs.contents.blocks_bytes)));
-        Ok((tar, rootfs))
-    }
-
-    fn cargo(&self, carried: &Carried) -> Cargo {
-        match carried {
-            Carried::Made(key) => Cargo { path: self.places.store.layers.path(key), hub: None },
-            Carried::Archive(archive) => Cargo { path: archive.path.clone(), hub: Some(archive.hub.clone()) },
-        }
-    }
+    places.store.clear_out()
 }

@@ -1,11 +1,14 @@
 //! Finished files get their final names, each in one step, so that a half image is never seen under them.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 
 use crate::failure::Result;
+use crate::host::{lock, signals};
 use crate::report::Progress;
 
 /// The checksums of all files in an output folder, in the format of sha256sum(1).
@@ -20,18 +23,38 @@ pub(super) struct Outcome {
     pub(super) image_size: u64,
 }
 
+impl Outcome {
+    /// The final names of the files, with their SHA-256.
+    pub(super) fn names(&self) -> Result<Vec<(String, String)>> {
+        let named = self.files.iter().map(|(path, sha256)| {
+            let name = path.file_name().context("a result without a name")?;
+            Ok((name.to_string_lossy().into_owned(), sha256.clone()))
+        });
+        named.collect()
+    }
+}
+
 /// Moves everything into `output` and writes the checksums anew.
-pub(super) fn all(outcomes: Vec<Outcome>, output: &Path, progress: &Progress) -> Result<()> {
+pub(super) fn all(outcomes: &[&Outcome], output: &Path, progress: &Progress) -> Result<()> {
     if outcomes.is_empty() {
         return Ok(());
     }
     let step = progress.step(format!("results in {}", output.display()));
+    let files: Vec<&PathBuf> =
+        outcomes.iter().flat_map(|outcome| &outcome.files).map(|(path, _)| path).collect();
+    for path in &files {
+        fs_err::File::open(path)?.sync_all()?;
+    }
+    // Nothing slow from here on. A build that is killed before the end leaves whole files, and checksums that do not
+    // fit them rather than ones that do.
+    let folder = File::open(output)?;
+    while !lock::claim(&folder)? {
+        signals::sleep(Duration::from_millis(20))?;
+    }
     let mut checksums = read_checksums(output)?;
     let mut names = vec![];
-    for (path, sha256) in outcomes.into_iter().flat_map(|outcome| outcome.files) {
-        let name = path.file_name().context("a result without a name")?.to_string_lossy().into_owned();
-        fs_err::File::open(&path)?.sync_all()?;
-        fs_err::rename(&path, output.join(&name))?;
+    for (path, (name, sha256)) in files.iter().zip(all_names(outcomes)?) {
+        fs_err::rename(path, output.join(&name))?;
         names.push(name.clone());
         checksums.insert(name, sha256);
     }
@@ -40,8 +63,12 @@ pub(super) fn all(outcomes: Vec<Outcome>, output: &Path, progress: &Progress) ->
     Ok(())
 }
 
+fn all_names(outcomes: &[&Outcome]) -> Result<Vec<(String, String)>> {
+    Ok(outcomes.iter().map(|outcome| outcome.names()).collect::<Result<Vec<_>>>()?.concat())
+}
+
 /// What earlier builds left; files that are gone are forgotten.
-fn read_checksums(output: &Path) -> Result<BTreeMap<String, String>> {
+pub(super) fn read_checksums(output: &Path) -> Result<BTreeMap<String, String>> {
     let text = match fs_err::read_to_string(output.join(CHECKSUMS)) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),

@@ -18,13 +18,21 @@ use crate::report::{self, Progress};
 pub fn run(args: &BuildArgs) -> Result<()> {
     let request = request(args)?;
     let places = Places { output: args.output.clone(), store: Store::of_user()? };
-    let plan = plan::plan(&request, &build::host_facts(&places.store)?);
+    let given_epoch = given_epoch()?;
+    let plan = plan::plan(&request, &build::host_facts(&places, given_epoch)?);
     if args.plan {
         return report::data(&plan.to_string());
     }
     signals::listen()?;
-    tools::require(tools::lacking_for_build(places.store.layers.folder(), &places.output))?;
-    let settings = Settings { epoch: epoch()?, root: tools::is_root() };
+    if plan.stages.iter().any(|stage| !stage.kept) {
+        tools::require(tools::lacking_for_build(places.store.layers.folder(), &places.output))?;
+    }
+    let settings = Settings {
+        epoch: given_epoch.map_or_else(now, Ok)?,
+        given_epoch,
+        root: tools::is_root(),
+        hands: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+    };
     build::execute(&plan, &places, settings, &Progress::start())
 }
 
@@ -76,13 +84,15 @@ fn catalogue(folder: Option<&Path>) -> Result<Catalogue> {
     Ok(Catalogue::new(name, files::read_tree(folder)?))
 }
 
-/// Seconds since 1970 that the images' files may not be newer than: `SOURCE_DATE_EPOCH`, or now.
-fn epoch() -> Result<u64> {
-    if let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") {
-        return Ok(epoch
-            .parse()
-            .with_context(|| format!("SOURCE_DATE_EPOCH is `{epoch}`, and must be seconds"))?);
-    }
+/// Seconds since 1970 that the images' files may not be newer than, where somebody says so.
+fn given_epoch() -> Result<Option<u64>> {
+    let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    let seconds = epoch.parse();
+    Ok(Some(seconds.with_context(|| format!("SOURCE_DATE_EPOCH is `{epoch}`, and must be seconds"))?))
+}
+
+/// Otherwise it is now.
+fn now() -> Result<u64> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     Ok(now.context("the clock of this machine is before 1970")?.as_secs())
 }

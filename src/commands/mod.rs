@@ -1,6 +1,7 @@
 //! One file per verb.
 
 mod build;
+mod cache;
 mod check;
 mod doctor;
 mod hub;
@@ -14,6 +15,7 @@ mod users;
 
 use crate::cli::Command;
 use crate::failure::Result;
+use crate::host::keeper;
 use crate::report;
 use crate::workshop::schema;
 
@@ -27,8 +29,13 @@ pub fn run(command: Command) -> Result<()> {
         Command::Users(args) => users::run(&args),
         Command::Schema => report::data(schema::TEXT),
         Command::Build(args) => build::run(&args),
+        Command::Cache(args) => cache::run(&args),
         Command::Rehearse(args) => rehearse::run(&args),
         Command::Doctor => doctor::run(),
+        Command::Keep => {
+            keeper::keep(std::io::stdin().lock());
+            Ok(())
+        }
         Command::Completions { shell } => man::completions(shell),
         Command::Man { folder } => man::pages(&folder),
     }

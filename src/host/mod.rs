@@ -2,6 +2,8 @@
 
 pub mod command;
 pub mod files;
+pub mod keeper;
+pub mod lock;
 pub mod signals;
 pub mod tools;
 pub mod work;
