@@ -49,8 +49,8 @@ impl<'a> Job<'a> {
         let mut job =
             Self { plan, places, work, scratch, settings, progress, before: BTreeMap::new(), held, tools };
         for stage in &plan.stages {
-            if let Some(shelf) = job.shelf(stage) {
-                job.before.insert(stage.key.clone(), shelf.record(stage.key.as_str())?);
+            if let Some(its_shelf) = job.shelf(stage) {
+                job.before.insert(stage.key.clone(), its_shelf.record(stage.key.as_str())?);
             }
         }
         Ok(job)
@@ -93,8 +93,8 @@ impl<'a> Job<'a> {
         }
         let stage = self.plan.stages.iter().find(|stage| stage.key == *key);
         let stage = stage.context("a stage that the plan does not have")?;
-        let shelf = self.shelf(stage).context("a stage of which nothing is kept")?;
-        if let Some(held) = self.look(stage, shelf)? {
+        let its_shelf = self.shelf(stage).context("a stage of which nothing is kept")?;
+        if let Some(held) = self.look(stage, its_shelf)? {
             return Ok(held);
         }
         self.make(stage)?;
@@ -103,8 +103,8 @@ impl<'a> Job<'a> {
     }
 
     /// Holds what is kept of a stage, if that is as it was made.
-    fn look(&self, stage: &Stage, shelf: &Shelf) -> Result<Option<Arc<Held>>> {
-        match shelf.hold(&stage.key)? {
+    fn look(&self, stage: &Stage, its_shelf: &Shelf) -> Result<Option<Arc<Held>>> {
+        match its_shelf.hold(&stage.key)? {
             Found::Whole(held) => {
                 let held = Arc::new(held);
                 self.held().insert(stage.key.clone(), held.clone());
@@ -122,23 +122,23 @@ impl<'a> Job<'a> {
     fn keep(
         &self,
         stage: &Stage,
-        shelf: &Shelf,
+        its_shelf: &Shelf,
         others_will_do: bool,
         make: impl FnOnce(&Unfinished) -> Result<()>,
     ) -> Result<()> {
         let (key, title) = (&stage.key, stage.title());
         let waiting =
             || self.progress.note(&format!("{title}: another build is making it; waiting for that"));
-        let _making = shelf.lock(key, waiting)?;
-        let now = shelf.record(key.as_str())?;
+        let _making = its_shelf.lock(key, waiting)?;
+        let now = its_shelf.record(key.as_str())?;
         let is_new = now.is_some() && Some(&now) != self.before.get(key);
-        if others_will_do && is_new && self.look(stage, shelf)?.is_some() {
+        if others_will_do && is_new && self.look(stage, its_shelf)?.is_some() {
             self.progress.note(&format!("{title}: another build has made it"));
             return Ok(());
         }
-        let unfinished = shelf.unfinished()?;
+        let unfinished = its_shelf.unfinished()?;
         make(&unfinished)?;
-        self.held().insert(key.clone(), Arc::new(shelf.keep(unfinished, key, &title)?));
+        self.held().insert(key.clone(), Arc::new(its_shelf.keep(unfinished, key, &title)?));
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Settings;
 use crate::failure::Result;
+use crate::host::clock;
 use crate::host::command::{Tool, quote};
 use crate::host::tools;
 use crate::host::work::WorkFolder;
@@ -47,7 +48,7 @@ pub(super) fn make(
         tool = with_script(tool, script, "");
     }
     let tool = tool.arg(&layer.suite).arg(target).args(&layer.mirror);
-    tool.env("TMPDIR", scratch.path("")).logged(log).run()
+    tool.env("TMPDIR", scratch.path("")).logged(log).run().map_err(clock::doubted)
 }
 
 fn write_scripts(layer: &Layer, work: &WorkFolder) -> Result<Vec<String>> {
@@ -64,7 +65,8 @@ fn mmdebstrap(layer: &Layer, below: Option<&Path>, settings: Settings) -> Tool {
     let tool = Tool::new(tools::MMDEBSTRAP.name)
         .arg(if settings.root { "--mode=root" } else { "--mode=unshare" })
         .arg("--format=tar")
-        .arg(format!("--include={}", layer.packages.join(",")))
+        // A layer may consist of a script alone, and an empty list is none to mmdebstrap.
+        .args((!layer.packages.is_empty()).then(|| format!("--include={}", layer.packages.join(","))))
         // Neither option reaches an image: hygiene drops the files that carry them.
         .arg("--aptopt=Acquire::Retries \"3\"")
         .arg("--dpkgopt=force-unsafe-io")

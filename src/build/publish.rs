@@ -1,7 +1,6 @@
 //! Finished files get their final names, each in one step, so that a half image is never seen under them.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -47,7 +46,7 @@ pub(super) fn all(outcomes: &[&Outcome], output: &Path, progress: &Progress) -> 
     }
     // Nothing slow from here on. A build that is killed before the end leaves whole files, and checksums that do not
     // fit them rather than ones that do.
-    let folder = File::open(output)?;
+    let folder = lock::open(output)?;
     while !lock::claim(&folder)? {
         signals::sleep(Duration::from_millis(20))?;
     }

@@ -167,7 +167,7 @@ impl Shelf {
     /// As [`Self::remove`], for whoever has the right to make it.
     pub(super) fn take_away(&self, key: &str) -> Result<bool> {
         let path = self.path(key);
-        let Ok(file) = File::open(&path) else { return Ok(false) };
+        let Ok(file) = lock::open(&path) else { return Ok(false) };
         if !lock::claim(&file)? || !lock::is_at(&file, &path)? {
             return Ok(false);
         }
@@ -185,7 +185,7 @@ impl Shelf {
                     self.remove(key)?;
                 }
             } else if name.starts_with(UNFINISHED) {
-                if File::open(&path).is_ok_and(|file| lock::claim(&file).unwrap_or(false)) {
+                if lock::open(&path).is_ok_and(|file| lock::claim(&file).unwrap_or(false)) {
                     remove_if_there(&path)?;
                 }
             } else if name.ends_with(LOCK) {
@@ -245,7 +245,7 @@ impl Shelf {
             // What goes while it is looked at is not there.
             let Ok(metadata) = fs_err::metadata(&path) else { continue };
             let what = self.record(&key)?.map(|record| record.what);
-            let in_use = File::open(&path).is_ok_and(|file| !lock::claim(&file).unwrap_or(true));
+            let in_use = lock::open(&path).is_ok_and(|file| !lock::claim(&file).unwrap_or(true));
             let usable = !self.recorded || what.is_some();
             let age = self.age(&key)?;
             entries.push(Entry { kind: self.kind, what, bytes: metadata.len(), age, in_use, usable, key });
@@ -277,7 +277,7 @@ pub struct Entry {
 /// Opens a file as one of its users; nothing where there is none.
 fn open_shared(path: &Path) -> Result<Option<File>> {
     loop {
-        let file = match File::open(path) {
+        let file = match lock::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -424,7 +424,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let shelf = shelf(folder.path());
         let left = [".unfinished-dead.tar", ".unfinished-record", "dead.lock", "dead.record"];
-        left.iter().for_each(|name| fs_err::write(folder.path().join(name), "").unwrap());
+        for name in left {
+            fs_err::write(folder.path().join(name), "").unwrap();
+        }
         let unfinished = shelf.unfinished().unwrap();
         let _lock = shelf.lock(&Key::of(&"live"), || panic!("it is free")).unwrap();
         shelf.clear_out().unwrap();

@@ -102,8 +102,8 @@ impl Store {
         self.clear_out()?;
         let mut pruned = Pruned::default();
         for entry in chosen(self.listing()?, pruning) {
-            let shelf = self.shelves().into_iter().find(|shelf| shelf.kind == entry.kind);
-            if !shelf.context("an entry of no shelf")?.remove(&entry.key)? {
+            let its_shelf = self.shelves().into_iter().find(|it| it.kind == entry.kind);
+            if !its_shelf.context("an entry of no shelf")?.remove(&entry.key)? {
                 pruned.in_use.push(entry);
             }
         }

@@ -42,12 +42,16 @@ impl Keeper {
 /// What the keeper does, from the beginning to the end of the imagegen that reports on `reports`.
 pub fn keep(reports: impl BufRead) {
     let left = read(reports);
-    left.iter().for_each(|group| signals::terminate(*group));
+    for group in &left {
+        signals::terminate(*group);
+    }
     let deadline = Instant::now() + PATIENCE;
     while left.iter().any(|group| signals::is_alive(*group)) && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(50));
     }
-    left.iter().for_each(|group| signals::kill(*group));
+    for group in left {
+        signals::kill(group);
+    }
 }
 
 /// The groups that were running when the reports ended.

@@ -51,6 +51,11 @@ impl Drop for Lock {
     }
 }
 
+/// Opens a file or folder to lock it.
+pub fn open(path: &Path) -> std::io::Result<File> {
+    Ok(fs_err::File::open(path)?.into_parts().0)
+}
+
 /// Makes this process the only user of an open file or folder, unless it has another user.
 pub fn claim(file: &File) -> Result<bool> {
     held(file.try_lock())
@@ -81,7 +86,7 @@ pub fn is_at(file: &File, path: &Path) -> Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     use super::*;
 
@@ -100,24 +105,24 @@ mod tests {
     fn many_who_wait_get_it_one_after_the_other() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key.lock");
-        let (inside, waited) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (inside, waited) = (AtomicUsize::new(0), AtomicBool::new(false));
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    let _lock = Lock::take(&path, || drop(waited.fetch_add(1, Ordering::SeqCst))).unwrap();
+                    let _lock = Lock::take(&path, || waited.store(true, Ordering::SeqCst)).unwrap();
                     assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two holders");
                     std::thread::sleep(Duration::from_millis(10));
                     inside.fetch_sub(1, Ordering::SeqCst);
                 });
             }
         });
-        assert!(waited.into_inner() > 0);
+        assert!(waited.into_inner());
     }
 
     #[test]
     fn who_shares_keeps_away_who_wants_it_alone() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let [one, two, three] = [(); 3].map(|()| File::open(file.path()).unwrap());
+        let [one, two, three] = [(); 3].map(|()| open(file.path()).unwrap());
         assert!(share(&one).unwrap() && share(&two).unwrap());
         assert!(!claim(&three).unwrap());
         drop((one, two));

@@ -1,5 +1,6 @@
 //! The only code that touches the machine: processes, tools, work folders, signals.
 
+pub mod clock;
 pub mod command;
 pub mod files;
 pub mod keeper;

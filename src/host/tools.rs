@@ -101,6 +101,7 @@ pub fn lacking_for_build(cache: &Path, output: &Path) -> Vec<Shortage> {
         lacking.extend(lacking_subordinate_ids("/etc/subgid", "--add-subgids"));
         lacking.extend(lacking_user_namespaces());
     }
+    lacking.extend(super::clock::lacking());
     let temporary = std::env::temp_dir();
     let places = [cache, temporary.as_path(), output];
     lacking.extend(lacking_space(

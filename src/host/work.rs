@@ -40,7 +40,7 @@ impl WorkFolder {
         loop {
             let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
             // Another run that sweeps may take it for a dead one's before it is locked.
-            let lock = match File::open(folder.path()) {
+            let lock = match lock::open(folder.path()) {
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 opened => opened?,
             };
@@ -72,7 +72,7 @@ fn sweep(parent: &Path, prefix: &str) -> Result<()> {
 
 /// What another sweeps at the same time is no error, and what belongs to another user is theirs to sweep.
 fn remove_abandoned(path: &Path) -> Result<()> {
-    let Ok(folder) = File::open(path) else { return Ok(()) };
+    let Ok(folder) = lock::open(path) else { return Ok(()) };
     let metadata = folder.metadata()?;
     let own = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
     if !own || !lock::claim(&folder)? {

@@ -1,5 +1,6 @@
 //! `imagegen build`: what it decides, and that a build which fails or is stopped leaves the last good image alone.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -56,11 +57,9 @@ fn a_build_that_fails_keeps_the_last_good_image() {
 }
 
 /// The folders in which mmdebstrap is at work.
-fn chroots() -> usize {
-    let entries = std::fs::read_dir(std::env::temp_dir()).unwrap();
-    entries
-        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("mmdebstrap."))
-        .count()
+fn chroots(temporary: &Path) -> usize {
+    let scratch = entries(temporary).into_iter().flat_map(|folder| entries(&folder));
+    scratch.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("mmdebstrap.")).count()
 }
 
 /// What is in a folder; nothing where it was never made.
@@ -73,15 +72,21 @@ fn entries(folder: &Path) -> Vec<std::path::PathBuf> {
 #[ignore = "slow: it bootstraps packages"]
 fn a_build_that_is_stopped_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let chroots_before = chroots();
+    let temporary = folder.path().join("temporary");
+    // Who stands in for root in a user namespace has to get in.
+    for path in [folder.path(), &temporary] {
+        std::fs::create_dir_all(path).unwrap();
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+    }
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_imagegen"))
         .args(["build", "base", "--fresh"])
         .current_dir(folder.path())
         .env("XDG_CACHE_HOME", folder.path().join("cache"))
+        .env("TMPDIR", &temporary)
         .spawn()
         .unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
-    while chroots() == chroots_before {
+    while chroots(&temporary) == 0 {
         assert!(Instant::now() < deadline, "mmdebstrap has not begun");
         std::thread::sleep(Duration::from_millis(200));
     }
@@ -91,12 +96,11 @@ fn a_build_that_is_stopped_leaves_nothing() {
     std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(begun.elapsed() < Duration::from_secs(30));
-    for left in ["dist", "cache/imagegen/layers", "cache/imagegen/sets"]
+    for left in ["dist", "temporary", "cache/imagegen/layers", "cache/imagegen/sets"]
         .map(|path| entries(&folder.path().join(path)))
     {
         assert!(left.is_empty(), "{left:?}");
     }
-    assert_eq!(chroots(), chroots_before);
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
     assert!(!mounts.contains("mmdebstrap"), "{mounts}");
 }

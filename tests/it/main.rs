@@ -10,7 +10,9 @@
 
 mod build;
 mod cli;
+mod failures;
 mod guest;
+mod loopback;
 mod nasty;
 mod readme;
 mod tidy;
