@@ -20,6 +20,8 @@ use crate::plan::Key;
 
 const UNFINISHED: &str = ".unfinished-";
 const LOCK: &str = ".lock";
+/// The ending of entries that say themselves what they are.
+pub(super) const JSON: &str = ".json";
 /// How far a clock may be behind the one by which an entry was made, in seconds. What is from further in the future was
 /// made when the clock was wrong: its age is unknown.
 const CLOCKS_DIFFER: u64 = 60;
@@ -237,6 +239,16 @@ impl Shelf {
         Ok(names.filter_map(|name| Some(name.strip_suffix(self.suffix)?.to_owned())).collect())
     }
 
+    /// What an entry is, by its record or, if it is one itself, by its own text.
+    fn what(&self, key: &str) -> Result<Option<String>> {
+        if self.suffix != JSON {
+            return Ok(self.record(key)?.map(|record| record.what));
+        }
+        let text = fs_err::read(self.path(key)).unwrap_or_default();
+        let value: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+        Ok(value["what"].as_str().map(str::to_owned))
+    }
+
     /// Everything on it, for a person.
     pub(super) fn listing(&self) -> Result<Vec<Entry>> {
         let mut entries = vec![];
@@ -244,9 +256,9 @@ impl Shelf {
             let path = self.path(&key);
             // What goes while it is looked at is not there.
             let Ok(metadata) = fs_err::metadata(&path) else { continue };
-            let what = self.record(&key)?.map(|record| record.what);
+            let what = self.what(&key)?;
             let in_use = lock::open(&path).is_ok_and(|file| !lock::claim(&file).unwrap_or(true));
-            let usable = !self.recorded || what.is_some();
+            let usable = !self.recorded || self.record(&key)?.is_some();
             let age = self.age(&key)?;
             entries.push(Entry { kind: self.kind, what, bytes: metadata.len(), age, in_use, usable, key });
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::shelf::{Entry, Shelf};
+use super::shelf::{Entry, JSON, Shelf};
 use crate::failure::Result;
 use crate::plan::LAYER_FRESH_FOR;
 
@@ -63,7 +63,7 @@ impl Store {
         Self {
             layers: shelf("layers", "layer", ".tar", Some(LAYER_FRESH_FOR), true),
             sets: shelf("sets", "set", ".tar", None, true),
-            results: shelf("results", "result", ".json", None, false),
+            results: shelf("results", "result", JSON, None, false),
             logs: shelf("logs", "log", ".log", Some(7 * LAYER_FRESH_FOR), false),
         }
     }
