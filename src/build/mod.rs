@@ -63,6 +63,7 @@ pub fn host_facts(places: &Places, epoch: Option<u64>) -> Result<HostFacts> {
 pub fn execute(plan: &Plan, places: &Places, settings: Settings, progress: &Progress) -> Result<()> {
     fs_err::create_dir_all(&places.output)?;
     fs_err::create_dir_all(places.store.logs.folder())?;
+    places.store.clear_out()?;
     let (work, scratch) = (WorkFolder::within(&places.output)?, WorkFolder::scratch()?);
     let job = Job::new(plan, places, &work, &scratch, settings, progress)?;
     for stage in plan.stages.iter().filter(|stage| stage.kept) {
@@ -74,5 +75,5 @@ pub fn execute(plan: &Plan, places: &Places, settings: Settings, progress: &Prog
     for (stage, outcome) in &made {
         results::remember(stage, job.inputs(stage), outcome.names()?, places, settings.given_epoch)?;
     }
-    places.store.clear_out()
+    Ok(())
 }

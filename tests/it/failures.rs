@@ -29,17 +29,27 @@ impl Place {
         place
     }
 
-    /// One with a copy of what an earlier build of the same recipes kept, and its results.
+    /// One with a copy of what an earlier build of the same recipes kept, and its results. Later runs of the tests take
+    /// the same, as long as it is fresh.
     fn warm() -> Self {
-        static FIRST: OnceLock<Place> = OnceLock::new();
+        static FIRST: OnceLock<PathBuf> = OnceLock::new();
         let first = FIRST.get_or_init(|| {
+            let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tiny");
+            fs::create_dir_all(&kept).unwrap();
             let place = Self::new();
-            place.builds();
-            place
+            let output = place
+                .command()
+                .arg("--output")
+                .arg(kept.join("dist"))
+                .env("XDG_CACHE_HOME", kept.join("cache"))
+                .output();
+            let output = output.unwrap();
+            assert!(output.status.success(), "{}", text(&output.stderr));
+            kept
         });
         let place = Self::new();
-        copy(&first.at("cache"), &place.at("cache"));
-        copy(&first.at("dist"), &place.at("dist"));
+        copy(&first.join("cache"), &place.at("cache"));
+        copy(&first.join("dist"), &place.at("dist"));
         place
     }
 
@@ -102,10 +112,13 @@ impl Place {
         sums.args(["--check", "--quiet", "SHA256SUMS"]).current_dir(self.at("dist")).assert().success();
     }
 
-    /// The tar of the largest kept layer.
+    /// The tar of the layer that the image is made from.
     fn layer(&self) -> PathBuf {
-        let layers = listing(&self.at("cache/imagegen/layers"));
-        layers.into_iter().max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap()
+        let records = listing(&self.at("cache/imagegen/layers")).into_iter();
+        let is_its =
+            |path: &PathBuf| fs::read(path).is_ok_and(|record| text(&record).contains("\"layer node\""));
+        let mut records = records.filter(|path| path.extension().is_some_and(|it| it == "record"));
+        records.find(is_its).unwrap().with_extension("tar")
     }
 }
 
@@ -152,7 +165,7 @@ fn a_damaged_layer_is_noticed_and_made_again() {
     fs::File::options().append(true).open(&layer).unwrap().set_modified(modified).unwrap();
     place.change("node/etc/motd", "Another welcome\n");
     let said = place.builds();
-    assert!(said.contains("what was kept is damaged; it is made again"), "{said}");
+    assert!(said.contains("layer node: what was kept is damaged; it is made again"), "{said}");
     place.change("node/etc/motd", "A third welcome\n");
     assert!(!place.builds().contains("damaged"));
 }
