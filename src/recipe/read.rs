@@ -5,8 +5,8 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Catalogue, Chain, Container, Ground, OverlayFile, PackageSet, Recipe, Script, container, findings, hex,
-    is_inside, sets,
+    Catalogue, Chain, Container, Ground, OverlayFile, PackageSet, Recipe, Script, cloud, cloud_findings,
+    container, findings, hex, is_inside, sets,
 };
 use crate::document::findings::wrong_kind;
 use crate::document::{Document, Fields, Finding, Findings, Key, Node, Source, Value};
@@ -71,6 +71,7 @@ fn collect(
     let recipe = read(catalogue, name, findings)?;
     match recipe.ground.clone() {
         Ground::Suite(suite) => Some((vec![recipe], suite)),
+        Ground::Cloud(_) => Some((vec![recipe], String::new())),
         Ground::Recipe(below) => {
             let (mut recipes, suite) = collect(catalogue, &below, above, findings)?;
             recipes.push(recipe);
@@ -100,6 +101,9 @@ impl Reader<'_> {
         let mut fields = Fields::of(self.source, "recipe", root, KEYS, findings);
         fields.expect_version();
         let ground = self.ground(root, &mut fields);
+        if let (Some(Ground::Cloud(_)), Some(node)) = (&ground, fields.get("container")) {
+            fields.findings().push(cloud_findings::container_from_machine(self.source, node));
+        }
         let mut links = self.links(&mut fields);
         links.extend(self.enabled(&mut fields));
         links.extend(self.masked(&mut fields));
@@ -122,7 +126,15 @@ impl Reader<'_> {
     }
 
     fn ground(&self, root: &Node, fields: &mut Fields<'_, '_>) -> Option<Ground> {
+        if let (None, Some(node @ Node { value: Value::Map(_), .. })) = (fields.get("suite"), fields.get("from")) {
+            let image = cloud::read(self.catalogue, self.source, node, fields.findings());
+            return image.map(Ground::Cloud);
+        }
         let suite = fields.text("suite", "suite: trixie");
+        if suite.is_some() && fields.get("from").is_some() {
+            fields.findings().push(findings::no_ground(self.source, root));
+            return None;
+        }
         let from = fields.text("from", "from: base");
         match (suite, from) {
             (Some((suite, node)), None) => {
@@ -133,9 +145,15 @@ impl Reader<'_> {
                 if self.catalogue.file(&format!("{from}.yaml")).is_some() {
                     return Some(Ground::Recipe(from.to_owned()));
                 }
-                let known = self.catalogue.recipes();
-                fields.findings().push(findings::no_such_recipe(from, &known, Some((self.source, node))));
-                None
+                let image = cloud::named(from).map(Ground::Cloud);
+                if image.is_none() {
+                    let clouds = cloud::names();
+                    let known: Vec<&str> =
+                        self.catalogue.recipes().into_iter().chain(clouds.iter().map(String::as_str)).collect();
+                    let finding = findings::no_such_recipe(from, &known, Some((self.source, node)));
+                    fields.findings().push(finding);
+                }
+                image
             }
             _ => {
                 fields.findings().push(findings::no_ground(self.source, root));
