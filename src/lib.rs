@@ -13,7 +13,8 @@
 //! | [`plan`] | recipe + host facts → stages, keys, partition arithmetic | no |
 //! | [`build`] | stages → files: layers, hygiene, ext4, disk, qcow2, artefacts; executes, never decides | yes |
 //! | [`rehearsal`] | machines, LAN, config drive, checks | yes |
-//! | [`host`] | processes, tools, work folders, signals | it alone does |
+//! | [`vm`] | one virtual machine: accelerator, config drive, an errand that ends by itself | yes |
+//! | [`host`] | processes, tools, downloads, work folders, signals | it alone does |
 //! | [`report`] | findings on screen, progress, exit codes | it alone prints |
 //!
 //! # Invariants
@@ -36,4 +37,5 @@ pub mod recipe;
 pub mod rehearsal;
 pub mod report;
 pub mod userdata;
+pub mod vm;
 pub mod workshop;

@@ -2,10 +2,12 @@
 
 mod archive;
 mod assembly;
+mod base;
 mod layer;
 mod manifest;
 mod oci;
 mod preload;
+mod provision;
 mod publish;
 mod rootfs;
 mod sets;
@@ -51,7 +53,8 @@ pub struct Settings {
 
 /// What a plan needs to know of this machine.
 pub fn host_facts(store: &Store) -> Result<HostFacts> {
-    Ok(HostFacts { layers: store.layers.ages()?, sets: store.sets.ages()?.into_keys().collect() })
+    let sets = store.sets.ages()?.into_keys().collect();
+    Ok(HostFacts { layers: store.layers.ages()?, sets, bases: store.bases.ages()? })
 }
 
 /// Runs all stages. Images appear in the output folder at the end, all of them whole, or not at all.
@@ -63,9 +66,11 @@ pub fn execute(plan: &Plan, places: &Places, settings: Settings, progress: &Prog
     for stage in &plan.stages {
         match &stage.action {
             Action::Image(image) => outcomes.push(job.image(stage, image)?),
+            Action::Provision(provision) => outcomes.push(job.provision(stage, provision)?),
             _ if stage.kept => progress.note(&format!("{}: kept", stage.title())),
             Action::Set(set) => job.set(stage, set)?,
             Action::Layer(layer) => job.layer(stage, layer)?,
+            Action::Base(image) => job.base(stage, image)?,
             Action::Container(image) => outcomes.extend(job.container(stage, image)?),
         }
     }

@@ -8,6 +8,8 @@ use anyhow::Context;
 use crate::failure::Result;
 use crate::plan::Key;
 
+const TAR: &str = "tar";
+
 /// What the current user keeps.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -15,6 +17,8 @@ pub struct Store {
     pub layers: Shelf,
     /// Sets of packages. They are locked by hashes, and do not age.
     pub sets: Shelf,
+    /// Cloud images, verified and unpacked: qcow2 or raw.
+    pub bases: Shelf,
 }
 
 impl Store {
@@ -25,8 +29,8 @@ impl Store {
             .filter(|path| path.is_absolute())
             .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))
             .context("neither XDG_CACHE_HOME nor HOME says where to keep layers")?;
-        let shelf = |name| Shelf { folder: cache.join("imagegen").join(name) };
-        Ok(Self { layers: shelf("layers"), sets: shelf("sets") })
+        let shelf = |name, ending| Shelf { folder: cache.join("imagegen").join(name), ending };
+        Ok(Self { layers: shelf("layers", TAR), sets: shelf("sets", TAR), bases: shelf("bases", "img") })
     }
 }
 
@@ -34,6 +38,8 @@ impl Store {
 #[derive(Debug, Clone)]
 pub struct Shelf {
     folder: PathBuf,
+    /// What the files' names end with, after a dot.
+    ending: &'static str,
 }
 
 impl Shelf {
@@ -46,14 +52,20 @@ impl Shelf {
     /// Where the file with this key is kept.
     #[must_use]
     pub fn path(&self, key: &Key) -> PathBuf {
-        self.folder.join(format!("{}.tar", key.as_str()))
+        self.folder.join(format!("{}.{}", key.as_str(), self.ending))
+    }
+
+    /// Where the download for this key is until it is whole; one that broke off stays there to be gone on with.
+    pub fn partial(&self, key: &Key) -> Result<PathBuf> {
+        fs_err::create_dir_all(&self.folder)?;
+        Ok(self.folder.join(format!("{}.part", key.as_str())))
     }
 
     /// A name in the same folder for a file that is still being written.
     pub fn unfinished(&self) -> Result<tempfile::TempPath> {
         fs_err::create_dir_all(&self.folder)?;
         let file =
-            tempfile::Builder::new().prefix(".unfinished-").suffix(".tar").tempfile_in(&self.folder)?;
+            tempfile::Builder::new().prefix(".unfinished-").suffix(self.ending).tempfile_in(&self.folder)?;
         Ok(file.into_temp_path())
     }
 
@@ -66,7 +78,7 @@ impl Shelf {
     pub fn clear_out(&self) -> Result<()> {
         for (old, age) in self.ages()? {
             if age >= crate::plan::LAYER_FRESH_FOR {
-                fs_err::remove_file(self.folder.join(format!("{old}.tar")))?;
+                fs_err::remove_file(self.folder.join(format!("{old}.{}", self.ending)))?;
             }
         }
         Ok(())
@@ -74,12 +86,12 @@ impl Shelf {
 
     /// The kept files by key, with their age in seconds.
     pub fn ages(&self) -> Result<BTreeMap<String, u64>> {
-        kept_in(&self.folder)
+        kept_in(&self.folder, self.ending)
     }
 }
 
 /// The finished files of a folder by key, with their age in seconds.
-fn kept_in(folder: &Path) -> Result<BTreeMap<String, u64>> {
+fn kept_in(folder: &Path, ending: &str) -> Result<BTreeMap<String, u64>> {
     let mut ages = BTreeMap::new();
     let entries = match fs_err::read_dir(folder) {
         Ok(entries) => entries,
@@ -90,7 +102,7 @@ fn kept_in(folder: &Path) -> Result<BTreeMap<String, u64>> {
         let entry = entry?;
         let name = entry.file_name();
         if let Some(key) =
-            name.to_str().and_then(|name| name.strip_suffix(".tar")).filter(|key| key.len() == 64)
+            name.to_str().and_then(|name| name.strip_suffix(ending)?.strip_suffix('.')).filter(|key| key.len() == 64)
         {
             // A clock that was set back makes a layer from the future; it counts as new.
             let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();

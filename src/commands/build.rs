@@ -7,12 +7,13 @@ use anyhow::Context;
 
 use crate::build::{self, Places, Settings, Store};
 use crate::cli::{BuildArgs, Target};
-use crate::document::Findings;
-use crate::failure::Result;
-use crate::host::{files, signals, tools};
+use crate::document::{Finding, Findings};
+use crate::failure::{Result, Shortage};
+use crate::host::{fetch, files, signals, tools};
 use crate::plan::{self, Archive, Request};
-use crate::recipe::{Catalogue, Chain, findings};
+use crate::recipe::{Catalogue, Chain, CloudImage, cloud_findings, findings};
 use crate::report::{self, Progress};
+use crate::vm;
 
 /// Runs the command.
 pub fn run(args: &BuildArgs) -> Result<()> {
@@ -23,7 +24,9 @@ pub fn run(args: &BuildArgs) -> Result<()> {
         return report::data(&plan.to_string());
     }
     signals::listen()?;
-    tools::require(tools::lacking_for_build(places.store.layers.folder(), &places.output))?;
+    let mut lacking = tools::lacking_for_build(places.store.layers.folder(), &places.output);
+    lacking.extend(lacking_for_clouds(&request));
+    tools::require(lacking)?;
     let settings = Settings { epoch: epoch()?, root: tools::is_root() };
     build::execute(&plan, &places, settings, &Progress::start())
 }
@@ -38,10 +41,28 @@ fn request(args: &BuildArgs) -> Result<Request> {
         chains.filter_map(|chain| chain.map_err(|found| findings.extend(found)).ok()).collect()
     };
     let (images, layers) = (load(images), load(layers));
+    clouds(&images).filter_map(missing).for_each(|finding| findings.push(finding));
     if findings.has_errors() {
         return Err(findings.into());
     }
     Ok(Request { images, layers, mirror: args.mirror.clone(), fresh: args.fresh, archive })
+}
+
+/// The cloud images that the images begin with.
+fn clouds(images: &[Chain]) -> impl Iterator<Item = &CloudImage> {
+    images.iter().filter_map(Chain::cloud)
+}
+
+fn missing(image: &CloudImage) -> Option<Finding> {
+    let path = fetch::local(&image.url)?;
+    (!path.is_file()).then(|| cloud_findings::no_such_file(&image.url, image.place.as_ref()))
+}
+
+fn lacking_for_clouds(request: &Request) -> Vec<Shortage> {
+    if clouds(&request.images).next().is_none() {
+        return vec![];
+    }
+    tools::lacking_for_provision(vm::errand::MEMORY, clouds(&request.images).any(CloudImage::is_signed))
 }
 
 /// The user's own notebook image, with the version of the hub that it is for.

@@ -1,5 +1,7 @@
 //! What must not be in a golden image: identities, leftovers of the build, caches, logs.
 
+use serde::Serialize;
+
 /// What happens to an entry of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -21,10 +23,14 @@ const EMPTIED: &[&str] = &[
     "var/cache/apt",
     "var/lib/apt/lists",
     "var/lib/cloud",
+    "var/lib/NetworkManager",
     "var/lib/containerd",
+    "var/lib/dhcp",
     "var/lib/docker",
     "var/log/apt",
+    "var/log/installer",
     "var/log/journal",
+    "var/log/unattended-upgrades",
     "var/tmp",
 ];
 
@@ -55,13 +61,32 @@ const DROPPED: &[&str] = &[
     "etc/shadow-",
     "etc/subgid-",
     "etc/subuid-",
+    // What cloud-init makes for one instance of its network and of its users.
+    "etc/netplan/50-cloud-init.yaml",
+    "etc/network/interfaces.d/50-cloud-init",
+    "etc/sudoers.d/90-cloud-init-users",
+    "etc/udev/rules.d/70-persistent-net.rules",
     // Caches and logs.
     "var/cache/ldconfig/aux-cache",
     "var/log/alternatives.log",
     "var/log/bootstrap.log",
     "var/log/cloud-init-output.log",
     "var/log/cloud-init.log",
+    "var/log/debug",
     "var/log/dpkg.log",
+    "var/log/messages",
+    "var/log/syslog",
+];
+
+/// Further files that go, by how their paths begin and end.
+const PATTERNS: &[(&str, &str)] = &[
+    ("etc/ssh/ssh_host_", ""),
+    ("etc/systemd/network/10-cloud-init-", ""),
+    ("var/cache/debconf/", "-old"),
+    ("var/lib/dpkg/", "-old"),
+    ("var/log/", ".1"),
+    ("var/log/", ".gz"),
+    ("var/log/", ".log"),
 ];
 
 /// Files that must exist and be empty. An empty machine-id makes systemd choose one at boot without the presets of a
@@ -73,22 +98,56 @@ const EMPTY: &[&str] = &["etc/machine-id", "var/log/btmp", "var/log/lastlog", "v
 pub fn verdict(path: &str) -> Verdict {
     if DROPPED.iter().any(|dropped| is_at_or_below(path, dropped))
         || EMPTIED.iter().any(|emptied| path != *emptied && is_at_or_below(path, emptied))
-        || path.starts_with("etc/ssh/ssh_host_")
-        || (path.starts_with("var/lib/dpkg/") || path.starts_with("var/cache/debconf/"))
-            && path.ends_with("-old")
+        || PATTERNS.iter().any(|(start, end)| path.starts_with(start) && path.ends_with(end))
     {
         return Verdict::Drop;
     }
     if EMPTY.contains(&path) { Verdict::Empty } else { Verdict::Keep }
 }
 
+/// Files that no golden image has, and what they mean.
+const FORBIDDEN: &[(&str, &str)] =
+    &[("usr/sbin/sshd", "an SSH server is installed, and golden images have none")];
+
+/// How the password of an account begins that has none and cannot log in by one (shadow(5)).
+const LOCKED: [char; 2] = ['*', '!'];
+/// The first UID of people (`UID_MIN` of login.defs(5)).
+const FIRST_LOGIN_UID: u32 = 1000;
+/// Accounts with a higher UID that are nobody's.
+const NOT_LOGIN: &[&str] = &["nobody"];
+
+/// All of the above, for the script that applies it inside a machine.
+#[derive(Debug, Serialize)]
+pub struct Rules {
+    dropped: &'static [&'static str],
+    emptied: &'static [&'static str],
+    empty: &'static [&'static str],
+    patterns: &'static [(&'static str, &'static str)],
+    forbidden: Vec<&'static str>,
+    locked: [char; 2],
+    first_login_uid: u32,
+    not_login: &'static [&'static str],
+}
+
+/// The rules as data.
+#[must_use]
+pub fn rules() -> Rules {
+    Rules {
+        dropped: DROPPED,
+        emptied: EMPTIED,
+        empty: EMPTY,
+        patterns: PATTERNS,
+        forbidden: FORBIDDEN.iter().map(|(path, _)| *path).collect(),
+        locked: LOCKED,
+        first_login_uid: FIRST_LOGIN_UID,
+        not_login: NOT_LOGIN,
+    }
+}
+
 /// Why an image with this in it must not be published, if so.
 #[must_use]
 pub fn forbidden(path: &str) -> Option<&'static str> {
-    match path {
-        "usr/sbin/sshd" => Some("an SSH server is installed, and golden images have none"),
-        _ => None,
-    }
+    FORBIDDEN.iter().find(|(forbidden, _)| *forbidden == path).map(|(_, reason)| *reason)
 }
 
 /// What is wrong with the accounts of an image, by its `etc/shadow`: nobody may have a password.
@@ -96,18 +155,18 @@ pub fn forbidden(path: &str) -> Option<&'static str> {
 pub fn accounts_with_password(shadow: &str) -> Vec<&str> {
     let fields = shadow.lines().map(|line| line.split(':').collect::<Vec<_>>());
     fields
-        .filter(|fields| fields.len() > 1 && !fields[1].starts_with(['*', '!']))
+        .filter(|fields| fields.len() > 1 && !fields[1].starts_with(LOCKED))
         .map(|fields| fields[0])
         .collect()
 }
 
-/// Login users of an image, by its `etc/passwd`: UIDs from 1000, except `nobody`.
+/// Login users of an image, by its `etc/passwd`: UIDs of people, except `nobody`.
 #[must_use]
 pub fn login_users(passwd: &str) -> Vec<&str> {
     let fields = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
     fields
-        .filter(|fields| fields.len() > 2 && fields[0] != "nobody")
-        .filter(|fields| fields[2].parse::<u32>().is_ok_and(|uid| uid >= 1000))
+        .filter(|fields| fields.len() > 2 && !NOT_LOGIN.contains(&fields[0]))
+        .filter(|fields| fields[2].parse::<u32>().is_ok_and(|uid| uid >= FIRST_LOGIN_UID))
         .map(|fields| fields[0])
         .collect()
 }

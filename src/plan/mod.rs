@@ -5,6 +5,7 @@
 
 pub mod disk;
 pub mod hygiene;
+mod provision;
 mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::recipe::{Chain, Container, PackageSet, Recipe, hex};
+pub use provision::Provision;
+
+use crate::recipe::{Chain, CloudImage, Container, PackageSet, Recipe, hex};
 
 /// How long a kept layer counts as fresh, in seconds: a day. After that the archive has newer packages than it, and
 /// an image built on it would miss their security fixes.
@@ -84,6 +87,8 @@ pub struct HostFacts {
     pub layers: BTreeMap<String, u64>,
     /// The keys of the kept sets of packages. They are locked by hashes, and so do not age.
     pub sets: BTreeSet<String>,
+    /// The kept cloud images by key, with their age in seconds.
+    pub bases: BTreeMap<String, u64>,
 }
 
 /// A layer: a root file system as a tar, as mmdebstrap leaves it.
@@ -153,6 +158,10 @@ pub enum Action {
     Container(Image),
     /// Makes a machine's image.
     Image(Image),
+    /// Downloads a cloud image.
+    Base(CloudImage),
+    /// Makes a machine's image from a cloud image.
+    Provision(Provision),
 }
 
 /// One stage of a plan.
@@ -180,7 +189,10 @@ pub struct Plan {
 pub fn plan(request: &Request, facts: &HostFacts) -> Plan {
     let mut planner = Planner { request, facts, plan: Plan { stages: vec![] } };
     for chain in &request.layers {
-        planner.layers(chain);
+        match chain.cloud() {
+            Some(base) => drop(planner.base(base)),
+            None => drop(planner.layers(chain)),
+        }
     }
     for chain in &request.images {
         match chain.top().container {
@@ -206,6 +218,9 @@ impl Planner<'_> {
                 made.map(|container| Carried::Made(self.container(container, false))).collect()
             }
         };
+        if let Some(base) = chain.cloud() {
+            return self.provision(chain, base, carried);
+        }
         let (layer, _) = self.layers(chain);
         let action = Action::Image(image(chain, layer, carried));
         self.add(action, false, true);

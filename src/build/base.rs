@@ -1,0 +1,227 @@
+//! A cloud image of somebody else's: downloaded, verified before a byte of it is used, unpacked, and kept.
+
+use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha512};
+
+use super::Job;
+use crate::failure::Result;
+use crate::host::command::Tool;
+use crate::host::work::WorkFolder;
+use crate::host::{fetch, signals, tools};
+use crate::plan::Stage;
+use crate::plan::disk::SECTOR;
+use crate::recipe::{CloudImage, Proof, Signature, hex};
+use crate::report::size;
+
+/// How large a list of checksums or a signature may be, in bytes.
+const LARGEST_LIST: u64 = 4 << 20;
+/// The digits of a SHA-256 and of a SHA-512.
+const DIGITS: [usize; 2] = [64, 128];
+/// How a list begins that has its signature in itself (RFC 9580, section 7).
+const SIGNED_MESSAGE: &[u8] = b"-----BEGIN PGP SIGNED MESSAGE-----";
+const BUFFER: usize = 1 << 18;
+/// QEMU's docs/interop/qcow2: how the file begins, and the bit of an external data file among the features that a
+/// reader must understand.
+const QCOW2: &[u8] = b"QFI\xfb";
+const EXTERNAL_DATA: u64 = 1 << 2;
+
+/// A disk as it is kept.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct BaseDisk {
+    /// QEMU's name of the format.
+    pub(super) format: &'static str,
+    /// The size of the disk in bytes.
+    pub(super) virtual_bytes: u64,
+}
+
+impl Job<'_> {
+    /// Downloads a cloud image into the store.
+    pub(super) fn base(&self, stage: &Stage, image: &CloudImage) -> Result<()> {
+        let mut step = self.progress.step(format!("{}: downloaded and verified", stage.title()));
+        let shelf = &self.places.store.bases;
+        let unfinished = shelf.unfinished()?;
+        let expected = expected(image, self.work)?;
+        match fetch::local(&image.url) {
+            Some(path) => take(&path, &expected, image, &unfinished)?,
+            None => {
+                let tell = &mut |have, all: Option<u64>| {
+                    step.reached(&format!("{} of {}", size(have), all.map_or("?".into(), size)));
+                };
+                let downloaded = fetch::to_file(&image.url, &shelf.partial(&stage.key)?, tell)?;
+                let taken = take(downloaded.path(), &expected, image, &unfinished);
+                // What is wrong would be gone on with the next time, and be wrong again.
+                downloaded.remove()?;
+                taken?;
+            }
+        }
+        let bytes = fs_err::metadata(&unfinished)?.len();
+        shelf.keep(unfinished, &stage.key)?;
+        step.done(&size(bytes));
+        Ok(())
+    }
+}
+
+/// Verifies a file and unpacks it.
+fn take(file: &Path, expected: &str, image: &CloudImage, target: &Path) -> Result<()> {
+    let found = digest(file, expected.len())?;
+    if found != expected {
+        let url = &image.url;
+        return Err(anyhow!(
+            "{url} is not the image that it should be\n  expected {expected}\n  found    {found}\nIt has changed since the \
+             checksum was written, or somebody has tampered with it; nothing of it was used"
+        )
+        .into());
+    }
+    unpack(file, target)?;
+    let told = || format!("{} cannot be a base", image.file_name());
+    inspect(target).with_context(told)?;
+    Ok(())
+}
+
+/// The checksum that the image must have.
+pub(super) fn expected(image: &CloudImage, work: &WorkFolder) -> Result<String> {
+    let (url, signature) = match &image.proof {
+        Proof::Digest(digest) => return Ok(digest.clone()),
+        Proof::Checksums { url, signature } => (url, signature),
+    };
+    let mut list = fetch::small(url, LARGEST_LIST)?;
+    if let Some(signature) = signature {
+        list = signed(&list, signature, work).with_context(|| format!("checking the signature of {url}"))?;
+    }
+    let name = image.file_name();
+    let found = listed(&String::from_utf8_lossy(&list), name);
+    Ok(found.with_context(|| format!("{url} has no checksum of {name}"))?)
+}
+
+/// The checksum of a file in a list: as sha256sum(1) writes it, or BSD's programs.
+fn listed(list: &str, name: &str) -> Option<String> {
+    let of_line = |line: &str| {
+        let (digest, file) = match line.split_once(") = ") {
+            Some((file, digest)) => (digest, file.split_once(" (")?.1),
+            None => line.split_once(char::is_whitespace)?,
+        };
+        let file = file.trim().trim_start_matches('*').trim_start_matches("./");
+        let digest = digest.trim().to_ascii_lowercase();
+        let sound = DIGITS.contains(&digest.len()) && digest.bytes().all(|it| it.is_ascii_hexdigit());
+        (file == name && sound).then_some(digest)
+    };
+    list.lines().find_map(of_line)
+}
+
+/// What of a list is signed by the key: all of it, or the message inside.
+fn signed(list: &[u8], signature: &Signature, work: &WorkFolder) -> Result<Vec<u8>> {
+    let [keyring, message, detached] = ["keyring.gpg", "checksums", "signature"].map(|name| work.path(name));
+    fs_err::write(&keyring, binary(&signature.key)?)?;
+    fs_err::write(&message, list)?;
+    let gpgv = Tool::new(tools::GPGV.name).arg("--homedir").arg(work.path("")).arg("--keyring").arg(&keyring);
+    if list.starts_with(SIGNED_MESSAGE) {
+        return Ok(gpgv.args(["--output", "-"]).arg(&message).output()?.into_bytes());
+    }
+    fs_err::write(&detached, fetch::small(&signature.url, LARGEST_LIST)?)?;
+    gpgv.arg(&detached).arg(&message).run()?;
+    Ok(list.to_vec())
+}
+
+/// A key without its armour, as gpgv wants it (RFC 9580, section 6).
+fn binary(key: &[u8]) -> Result<Vec<u8>> {
+    if !key.is_ascii() {
+        return Ok(key.to_vec());
+    }
+    let text = String::from_utf8_lossy(key).replace('\r', "");
+    let mut bytes = vec![];
+    for block in text.split("-----BEGIN PGP PUBLIC KEY BLOCK-----\n").skip(1) {
+        let body = block.split("-----END").next().unwrap_or_default();
+        // Headers end with an empty line; a checksum begins with `=`.
+        let body = body.split_once("\n\n").map_or(body, |(_, body)| body);
+        let lines: String = body.lines().filter(|line| !line.starts_with('=')).collect();
+        bytes.extend(STANDARD.decode(lines).context("reading an OpenPGP key")?);
+    }
+    Ok(bytes)
+}
+
+/// The checksum of a file by the hash function that gives so many digits.
+pub(super) fn digest(path: &Path, digits: usize) -> Result<String> {
+    let mut reader = BufReader::with_capacity(BUFFER, fs_err::File::open(path)?);
+    if digits == DIGITS[0] {
+        return Ok(super::hash(path)?.0);
+    }
+    let mut hash = Sha512::new();
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        signals::check()?;
+        match reader.read(&mut buffer)? {
+            0 => return Ok(hex(&hash.finalize())),
+            read => hash.update(&buffer[..read]),
+        }
+    }
+}
+
+/// Takes a file out of xz, gzip or zstd, whatever its name says, with holes where there are zeros.
+fn unpack(file: &Path, target: &Path) -> Result<()> {
+    let mut reader = BufReader::with_capacity(BUFFER, fs_err::File::open(file)?);
+    let mut start = [0; 6];
+    reader.read_exact(&mut start).with_context(|| format!("reading {}", file.display()))?;
+    reader.rewind()?;
+    match start {
+        [0xfd, b'7', b'z', b'X', b'Z', 0] => {
+            copy(&mut liblzma::read::XzDecoder::new_multi_decoder(reader), target)
+        }
+        [0x1f, 0x8b, ..] => copy(&mut flate2::read::MultiGzDecoder::new(reader), target),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => copy(&mut zstd::Decoder::with_buffer(reader)?, target),
+        _ => copy(&mut reader, target),
+    }
+}
+
+fn copy(reader: &mut impl Read, target: &Path) -> Result<()> {
+    let mut file = BufWriter::new(fs_err::OpenOptions::new().write(true).truncate(true).open(target)?);
+    let mut buffer = vec![0; BUFFER];
+    let mut length = 0;
+    loop {
+        signals::check()?;
+        let read = reader.take(BUFFER as u64).read(&mut buffer).context("unpacking what was downloaded")?;
+        if read == 0 {
+            break;
+        }
+        length += read as u64;
+        if buffer[..read].iter().all(|byte| *byte == 0) {
+            file.seek(SeekFrom::Start(length))?;
+        } else {
+            file.write_all(&buffer[..read])?;
+        }
+    }
+    file.flush()?;
+    let file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    file.set_len(length)?;
+    Ok(file.sync_all()?)
+}
+
+/// What kind of disk a file is. An image that reads further files is none: they would be files of this machine.
+pub(super) fn inspect(path: &Path) -> Result<BaseDisk> {
+    let length = fs_err::metadata(path)?.len();
+    let mut start = [0; 512];
+    fs_err::File::open(path)?.read_exact(&mut start).context("it has less than 512 bytes")?;
+    if !start.starts_with(QCOW2) {
+        // The mark of a boot sector, which a protective partition table has too.
+        if start[510..] != [0x55, 0xaa] || length % SECTOR != 0 {
+            return Err(anyhow!("it is neither a qcow2 image nor a raw disk with a partition table").into());
+        }
+        return Ok(BaseDisk { format: "raw", virtual_bytes: length });
+    }
+    let number = |at: usize| u64::from_be_bytes(std::array::from_fn(|byte| start[at + byte]));
+    let version_3 = start[7] >= 3;
+    if number(8) != 0 || version_3 && number(72) & EXTERNAL_DATA != 0 {
+        return Err(anyhow!("it is a qcow2 image that is not whole without another file").into());
+    }
+    Ok(BaseDisk { format: "qcow2", virtual_bytes: number(24) })
+}
+
+/// A checksum with its kind before it.
+pub(super) fn with_kind(digest: &str) -> String {
+    let kind = if digest.len() == DIGITS[0] { "sha256" } else { "sha512" };
+    format!("{kind}:{digest}")
+}
