@@ -225,3 +225,171 @@ pub(super) fn with_kind(digest: &str) -> String {
     let kind = if digest.len() == DIGITS[0] { "sha256" } else { "sha512" };
     format!("{kind}:{digest}")
 }
+
+#[cfg(test)]
+mod tests {
+    use sha2::Sha256;
+
+    use super::*;
+
+    /// A raw disk of three parts, with a boot sector's mark, zeros and an end.
+    fn raw_disk() -> Vec<u8> {
+        let mut disk = vec![0; 3 * BUFFER];
+        disk[510..512].copy_from_slice(&[0x55, 0xaa]);
+        disk[3 * BUFFER - 1] = 7;
+        disk
+    }
+
+    fn image(path: &Path, content: &[u8]) -> CloudImage {
+        fs_err::write(path, content).unwrap();
+        let proof = Proof::Digest(hex(&Sha256::digest(content)));
+        CloudImage { url: format!("file://{}", path.display()), proof, place: None }
+    }
+
+    fn taken(content: &[u8]) -> Result<Vec<u8>> {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, target) = (folder.path().join("file"), folder.path().join("target"));
+        fs_err::write(&target, "")?;
+        let image = image(&file, content);
+        let Proof::Digest(digest) = &image.proof else { unreachable!() };
+        take(&file, digest, &image, &target)?;
+        Ok(fs_err::read(target)?)
+    }
+
+    fn compressed(disk: &[u8]) -> [Vec<u8>; 3] {
+        let mut xz = vec![];
+        liblzma::read::XzEncoder::new(disk, 1).read_to_end(&mut xz).unwrap();
+        let mut gz = vec![];
+        flate2::read::GzEncoder::new(disk, flate2::Compression::fast()).read_to_end(&mut gz).unwrap();
+        [xz, gz, zstd::encode_all(disk, 1).unwrap()]
+    }
+
+    #[test]
+    fn raw_disks_and_qcow2_are_taken_out_of_xz_gzip_and_zstd() {
+        let folder = tempfile::tempdir().unwrap();
+        let [raw, qcow2] = ["disk.raw", "disk.qcow2"].map(|name| folder.path().join(name));
+        fs_err::write(&raw, raw_disk()).unwrap();
+        super::super::assembly::compress_from("raw", &raw, &qcow2).unwrap();
+        for disk in [raw_disk(), fs_err::read(&qcow2).unwrap()] {
+            assert_eq!(taken(&disk).unwrap(), disk);
+            for packed in compressed(&disk) {
+                assert_ne!(packed, disk);
+                assert!(taken(&packed).unwrap() == disk);
+            }
+        }
+        let size = 3 * BUFFER as u64;
+        assert_eq!(inspect(&raw).unwrap(), BaseDisk { format: "raw", virtual_bytes: size });
+        assert_eq!(inspect(&qcow2).unwrap(), BaseDisk { format: "qcow2", virtual_bytes: size });
+    }
+
+    #[test]
+    fn zeros_become_holes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, target) = (folder.path().join("file"), folder.path().join("target"));
+        let mut disk = raw_disk();
+        disk.resize(64 * BUFFER, 0);
+        fs_err::write(&file, &disk).unwrap();
+        fs_err::write(&target, "").unwrap();
+        unpack(&file, &target).unwrap();
+        let metadata = fs_err::metadata(&target).unwrap();
+        assert_eq!(metadata.len(), disk.len() as u64);
+        assert!(std::os::unix::fs::MetadataExt::blocks(&metadata) * 512 < 8 * BUFFER as u64);
+    }
+
+    #[test]
+    fn an_image_with_another_checksum_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, target) = (folder.path().join("file"), folder.path().join("target"));
+        let image = image(&file, &raw_disk());
+        for digits in DIGITS {
+            let failure = take(&file, &"0".repeat(digits), &image, &target).unwrap_err().to_string();
+            assert!(failure.contains("nothing of it was used"), "{failure}");
+        }
+        assert!(!target.exists());
+        let sha512 = hex(&Sha512::digest(raw_disk()));
+        fs_err::write(&target, "").unwrap();
+        take(&file, &sha512, &image, &target).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_disk_or_needs_another_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let [raw, child] = ["disk.raw", "child.qcow2"].map(|name| folder.path().join(name));
+        fs_err::write(&raw, raw_disk()).unwrap();
+        Tool::new(tools::QEMU_IMG.name)
+            .args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b"])
+            .args([&raw, &child])
+            .run()
+            .unwrap();
+        assert!(taken(&fs_err::read(&child).unwrap()).unwrap_err().to_string().contains("not whole"));
+        for content in [&b"<html>Not found</html>"[..], &[0; 4096]] {
+            assert!(taken(content).unwrap_err().to_string().contains("cannot be a base"));
+        }
+    }
+
+    #[test]
+    fn checksums_are_found_in_lists_of_both_kinds() {
+        let (one, two) = ("a".repeat(64), "B".repeat(128));
+        let list = format!("{one}  ./a.img\n{one} *b.img\nSHA512 (c.img) = {two}\nabc  d.img\n");
+        for (name, expected) in [("a.img", Some(&one)), ("b.img", Some(&one)), ("d.img", None), ("img", None)]
+        {
+            assert_eq!(listed(&list, name).as_ref(), expected, "{name}");
+        }
+        assert_eq!(listed(&list, "c.img"), Some(two.to_ascii_lowercase()));
+    }
+
+    /// Somebody with a key of their own.
+    struct Signer(tempfile::TempDir);
+
+    impl Signer {
+        fn new() -> Self {
+            let signer = Self(tempfile::tempdir().unwrap());
+            let key = ["--quick-generate-key", "somebody@example.org", "ed25519", "sign", "never"];
+            signer.gpg(&key);
+            signer
+        }
+
+        fn gpg(&self, arguments: &[&str]) {
+            let gpg = Tool::new("gpg").arg("--homedir").arg(self.0.path()).args([
+                "--batch",
+                "--yes",
+                "--passphrase",
+                "",
+            ]);
+            gpg.args(arguments).run().unwrap();
+        }
+
+        fn file(&self, name: &str) -> String {
+            self.0.path().join(name).display().to_string()
+        }
+
+        fn key(&self, armour: &str) -> Vec<u8> {
+            self.gpg(&[armour, "--output", &self.file("key"), "--export"]);
+            fs_err::read(self.file("key")).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_list_counts_only_with_the_signature_of_the_pinned_key() {
+        let (signer, other) = (Signer::new(), Signer::new());
+        let folder = tempfile::tempdir().unwrap();
+        let work = WorkFolder::within(folder.path()).unwrap();
+        let list = signer.file("SUMS");
+        fs_err::write(&list, format!("{}  a.img\n", "a".repeat(64))).unwrap();
+        signer.gpg(&["--detach-sign", "--output", &format!("{list}.gpg"), &list]);
+        signer.gpg(&["--clear-sign", "--output", &format!("{list}.asc"), &list]);
+        let expect = |list: String, key: Vec<u8>| {
+            let signature = Some(Signature { url: format!("file://{list}.gpg"), key });
+            let proof = Proof::Checksums { url: format!("file://{list}"), signature };
+            expected(&CloudImage { url: "https://example.org/a.img".into(), proof, place: None }, &work)
+        };
+        for signed in [list.clone(), format!("{list}.asc")] {
+            assert_eq!(expect(signed.clone(), signer.key("--no-armor")).unwrap(), "a".repeat(64));
+            assert_eq!(expect(signed.clone(), signer.key("--armor")).unwrap(), "a".repeat(64));
+            let failure = expect(signed, other.key("--armor")).unwrap_err().to_string();
+            assert!(failure.contains("checking the signature"), "{failure}");
+        }
+        fs_err::write(&list, format!("{}  a.img\n", "b".repeat(64))).unwrap();
+        assert!(expect(list, signer.key("--armor")).is_err());
+    }
+}

@@ -12,8 +12,9 @@ use crate::recipe::{PackageSet, Registry};
 
 /// Where a recipe's script stands inside the root file system while it runs.
 const INSIDE: &str = "/imagegen-script";
-/// Where the wheels of a set stand until they are installed; images/scripts/python-set.sh knows it too.
-const WHEELS: &str = "/imagegen-set";
+/// Where the wheels of a set stand until they are installed; images/scripts/python-set.sh and
+/// userdata/provision/provision.py know it too.
+pub(super) const WHEELS: &str = "/imagegen-set";
 
 /// Makes the layer and puts it into the store; gives its size in bytes.
 pub(super) fn make(

@@ -101,8 +101,10 @@ fn kept_in(folder: &Path, ending: &str) -> Result<BTreeMap<String, u64>> {
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name();
-        if let Some(key) =
-            name.to_str().and_then(|name| name.strip_suffix(ending)?.strip_suffix('.')).filter(|key| key.len() == 64)
+        if let Some(key) = name
+            .to_str()
+            .and_then(|name| name.strip_suffix(ending)?.strip_suffix('.'))
+            .filter(|key| key.len() == 64)
         {
             // A clock that was set back makes a layer from the future; it counts as new.
             let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();

@@ -89,7 +89,9 @@ fn open_alone(target: &Path) -> Result<File> {
         let options = fs_err::OpenOptions::new().create(true).truncate(false).read(true).write(true).clone();
         let file = options.open(target)?.into_parts().0;
         flock(&file, FlockOperation::LockExclusive).map_err(std::io::Error::from)?;
-        if fs_err::metadata(target).is_ok_and(|there| file.metadata().is_ok_and(|ours| there.ino() == ours.ino())) {
+        if fs_err::metadata(target)
+            .is_ok_and(|there| file.metadata().is_ok_and(|ours| there.ino() == ours.ino()))
+        {
             return Ok(file);
         }
     }
@@ -249,5 +251,154 @@ fn receive(
                 *progressed = true;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// A server of one file, which answers each request by the next of its ways, and the last for all further ones.
+    struct Server {
+        url: String,
+        asked: Arc<Mutex<Vec<String>>>,
+    }
+
+    #[derive(Clone, Copy)]
+    enum Way {
+        /// The rest from the range on, and all of it.
+        Whole,
+        /// The same, and broken off after so many bytes.
+        Broken(usize),
+        /// Whole, as if ranges were unknown.
+        NoRanges,
+        /// An error.
+        Status(u16),
+    }
+
+    fn serve(content: &'static [u8], tag: &'static str, ways: Vec<Way>) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/a.img", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(vec![]));
+        let noted = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            for (number, stream) in listener.incoming().enumerate() {
+                let way = ways[number.min(ways.len() - 1)];
+                let _ = answer(stream.unwrap(), content, tag, way, &noted);
+            }
+        });
+        Server { url, asked }
+    }
+
+    fn answer(
+        mut stream: TcpStream,
+        content: &[u8],
+        tag: &str,
+        way: Way,
+        asked: &Mutex<Vec<String>>,
+    ) -> std::io::Result<()> {
+        let lines = BufReader::new(stream.try_clone()?).lines().map_while(std::result::Result::ok);
+        let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+        let header = |name: &str| {
+            head.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned))
+        };
+        let range = header("range").filter(|_| header("if-range").as_deref() == Some(tag));
+        asked.lock().unwrap().push(range.clone().unwrap_or_default());
+        let start = range.and_then(|range| range[6..].trim_end_matches('-').parse().ok()).unwrap_or(0);
+        let start = if matches!(way, Way::NoRanges) { 0 } else { start };
+        let total = content.len();
+        let (status, length) = match way {
+            Way::Status(status) => (status, 0),
+            _ if start >= total => (416, 0),
+            _ => (if start > 0 { 206 } else { 200 }, total - start),
+        };
+        let place =
+            if status == 416 { format!("*/{total}") } else { format!("{start}-{}/{total}", total - 1) };
+        let range = if [206, 416].contains(&status) {
+            format!("Content-Range: bytes {place}\r\n")
+        } else {
+            String::new()
+        };
+        write!(
+            stream,
+            "HTTP/1.1 {status} It\r\nETag: {tag}\r\nContent-Length: {length}\r\n{range}Connection: close\r\n\r\n"
+        )?;
+        let end = if let Way::Broken(bytes) = way { start + bytes } else { total };
+        if length > 0 { stream.write_all(&content[start..end]) } else { Ok(()) }
+    }
+
+    const CONTENT: &[u8] = b"0123456789";
+
+    fn download(server: &Server, target: &Path) -> Result<String> {
+        let downloaded = to_file(&server.url, target, &mut |_, _| {})?;
+        Ok(fs_err::read_to_string(downloaded.path())?)
+    }
+
+    fn asked(server: &Server) -> Vec<String> {
+        server.asked.lock().unwrap().clone()
+    }
+
+    #[test]
+    fn a_connection_that_breaks_is_gone_on_with_where_it_broke() {
+        let folder = tempfile::tempdir().unwrap();
+        let server =
+            serve(CONTENT, "\"1\"", vec![Way::Broken(4), Way::Status(503), Way::Broken(3), Way::Whole]);
+        assert_eq!(download(&server, &folder.path().join("a.part")).unwrap(), "0123456789");
+        assert_eq!(asked(&server), ["", "bytes=4-", "bytes=4-", "bytes=7-"]);
+    }
+
+    #[test]
+    fn what_an_earlier_run_left_is_used_unless_the_file_has_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a.part");
+        for (tag, expected) in [("\"1\"", "abcd456789"), ("\"2\"", "0123456789")] {
+            fs_err::write(&target, "abcd").unwrap();
+            fs_err::write(version_note(&target), "\"1\"").unwrap();
+            let server = serve(CONTENT, tag, vec![Way::Whole]);
+            assert_eq!(download(&server, &target).unwrap(), expected, "{tag}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_knows_no_ranges_sends_it_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = serve(CONTENT, "\"1\"", vec![Way::Broken(4), Way::NoRanges]);
+        assert_eq!(download(&server, &folder.path().join("a.part")).unwrap(), "0123456789");
+    }
+
+    #[test]
+    fn a_whole_file_of_an_earlier_run_is_not_fetched_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a.part");
+        fs_err::write(&target, CONTENT).unwrap();
+        fs_err::write(version_note(&target), "\"1\"").unwrap();
+        let server = serve(CONTENT, "\"1\"", vec![Way::Whole]);
+        assert_eq!(download(&server, &target).unwrap(), "0123456789");
+        assert_eq!(asked(&server), ["bytes=10-"]);
+    }
+
+    #[test]
+    fn what_will_never_come_fails_at_once_and_what_may_come_after_some_attempts() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = serve(CONTENT, "", vec![Way::Status(404)]);
+        let failure = download(&server, &folder.path().join("a.part")).unwrap_err().to_string();
+        assert!(failure.contains("404"), "{failure}");
+        assert_eq!(asked(&server).len(), 1);
+        let server = serve(CONTENT, "", vec![Way::Status(503)]);
+        assert!(small(&server.url, 100).unwrap_err().to_string().contains("after 6 attempts"));
+        assert_eq!(asked(&server).len(), 6);
+    }
+
+    #[test]
+    fn a_removed_download_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = serve(CONTENT, "\"1\"", vec![Way::Whole]);
+        let target = folder.path().join("a.part");
+        to_file(&server.url, &target, &mut |_, _| {}).unwrap().remove().unwrap();
+        assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

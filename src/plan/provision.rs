@@ -77,7 +77,11 @@ mod tests {
             let request = request(from);
             let is_base = |action: &Action| matches!(action, Action::Base(_));
             let base = |facts: &HostFacts| {
-                plan(&request, facts).stages.into_iter().find(|stage| is_base(&stage.action)).expect("a download")
+                plan(&request, facts)
+                    .stages
+                    .into_iter()
+                    .find(|stage| is_base(&stage.action))
+                    .expect("a download")
             };
             let key = base(&HostFacts::default()).key.as_str().to_owned();
             base(&HostFacts { bases: BTreeMap::from([(key, age)]), ..HostFacts::default() }).kept

@@ -121,9 +121,9 @@ impl Reader<'_> {
 
     fn url<'n>(&self, fields: &mut Fields<'n, '_>) -> Option<(Url, &'n Node)> {
         let (text, node) = fields.text("url", findings::EXAMPLE)?;
-        let parsed = Url::parse(text).ok().filter(|url| {
-            ["https", "http", "file"].contains(&url.scheme()) && !url.path().ends_with('/')
-        });
+        let parsed = Url::parse(text)
+            .ok()
+            .filter(|url| ["https", "http", "file"].contains(&url.scheme()) && !url.path().ends_with('/'));
         if parsed.is_none() {
             fields.findings().push(findings::not_a_url(self.source, text, node));
         }
@@ -143,17 +143,15 @@ impl Reader<'_> {
     }
 
     fn digest(&self, kind: &str, digits: usize, fields: &mut Fields<'_, '_>) -> Option<String> {
-        // Digits alone are a number to YAML, and no less wrong for their length.
         let node = fields.get(kind)?;
-        match &node.value {
-            Value::Text(text) if text.len() == digits && text.bytes().all(|it| it.is_ascii_hexdigit()) => {
-                Some(text.to_ascii_lowercase())
-            }
-            _ => {
-                fields.findings().push(findings::not_a_digest(self.source, kind, digits, node));
-                None
-            }
+        // Digits alone, or with one `e` among them, are a number to YAML: what was written is what counts.
+        let written = self.source.text.get(node.span.clone()).unwrap_or_default();
+        let text = if let Value::Text(text) = &node.value { text } else { written };
+        if text.len() == digits && text.bytes().all(|it| it.is_ascii_hexdigit()) {
+            return Some(text.to_ascii_lowercase());
         }
+        fields.findings().push(findings::not_a_digest(self.source, kind, digits, node));
+        None
     }
 
     fn checksums(&self, base: Option<&Url>, fields: &mut Fields<'_, '_>) -> Option<Proof> {
@@ -244,9 +242,16 @@ mod tests {
     }
 
     #[test]
+    fn a_checksum_that_yaml_takes_for_a_number_is_one() {
+        for digest in ["0".repeat(64), format!("{}e{}", "1".repeat(61), "12"), "1".repeat(64)] {
+            let it = image(&format!("{{url: 'https://example.org/image.qcow2', sha256: {digest}}}"));
+            assert_eq!(it.proof, Proof::Digest(digest));
+        }
+    }
+
+    #[test]
     fn checksums_and_their_signature_may_be_named_relative_to_the_image() {
-        let it =
-            image("{url: 'https://example.org/a/image.raw', checksums: SHA256SUMS, key: keys/good.asc}");
+        let it = image("{url: 'https://example.org/a/image.raw', checksums: SHA256SUMS, key: keys/good.asc}");
         let Proof::Checksums { url, signature: Some(signature) } = &it.proof else { panic!("{it:?}") };
         assert_eq!(url, "https://example.org/a/SHA256SUMS");
         assert_eq!(signature.url, "https://example.org/a/SHA256SUMS.gpg");
@@ -269,7 +274,10 @@ mod tests {
         for (from, expected) in [
             (format!("{{{url}}}"), vec!["nothing says whether what comes from this URL is the right image"]),
             (format!("{{{url}, sha256: abc}}"), vec!["this is no sha256: one has 64 hexadecimal digits"]),
-            (format!("{{{url}, sha512: {DIGEST}}}"), vec!["this is no sha512: one has 128 hexadecimal digits"]),
+            (
+                format!("{{{url}, sha512: {DIGEST}}}"),
+                vec!["this is no sha512: one has 128 hexadecimal digits"],
+            ),
             (
                 format!("{{{url}, sha256: {DIGEST}, checksums: SUMS, key: keys/good.asc}}"),
                 vec!["the image is to be checked in more than one way"],
@@ -310,10 +318,7 @@ mod tests {
     #[test]
     fn a_suite_beside_it_and_a_container_on_it_are_refused() {
         let from = format!("{{url: 'https://example.org/image.qcow2', sha256: {DIGEST}}}");
-        assert_eq!(
-            messages(&format!("{from}\nsuite: trixie")),
-            ["a recipe needs either `suite` or `from`"]
-        );
+        assert_eq!(messages(&format!("{from}\nsuite: trixie")), ["a recipe needs either `suite` or `from`"]);
         assert_eq!(
             messages(&format!("{from}\ncontainer: {{name: a/b}}")),
             ["a container image cannot be made from a cloud image"]

@@ -126,7 +126,9 @@ impl Reader<'_> {
     }
 
     fn ground(&self, root: &Node, fields: &mut Fields<'_, '_>) -> Option<Ground> {
-        if let (None, Some(node @ Node { value: Value::Map(_), .. })) = (fields.get("suite"), fields.get("from")) {
+        if let (None, Some(node @ Node { value: Value::Map(_), .. })) =
+            (fields.get("suite"), fields.get("from"))
+        {
             let image = cloud::read(self.catalogue, self.source, node, fields.findings());
             return image.map(Ground::Cloud);
         }
@@ -148,8 +150,12 @@ impl Reader<'_> {
                 let image = cloud::named(from).map(Ground::Cloud);
                 if image.is_none() {
                     let clouds = cloud::names();
-                    let known: Vec<&str> =
-                        self.catalogue.recipes().into_iter().chain(clouds.iter().map(String::as_str)).collect();
+                    let known: Vec<&str> = self
+                        .catalogue
+                        .recipes()
+                        .into_iter()
+                        .chain(clouds.iter().map(String::as_str))
+                        .collect();
                     let finding = findings::no_such_recipe(from, &known, Some((self.source, node)));
                     fields.findings().push(finding);
                 }

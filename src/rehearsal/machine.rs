@@ -139,7 +139,8 @@ impl Machine {
             .run()?;
         let identity = Identity::fresh(&spec.name)?;
         let second = bench.outside || bench.door.is_some() && spec.role == Role::Hub;
-        let drive = config_drive::image(&identity, &spec.place.network_data(second), spec.user_data.as_deref())?;
+        let drive =
+            config_drive::image(&identity, &spec.place.network_data(second), spec.user_data.as_deref())?;
         fs_err::write(bench.folder.join(format!("{}.config-2", spec.name)), drive)?;
         if bench.has_volume(&spec) {
             fs_err::File::create(bench.folder.join(VOLUME_FILE))?.set_len(VOLUME_SIZE)?;

@@ -73,7 +73,11 @@ impl Errand {
             signals::check()?;
             line.words()?.into_iter().try_for_each(&mut hear)?;
             if let Some(status) = ended {
-                return if status.success() { switched_off(&mut machine) } else { Err(machine.failed(status)) };
+                return if status.success() {
+                    switched_off(&mut machine)
+                } else {
+                    Err(machine.failed(status))
+                };
             }
             self.expect_in_time(begun.elapsed(), line.heard)?;
             signals::sleep(GLANCE)?;
@@ -89,7 +93,9 @@ impl Errand {
             .into());
         }
         if elapsed > self.patience {
-            return Err(anyhow!("the machine was not done after {} minutes", self.patience.as_secs() / 60).into());
+            return Err(
+                anyhow!("the machine was not done after {} minutes", self.patience.as_secs() / 60).into()
+            );
         }
         Ok(())
     }
@@ -115,7 +121,12 @@ impl Errand {
         let mut tool = Tool::new(tools::QEMU.name)
             .args(["-name", &self.name, "-machine", "q35"])
             .args(self.accelerator.arguments())
-            .args(["-uuid", uuid, "-smbios", "type=1,manufacturer=OpenStack Foundation,product=OpenStack Nova"])
+            .args([
+                "-uuid",
+                uuid,
+                "-smbios",
+                "type=1,manufacturer=OpenStack Foundation,product=OpenStack Nova",
+            ])
             .args(["-smp", "2", "-m", &MEMORY.to_string()])
             .args(["-display", "none", "-nodefaults", "-no-user-config"])
             .args(["-serial", &format!("file:{}", show(&self.log()))])
@@ -126,7 +137,10 @@ impl Errand {
                 show(&self.disk)
             ))
             .args(["-device", "virtio-blk-pci,drive=root,bootindex=1"])
-            .args(["-drive", &format!("if=virtio,format=raw,readonly=on,file={}", show(&self.file("config-2")))])
+            .args([
+                "-drive",
+                &format!("if=virtio,format=raw,readonly=on,file={}", show(&self.file("config-2"))),
+            ])
             .args(["-device", "virtio-rng-pci", "-device", "virtio-serial-pci"])
             .args(["-chardev", &format!("file,id=words,path={}", show(&self.file("words")))])
             .args(["-device", &format!("virtserialport,chardev=words,name={PORT}")])
@@ -182,7 +196,8 @@ impl Line {
         self.heard |= !whole.is_empty();
         let lines = whole.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let words = lines.map(|line| {
-            let told = || format!("the machine said what nobody understands: {}", String::from_utf8_lossy(line));
+            let told =
+                || format!("the machine said what nobody understands: {}", String::from_utf8_lossy(line));
             serde_json::from_slice(line).with_context(told)
         });
         Ok(words.collect::<anyhow::Result<_>>()?)

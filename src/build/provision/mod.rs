@@ -5,8 +5,8 @@ mod payload;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
-use minijinja::{Environment, UndefinedBehavior, context};
+use anyhow::anyhow;
+use minijinja::context;
 use serde::Deserialize;
 
 use super::base::{self, BaseDisk};
@@ -20,10 +20,12 @@ use crate::host::tools;
 use crate::plan::{Provision, Stage, hygiene};
 use crate::recipe::hex;
 use crate::report::{Step, size};
+use crate::userdata::fill;
 use crate::vm::Accelerator;
 use crate::vm::errand::Errand;
 
-const USER_DATA: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/provision/user-data.yaml"));
+const USER_DATA: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/provision/user-data.yaml"));
 /// Where the payload is unpacked inside; userdata/provision/finish.py knows it too.
 const FOLDER: &str = "/imagegen-provision";
 /// The serial numbers of the two drives, at most 20 letters each.
@@ -106,7 +108,13 @@ impl Job<'_> {
     }
 
     /// What the machine changes: everything else is read from the kept image, which stays as it is.
-    fn overlay_disk(&self, provision: &Provision, kept: &Path, disk: &BaseDisk, bytes: u64) -> Result<PathBuf> {
+    fn overlay_disk(
+        &self,
+        provision: &Provision,
+        kept: &Path,
+        disk: &BaseDisk,
+        bytes: u64,
+    ) -> Result<PathBuf> {
         let path = self.work.path(&format!("{}.changed.qcow2", provision.image.recipe));
         Tool::new(tools::QEMU_IMG.name)
             .args(["create", "-q", "-f", "qcow2", "-F", disk.format, "-b"])
@@ -205,7 +213,9 @@ impl Heard {
                 self.packages = packages.into_iter().map(package).collect();
             }
             Word::Suite(suite) => self.suite = suite,
-            Word::Accounts { passwd, shadow, forbidden } => self.faults = faults(&passwd, &shadow, &forbidden),
+            Word::Accounts { passwd, shadow, forbidden } => {
+                self.faults = faults(&passwd, &shadow, &forbidden)
+            }
             Word::Done(nonce) => self.done = Some(nonce),
         }
         Ok(())
@@ -226,7 +236,8 @@ impl Heard {
 
 /// What is wrong with the accounts and files of a finished image, by the rules that hold for every image.
 fn faults(passwd: &str, shadow: &str, forbidden: &[String]) -> Vec<String> {
-    let users = hygiene::login_users(passwd).into_iter().map(|name| format!("there is a login user `{name}`"));
+    let users =
+        hygiene::login_users(passwd).into_iter().map(|name| format!("there is a login user `{name}`"));
     let open = hygiene::accounts_with_password(shadow).into_iter();
     let open = open.map(|name| format!("the account `{name}` has a password"));
     let files = forbidden.iter().map(|path| {
@@ -237,10 +248,9 @@ fn faults(passwd: &str, shadow: &str, forbidden: &[String]) -> Vec<String> {
 }
 
 fn user_data(mirror: Option<&str>, nonce: &str) -> Result<String> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let values = context! { mirror, nonce, folder => FOLDER, payload => PAYLOAD };
-    Ok(environment.render_str(USER_DATA, values).context("filling in the machine's user-data")?)
+    // JSON is YAML, and quotes what needs it.
+    let mirror = mirror.map(|url| serde_json::Value::from(url).to_string());
+    fill(USER_DATA, context! { mirror, nonce, folder => FOLDER, payload => PAYLOAD })
 }
 
 fn nonce() -> Result<String> {
@@ -275,7 +285,8 @@ mod tests {
     #[test]
     fn login_users_passwords_and_an_ssh_server_are_faults_although_the_machine_is_done() {
         let accounts = r#"{"accounts": {"passwd": "ada:x:1000:1000::/home/ada:/bin/sh\n", "shadow": "ada:$:\n", "forbidden": ["usr/sbin/sshd"]}}"#;
-        let failure = hear(&[accounts, r#"{"done": "n"}"#]).unwrap().expect_done("n").unwrap_err().to_string();
+        let failure =
+            hear(&[accounts, r#"{"done": "n"}"#]).unwrap().expect_done("n").unwrap_err().to_string();
         for part in ["login user `ada`", "`ada` has a password", "an SSH server is installed"] {
             assert!(failure.contains(part), "{failure}");
         }
@@ -290,6 +301,15 @@ mod tests {
 
     #[test]
     fn the_machine_s_user_data_has_no_user() {
-        insta::assert_snapshot!(user_data(Some("http://127.0.0.1/debian"), "0123").unwrap());
+        insta::assert_snapshot!(user_data(Some("http://127.0.0.1/debian"), "0123").unwrap(), @r#"
+        #cloud-config
+        # What a cloud image boots on once, while imagegen makes another image of it. It powers itself off.
+        users: []
+        ssh_deletekeys: false
+        apt: {primary: [{arches: [default], uri: "http://127.0.0.1/debian"}]}
+        runcmd:
+          - [sh, -c, "mkdir -p /imagegen-provision && tar -C /imagegen-provision -xf /dev/disk/by-id/virtio-imagegen-payload"]
+          - [python3, -B, "/imagegen-provision/provision.py", "0123"]
+        "#);
     }
 }

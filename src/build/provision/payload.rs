@@ -97,7 +97,9 @@ fn settings(steps: &[Layer], hosts: &str) -> Json {
 fn outside_names(hosts: &str) -> String {
     let is_outside = |line: &&str| {
         let address = line.split_whitespace().next().and_then(|word| word.parse::<std::net::IpAddr>().ok());
-        address.is_some_and(|address| !address.is_loopback() && !address.is_multicast() && !address.is_unspecified())
+        address.is_some_and(|address| {
+            !address.is_loopback() && !address.is_multicast() && !address.is_unspecified()
+        })
     };
     hosts.lines().filter(is_outside).map(|line| format!("{line}\n")).collect()
 }
@@ -105,6 +107,81 @@ fn outside_names(hosts: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::command::Tool;
+    use crate::host::files::files_below;
+    use crate::plan::hygiene::Verdict;
+
+    /// Paths of files that a used machine may have; some that go, some that stay.
+    const USED: &[&str] = &[
+        "etc/hostname",
+        "etc/machine-id",
+        "etc/netplan/50-cloud-init.yaml",
+        "etc/netplan/60-mine.yaml",
+        "etc/passwd",
+        "etc/ssh/ssh_config",
+        "etc/ssh/ssh_host_rsa_key.pub",
+        "etc/systemd/network/10-cloud-init-enp1s0.network",
+        "etc/systemd/network/20-mine.network",
+        "root/.bashrc",
+        "root/.ssh/authorized_keys",
+        "tmp/a/b",
+        "usr/sbin/policy-rc.d",
+        "var/cache/apt/archives/a.deb",
+        "var/cache/debconf/config.dat-old",
+        "var/lib/cloud/instances/a/user-data.txt",
+        "var/lib/dhcp/dhclient.leases",
+        "var/lib/docker/engine-id",
+        "var/lib/dpkg/info/a.list",
+        "var/lib/dpkg/status",
+        "var/lib/dpkg/status-old",
+        "var/log/README",
+        "var/log/apt/term.log",
+        "var/log/journal/a/system.journal",
+        "var/log/nginx/access.log",
+        "var/log/syslog",
+        "var/log/syslog.1",
+        "var/log/syslog.2.gz",
+        "var/log/wtmp",
+        "var/tmp/a",
+    ];
+
+    #[test]
+    fn the_script_inside_does_what_the_plan_s_rules_say() {
+        let root = tempfile::tempdir().unwrap();
+        for path in USED {
+            let file = root.path().join(path);
+            fs_err::create_dir_all(file.parent().unwrap()).unwrap();
+            fs_err::write(file, "used").unwrap();
+        }
+        let program = "import json, sys, hygiene\nhygiene.clean(sys.argv[1], json.loads(sys.argv[2]))";
+        Tool::new("python3")
+            .args(["-B", "-c", program])
+            .arg(root.path())
+            .arg(serde_json::to_string(&hygiene::rules()).unwrap())
+            .env("PYTHONPATH", concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/provision"))
+            .run()
+            .unwrap();
+        let left = files_below(root.path()).unwrap();
+        for path in USED {
+            let content = fs_err::read_to_string(root.path().join(path)).ok();
+            let expected = match hygiene::verdict(path) {
+                Verdict::Drop => None,
+                Verdict::Keep => Some("used".to_owned()),
+                Verdict::Empty => Some(String::new()),
+            };
+            assert_eq!(content, expected, "{path}");
+            assert_eq!(left.contains(&(*path).to_owned()), expected.is_some(), "{path}");
+        }
+        assert!((5..USED.len() - 10).contains(&left.len()), "{left:?}");
+        assert!(root.path().join("var/lib/docker").is_dir(), "an emptied folder stays");
+    }
+
+    #[test]
+    fn the_scripts_inside_know_the_same_places() {
+        let text = |name| SCRIPTS.iter().find(|(script, _)| *script == name).unwrap().1;
+        assert!(text("finish.py").contains(&format!("FOLDER = \"{}\"", super::super::FOLDER)));
+        assert!(text("provision.py").contains(&format!("WHEELS = \"{}\"", crate::build::layer::WHEELS)));
+    }
 
     #[test]
     fn names_of_this_machine_itself_stay_here() {
