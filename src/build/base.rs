@@ -43,24 +43,23 @@ impl Job<'_> {
     /// Downloads a cloud image into the store.
     pub(super) fn base(&self, stage: &Stage, image: &CloudImage) -> Result<()> {
         let mut step = self.progress.step(format!("{}: downloaded and verified", stage.title()));
-        let shelf = &self.places.store.bases;
-        let unfinished = shelf.unfinished()?;
+        let kept = &self.places.store.bases;
+        let unfinished = kept.unfinished()?;
         let expected = expected(image, self.work)?;
-        match fetch::local(&image.url) {
-            Some(path) => take(&path, &expected, image, &unfinished)?,
-            None => {
-                let tell = &mut |have, all: Option<u64>| {
-                    step.reached(&format!("{} of {}", size(have), all.map_or("?".into(), size)));
-                };
-                let downloaded = fetch::to_file(&image.url, &shelf.partial(&stage.key)?, tell)?;
-                let taken = take(downloaded.path(), &expected, image, &unfinished);
-                // What is wrong would be gone on with the next time, and be wrong again.
-                downloaded.remove()?;
-                taken?;
-            }
+        if let Some(path) = fetch::local(&image.url) {
+            take(&path, &expected, image, &unfinished)?;
+        } else {
+            let tell = &mut |have, all: Option<u64>| {
+                step.reached(&format!("{} of {}", size(have), all.map_or("?".into(), size)));
+            };
+            let downloaded = fetch::to_file(&image.url, &kept.partial(&stage.key)?, tell)?;
+            let taken = take(downloaded.path(), &expected, image, &unfinished);
+            // What is wrong would be gone on with the next time, and be wrong again.
+            downloaded.remove()?;
+            taken?;
         }
         let bytes = fs_err::metadata(&unfinished)?.len();
-        shelf.keep(unfinished, &stage.key)?;
+        kept.keep(unfinished, &stage.key)?;
         step.done(&size(bytes));
         Ok(())
     }

@@ -160,7 +160,9 @@ impl Reader<'_> {
         let Some((text, node)) = fields.text("checksums", "checksums: SHA256SUMS") else {
             let idle = fields.get("key").or(signature.map(|(_, node)| node));
             let finding = idle.map(|node| findings::nothing_signed(self.source, node));
-            finding.into_iter().for_each(|finding| fields.findings().push(finding));
+            if let Some(finding) = finding {
+                fields.findings().push(finding);
+            }
             return None;
         };
         let unsigned = self.built_in && base.is_some_and(|base| base.scheme() == "https");

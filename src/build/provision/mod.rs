@@ -214,7 +214,7 @@ impl Heard {
             }
             Word::Suite(suite) => self.suite = suite,
             Word::Accounts { passwd, shadow, forbidden } => {
-                self.faults = faults(&passwd, &shadow, &forbidden)
+                self.faults = faults(&passwd, &shadow, &forbidden);
             }
             Word::Done(nonce) => self.done = Some(nonce),
         }

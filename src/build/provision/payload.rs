@@ -101,7 +101,7 @@ fn outside_names(hosts: &str) -> String {
             !address.is_loopback() && !address.is_multicast() && !address.is_unspecified()
         })
     };
-    hosts.lines().filter(is_outside).map(|line| format!("{line}\n")).collect()
+    hosts.lines().filter(is_outside).flat_map(|line| [line, "\n"]).collect()
 }
 
 #[cfg(test)]
