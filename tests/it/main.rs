@@ -10,6 +10,7 @@
 
 mod build;
 mod cli;
+mod clouds;
 mod guest;
 mod nasty;
 mod readme;
