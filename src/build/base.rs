@@ -59,6 +59,7 @@ impl Job<'_> {
             taken?;
         }
         let bytes = fs_err::metadata(&unfinished)?.len();
+        fs_err::write(kept.verified_by(&stage.key), with_kind(&expected))?;
         kept.keep(unfinished, &stage.key)?;
         step.done(&size(bytes));
         Ok(())
@@ -83,7 +84,7 @@ fn take(file: &Path, expected: &str, image: &CloudImage, target: &Path) -> Resul
 }
 
 /// The checksum that the image must have.
-pub(super) fn expected(image: &CloudImage, work: &WorkFolder) -> Result<String> {
+fn expected(image: &CloudImage, work: &WorkFolder) -> Result<String> {
     let (url, signature) = match &image.proof {
         Proof::Digest(digest) => return Ok(digest.clone()),
         Proof::Checksums { url, signature } => (url, signature),
@@ -144,7 +145,7 @@ fn binary(key: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// The checksum of a file by the hash function that gives so many digits.
-pub(super) fn digest(path: &Path, digits: usize) -> Result<String> {
+fn digest(path: &Path, digits: usize) -> Result<String> {
     let mut reader = BufReader::with_capacity(BUFFER, fs_err::File::open(path)?);
     if digits == DIGITS[0] {
         return Ok(super::hash(path)?.0);
@@ -220,7 +221,7 @@ pub(super) fn inspect(path: &Path) -> Result<BaseDisk> {
 }
 
 /// A checksum with its kind before it.
-pub(super) fn with_kind(digest: &str) -> String {
+fn with_kind(digest: &str) -> String {
     let kind = if digest.len() == DIGITS[0] { "sha256" } else { "sha512" };
     format!("{kind}:{digest}")
 }

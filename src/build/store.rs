@@ -61,6 +61,12 @@ impl Shelf {
         Ok(self.folder.join(format!("{}.part", key.as_str())))
     }
 
+    /// Where it is noted by which checksum the file with this key was verified.
+    #[must_use]
+    pub fn verified_by(&self, key: &Key) -> PathBuf {
+        self.folder.join(format!("{}.verified", key.as_str()))
+    }
+
     /// A name in the same folder for a file that is still being written.
     pub fn unfinished(&self) -> Result<tempfile::TempPath> {
         fs_err::create_dir_all(&self.folder)?;

@@ -189,7 +189,7 @@ impl Job<'_> {
         fs_err::remove_file(disk)?;
         let base = BaseOf {
             url: provision.base.url.clone(),
-            digest: base::with_kind(&base::expected(&provision.base, self.work)?),
+            digest: fs_err::read_to_string(self.places.store.bases.verified_by(&provision.image.layer))?,
             removed: heard.removed,
             virtual_bytes,
         };
