@@ -4,7 +4,9 @@ set -eu
 useradd --create-home --shell /bin/bash --uid 1000 debian
 echo debian:debian | chpasswd
 echo root:root | chpasswd
-mkdir -p /home/debian/.ssh /etc/sudoers.d /var/lib/dhcp /root/.ssh /var/lib/cloud/instance
+mkdir -p /home/debian/.ssh /etc/sudoers.d /var/lib/dhcp /root/.ssh /var/lib/cloud/instances/i-used /var/lib/cloud/data
+ln -s instances/i-used /var/lib/cloud/instance
+echo i-used >/var/lib/cloud/data/instance-id
 echo "ssh-ed25519 AAAA somebody" | tee /home/debian/.ssh/authorized_keys /root/.ssh/authorized_keys >/dev/null
 echo "debian ALL=(ALL) NOPASSWD:ALL" >/etc/sudoers.d/90-cloud-init-users
 echo 0123456789abcdef0123456789abcdef >/etc/machine-id

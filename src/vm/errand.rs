@@ -233,4 +233,38 @@ mod tests {
         assert!(tail.ends_with("line 99"), "{tail}");
         assert!(!tail.contains('\x1b') && !tail.contains("line 74"), "{tail}");
     }
+
+    /// Switches a q35 machine off, by its ACPI: `mov dx,0x604; mov ax,0x2000; out dx,ax`; then, or without it, waits.
+    const OFF: [u8; 10] = [0xba, 0x04, 0x06, 0xb8, 0x00, 0x20, 0xef, 0xf4, 0xeb, 0xfd];
+
+    fn machine(folder: &Path, program: &[u8]) -> Errand {
+        let mut content = vec![0; 1 << 20];
+        content[..program.len()].copy_from_slice(program);
+        content[510..512].copy_from_slice(&[0x55, 0xaa]);
+        fs_err::write(folder.join("raw"), content).unwrap();
+        let disk = folder.join("disk.qcow2");
+        let convert = Tool::new(tools::QEMU_IMG.name).args(["convert", "-O", "qcow2"]);
+        convert.args([&folder.join("raw"), &disk]).run().unwrap();
+        Errand {
+            name: "test".into(),
+            disk,
+            drives: vec![(folder.join("raw"), "payload")],
+            user_data: String::new(),
+            accelerator: Accelerator::Tcg,
+            folder: folder.to_owned(),
+            first_word: Duration::from_secs(30),
+            patience: Duration::from_secs(60),
+        }
+    }
+
+    #[test]
+    #[ignore = "slow: it runs machines"]
+    fn a_machine_that_goes_off_is_noticed_and_one_that_is_silent_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let hear = |(): ()| Ok(());
+        machine(folder.path(), &OFF).run(hear).unwrap();
+        let silent = Errand { first_word: Duration::from_secs(2), ..machine(folder.path(), &OFF[7..]) };
+        let failure = silent.run(hear).unwrap_err().to_string();
+        assert!(failure.contains("has said nothing"), "{failure}");
+    }
 }
