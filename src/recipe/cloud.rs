@@ -69,15 +69,33 @@ impl CloudImage {
     }
 }
 
+/// The built-in image that a recipe names in its `from`, where there is no recipe of this name.
+pub(super) fn by_name(
+    catalogue: &Catalogue,
+    source: &Arc<Source>,
+    name: &str,
+    node: &Node,
+    findings: &mut Findings,
+) -> Option<CloudImage> {
+    let image = named(name);
+    if image.is_none() {
+        let clouds = names();
+        let known: Vec<&str> =
+            catalogue.recipes().into_iter().chain(clouds.iter().map(String::as_str)).collect();
+        findings.push(super::findings::no_such_recipe(name, &known, Some((source, node))));
+    }
+    image
+}
+
 /// The names of the built-in images.
-pub(super) fn names() -> Vec<String> {
+fn names() -> Vec<String> {
     let document = known();
     let Value::Map(entries) = &document.root.value else { return vec![] };
     entries.iter().map(|(key, _)| key.name.clone()).collect()
 }
 
 /// The built-in image of this name.
-pub(super) fn named(name: &str) -> Option<CloudImage> {
+fn named(name: &str) -> Option<CloudImage> {
     let document = known();
     let Value::Map(entries) = &document.root.value else { return None };
     let (_, node) = entries.iter().find(|(key, _)| key.name == name)?;

@@ -147,19 +147,7 @@ impl Reader<'_> {
                 if self.catalogue.file(&format!("{from}.yaml")).is_some() {
                     return Some(Ground::Recipe(from.to_owned()));
                 }
-                let image = cloud::named(from).map(Ground::Cloud);
-                if image.is_none() {
-                    let clouds = cloud::names();
-                    let known: Vec<&str> = self
-                        .catalogue
-                        .recipes()
-                        .into_iter()
-                        .chain(clouds.iter().map(String::as_str))
-                        .collect();
-                    let finding = findings::no_such_recipe(from, &known, Some((self.source, node)));
-                    fields.findings().push(finding);
-                }
-                image
+                cloud::by_name(self.catalogue, self.source, from, node, fields.findings()).map(Ground::Cloud)
             }
             _ => {
                 fields.findings().push(findings::no_ground(self.source, root));

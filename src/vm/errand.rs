@@ -171,7 +171,7 @@ fn tail(log: &Path) -> std::io::Result<String> {
     let mut bytes = vec![];
     file.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
-    let plain: String = text.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
+    let plain: String = text.chars().filter(|c| ['\n', '\t'].contains(c) || !c.is_control()).collect();
     let lines: Vec<&str> = plain.lines().filter(|line| !line.trim().is_empty()).collect();
     Ok(lines[lines.len().saturating_sub(LINES)..].join("\n"))
 }

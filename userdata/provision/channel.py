@@ -28,11 +28,12 @@ def settings():
         return json.load(file)
 
 
-def run(what, *command, **options):
-    """Runs a command to its end; everything that it says goes to the console's log and, if it fails, to imagegen."""
+def run(what, *command, aloud=True, **options):
+    """Runs a command to its end; what it says goes to the console's log and, if it fails, to imagegen."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, errors="replace", **options)
-    print(done.stdout, end="", flush=True)
+    if aloud:
+        print(done.stdout, end="", flush=True)
     if done.returncode:
         raise Failed(f"{what} (exit code {done.returncode})", done.stdout)
     return done.stdout

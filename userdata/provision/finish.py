@@ -59,6 +59,8 @@ def finish():
                    "forbidden": hygiene.forbidden("/", config["rules"])})
     shutil.rmtree(FOLDER)
     os.unlink(__file__)
+    if not os.listdir(os.path.dirname(__file__)):
+        os.rmdir(os.path.dirname(__file__))
     for path in reversed(boot):
         run(f"giving back what is free on {path}", "fstrim", path)
         run(f"unmounting {path}", "umount", path)

@@ -73,7 +73,7 @@ def overlay(config):
 
 def packages():
     form = "${db:Status-Status}\t${Package}\t${Version}\t${Architecture}\n"
-    rows = [line.split("\t") for line in run("listing the packages", "dpkg-query", "-W", "-f", form).splitlines()]
+    rows = [line.split("\t") for line in run("listing the packages", "dpkg-query", "-W", "-f", form, aloud=False).splitlines()]
     return sorted(row[1:] for row in rows if row[0] == "installed")
 
 
@@ -108,6 +108,7 @@ def main():
     try:
         provision(config)
         write(f"{FOLDER}/nonce", sys.argv[1])
+        os.makedirs(os.path.dirname(LAST_ACT), exist_ok=True)
         shutil.copy(f"{FOLDER}/finish.py", LAST_ACT)
         os.chmod(LAST_ACT, 0o755)
         tell(step="powering off")
