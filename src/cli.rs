@@ -208,6 +208,17 @@ pub struct BuildArgs {
     pub plan: bool,
 }
 
+/// What a rehearsal's machines boot by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BootedBy {
+    /// `SeaBIOS`
+    Bios,
+    /// OVMF without Secure Boot
+    Uefi,
+    /// OVMF that starts only what Microsoft's keys lead to
+    SecureBoot,
+}
+
 /// Arguments of `imagegen rehearse`.
 #[derive(Debug, Args)]
 pub struct RehearseArgs {
@@ -232,6 +243,13 @@ pub struct RehearseArgs {
     /// Boot this ordinary cloud image in place of the built ones, with the user-data of `--plain`
     #[arg(long, value_name = "IMAGE", conflicts_with = "benchmark")]
     pub plain: Option<PathBuf>,
+    /// Boot this one image on each firmware, change its kernel and boot loaders inside, and boot it on each again
+    #[arg(long, value_name = "IMAGE",
+          conflicts_with_all = ["nodes", "students", "door", "images", "plain", "benchmark", "workshop"])]
+    pub boot: Option<PathBuf>,
+    /// What all machines boot by [default: bios]; with `--boot`, what alone the image boots by before the change
+    #[arg(long, value_enum, value_name = "FIRMWARE")]
+    pub firmware: Option<BootedBy>,
     /// Check nothing, and measure how long a node takes to join a hub that is up
     #[arg(long)]
     pub benchmark: bool,

@@ -8,6 +8,7 @@ use gpt::disk::LogicalBlockSize;
 use gpt::partition::Partition;
 use gpt::partition_types::{self, Type};
 
+use super::esp;
 use super::rootfs::Rootfs;
 use super::target_tools::TargetTools;
 use crate::failure::Result;
@@ -54,15 +55,19 @@ pub(super) fn assemble(
     work: &WorkFolder,
     epoch: u64,
 ) -> Result<Disk> {
+    let efi = if image.esp.is_empty() { 0 } else { disk::EFI_SIZE };
     let disk = Disk {
         path: work.path(&format!("{}.raw", image.recipe)),
-        layout: Layout::new(0, rootfs.contents.file_system_size()),
+        layout: Layout::new(efi, rootfs.contents.file_system_size()),
         root_uuid: disk::uuid(&stage.key, "root file system"),
     };
     fs_err::File::create(&disk.path)?.set_len(disk.layout.total)?;
     make_file_system(&disk, rootfs_tar, &stage.key, tools, epoch)?;
     let core = core_image(image, tools, work)?;
     write_boot_loader(&disk, &tools.boot_img()?, core)?;
+    if efi > 0 {
+        esp::write(&disk.path, disk.layout.efi, &stage.key, &esp::files(image, tools)?)?;
+    }
     write_partition_table(&disk, &stage.key)?;
     Ok(disk)
 }
@@ -148,10 +153,12 @@ fn write_partition_table(disk: &Disk, key: &Key) -> Result<()> {
         .context("creating the partition table")?;
     let partitions = [
         (disk::BIOS_BOOT_NUMBER, "bios boot", partition_types::BIOS, disk.layout.bios_boot),
+        (disk::EFI_NUMBER, "esp", partition_types::EFI, disk.layout.efi),
         (disk::ROOT_NUMBER, "root", partition_types::LINUX_FS, disk.layout.root),
     ];
     let partitions = partitions
         .into_iter()
+        .filter(|(_, _, _, extent)| extent.size > 0)
         .map(|(number, name, kind, extent)| Ok((number, partition(name, kind, extent, key)?)))
         .collect::<Result<_>>()?;
     table.update_partitions(partitions).context("writing the partitions")?;

@@ -2,6 +2,7 @@
 
 mod archive;
 mod assembly;
+mod esp;
 mod layer;
 mod manifest;
 mod oci;
@@ -122,8 +123,7 @@ impl Job<'_> {
         let (rootfs_tar, rootfs) = self.rootfs(&title, image)?;
 
         let step = self.progress.step(format!("{title}: file system and boot loader"));
-        let tools =
-            TargetTools::unpack(&self.places.store.layers.path(&image.layer), &image.layer, self.work)?;
+        let tools = TargetTools::unpack(&self.places.store.layers.path(&image.layer), image, self.work)?;
         let disk = assembly::assemble(&rootfs_tar, &rootfs, stage, image, &tools, self.work, epoch)?;
         fs_err::remove_file(&rootfs_tar)?;
         step.done(&size(disk.layout.total));

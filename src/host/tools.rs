@@ -121,6 +121,14 @@ pub fn lacking_for_rehearsal(memory: u64) -> Vec<Shortage> {
     lacking
 }
 
+/// What is not here of the files that virtual machines with UEFI start from.
+#[must_use]
+pub fn lacking_firmware(files: &[PathBuf]) -> Vec<Shortage> {
+    let missing = files.iter().find(|file| !file.is_file());
+    let what = |file: &PathBuf| format!("{}, to boot virtual machines by UEFI", file.display());
+    missing.map(|file| shortage(what(file), "apt-get install ovmf")).into_iter().collect()
+}
+
 /// `MemAvailable` in MiB.
 fn available_memory(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find(|line| line.starts_with("MemAvailable:"))?;

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::recipe::{Chain, Container, PackageSet, Recipe, hex};
+use crate::recipe::{Chain, Container, EspFile, PackageSet, Recipe, hex};
 
 /// How long a kept layer counts as fresh, in seconds: a day. After that the archive has newer packages than it, and
 /// an image built on it would miss their security fixes.
@@ -124,6 +124,8 @@ pub struct Image {
     pub overlay: Vec<(String, u32, String)>,
     /// Symbolic links: path, target.
     pub links: Vec<(String, String)>,
+    /// What is on the EFI system partition; nothing where the image boots by BIOS alone.
+    pub esp: Vec<EspFile>,
     /// The contents of the overlay's files, by path; in the key by their hashes.
     #[serde(skip)]
     pub contents: BTreeMap<String, Vec<u8>>,
@@ -274,11 +276,13 @@ fn layer(
     sets: Vec<(Key, PackageSet)>,
     request: &Request,
 ) -> Layer {
+    // Whoever asks for another kernel gets a lowest layer of its own, so that no image has two.
+    let kernel = chain.kernel().filter(|_| below.is_none()).map(|kernel| kernel.package().to_owned());
     Layer {
         recipe: recipe.name.clone(),
         suite: chain.suite().to_owned(),
+        packages: kernel.iter().chain(&recipe.packages).cloned().collect(),
         below,
-        packages: recipe.packages.clone(),
         installer: if sets.is_empty() { String::new() } else { PYTHON_INSTALLER.to_owned() },
         sets,
         scripts: recipe.scripts.iter().map(|script| (script.path.clone(), script.text.clone())).collect(),
@@ -306,6 +310,7 @@ fn image(chain: &Chain, layer: Key, carried: Vec<Carried>) -> Image {
             .map(|(path, file)| (path.clone(), file.mode(), hex(&Sha256::digest(&file.content))))
             .collect(),
         links: links.into_iter().collect(),
+        esp: if chain.top().container.is_some() { vec![] } else { chain.esp().to_vec() },
         contents: files.into_iter().map(|(path, file)| (path, file.content.clone())).collect(),
         container: chain.top().container.clone(),
         carried,
@@ -328,6 +333,7 @@ mod tests {
                 layer: Key::of(&"layer"),
                 overlay: vec![],
                 links: vec![],
+                esp: vec![],
                 contents: BTreeMap::new(),
                 container: None,
                 carried: vec![],
@@ -386,6 +392,27 @@ mod tests {
         assert_eq!(kept(60, 30), [true, true, false]);
         assert_eq!(kept(30, 60), [true, false, false]);
         assert_eq!(kept(LAYER_FRESH_FOR, 30), [false, false, false]);
+    }
+
+    #[test]
+    fn whoever_asks_for_another_kernel_has_a_layer_of_its_own_below() {
+        let packages = |kernel: &str| {
+            let top = format!("version: 1\nfrom: base\nkernel: {kernel}\npackages: [autofs]\n");
+            let files =
+                [("base.yaml", "version: 1\nsuite: trixie\npackages: [systemd]\n"), ("node.yaml", &top)];
+            let files = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+            let catalogue = Catalogue::new("images", files.into());
+            let images = vec![Chain::load(&catalogue, "node").expect("sound")];
+            let request = Request { images, layers: vec![], mirror: None, fresh: false, archive: None };
+            let stages = plan(&request, &HostFacts::default()).stages;
+            let layers = stages.into_iter().filter_map(|stage| match stage.action {
+                Action::Layer(layer) => Some(layer.packages),
+                _ => None,
+            });
+            layers.collect::<Vec<_>>()
+        };
+        assert_eq!(packages("cloud"), [vec!["linux-image-cloud-amd64", "systemd"], vec!["autofs"]]);
+        assert_eq!(packages("general"), [vec!["linux-image-amd64", "systemd"], vec!["autofs"]]);
     }
 
     #[test]

@@ -73,6 +73,10 @@ fn show_image(formatter: &mut fmt::Formatter<'_>, image: &Image, asked: bool) ->
     for (path, target) in &image.links {
         writeln!(formatter, "     link       /{path} -> {target}")?;
     }
+    if image.container.is_none() {
+        let firmware = if image.esp.is_empty() { "BIOS" } else { "BIOS and UEFI" };
+        writeln!(formatter, "     boots by   {firmware}")?;
+    }
     for carried in &image.carried {
         match carried {
             Carried::Made(key) => writeln!(formatter, "     carries    {}", key.short())?,

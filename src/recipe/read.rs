@@ -5,8 +5,8 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Catalogue, Chain, Container, Ground, OverlayFile, PackageSet, Recipe, Script, container, findings, hex,
-    is_inside, sets,
+    Catalogue, Chain, Container, Ground, OverlayFile, PackageSet, Recipe, Script, container, esp, findings,
+    hex, is_inside, kernel, sets,
 };
 use crate::document::findings::wrong_kind;
 use crate::document::{Document, Fields, Finding, Findings, Key, Node, Source, Value};
@@ -16,6 +16,7 @@ const KEYS: &[&str] = &[
     "description",
     "suite",
     "from",
+    "kernel",
     "packages",
     "python",
     "npm",
@@ -108,11 +109,13 @@ impl Reader<'_> {
                 .text("description", "description: a node")
                 .map_or("", |(text, _)| text)
                 .into(),
+            kernel: kernel::read(self.source, &mut fields),
             packages: self.packages(&mut fields),
             sets: [self.sets("python", &mut fields), self.sets("npm", &mut fields)].concat(),
             scripts: self.scripts(&mut fields),
             container: self.container(&mut fields),
             containers: self.containers(&mut fields),
+            esp: esp::read(self.catalogue, name, fields.findings()),
             overlay: self.overlay(name),
             digest: self.digest(name),
             name: name.to_owned(),
