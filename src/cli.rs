@@ -32,6 +32,8 @@ pub enum Command {
     Schema,
     /// Build golden images into `dist/`
     Build(BuildArgs),
+    /// Say what a disk image holds and what is wrong with it, without mounting it
+    Inspect(InspectArgs),
     /// Boot the built images as a hub and its nodes, and check that they work together
     Rehearse(RehearseArgs),
     /// Say everything that this machine lacks for building and rehearsing
@@ -217,6 +219,19 @@ pub enum BootedBy {
     Uefi,
     /// OVMF that starts only what Microsoft's keys lead to
     SecureBoot,
+}
+
+/// Arguments of `imagegen inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// The image: raw or qcow2
+    pub image: PathBuf,
+    /// Print the report for a program
+    #[arg(long)]
+    pub json: bool,
+    /// List the packages with their versions and the units with their states
+    #[arg(long, conflicts_with = "json")]
+    pub list: bool,
 }
 
 /// Arguments of `imagegen rehearse`.

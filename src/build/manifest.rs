@@ -17,10 +17,13 @@ use crate::recipe::hex;
 
 /// An installed package.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub(super) struct Package {
-    pub(super) name: String,
-    pub(super) version: String,
-    pub(super) architecture: String,
+pub struct Package {
+    /// Its name, without the architecture.
+    pub name: String,
+    /// Its version, as dpkg has it.
+    pub version: String,
+    /// Its architecture, or `all`.
+    pub architecture: String,
 }
 
 #[derive(Serialize)]
@@ -131,7 +134,7 @@ pub fn hash(path: &Path) -> Result<(String, u64)> {
 }
 
 /// The installed packages in dpkg's status file, by name.
-pub(super) fn installed_packages(status: &str) -> Vec<Package> {
+pub(crate) fn installed_packages(status: &str) -> Vec<Package> {
     let mut packages: Vec<Package> = status
         .split("\n\n")
         .filter(|stanza| field(stanza, "Status") == Some("install ok installed"))

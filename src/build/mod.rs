@@ -1,5 +1,6 @@
 //! Stages → files. Executes what a plan says, and decides nothing.
 
+mod acceptance;
 mod archive;
 mod assembly;
 mod esp;
@@ -25,7 +26,8 @@ use crate::recipe::PackageSet;
 use crate::report::{Progress, size};
 
 use manifest::Product;
-pub use manifest::hash;
+pub(crate) use manifest::installed_packages;
+pub use manifest::{Package, hash};
 use preload::Cargo;
 use publish::Outcome;
 use rootfs::Rootfs;
@@ -130,8 +132,10 @@ impl Job<'_> {
 
         let step = self.progress.step(format!("{title}: qcow2"));
         let qcow2 = assembly::compress(&disk, image, self.work)?;
-        let outcome = manifest::describe(qcow2, &Product::Disk(&disk), &rootfs, image, self.work, epoch)?;
+        let outcome =
+            manifest::describe(qcow2.clone(), &Product::Disk(&disk), &rootfs, image, self.work, epoch)?;
         step.done(&size(outcome.image_size));
+        acceptance::accept(&qcow2, &title, self.progress)?;
         Ok(outcome)
     }
 

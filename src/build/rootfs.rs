@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
-use anyhow::anyhow;
 use tar::{Archive, Builder, Entry, EntryType, Header};
 
+use super::acceptance::refused;
 use super::manifest::{Package, installed_packages};
 use super::preload::{self, Cargo};
 use crate::failure::Result;
@@ -255,9 +255,7 @@ impl<W: Write> Pass<W> {
 
     fn finish(self) -> Result<Rootfs> {
         if !self.faults.is_empty() {
-            return Err(
-                anyhow!("this must not become a golden image:\n  {}", self.faults.join("\n  ")).into()
-            );
+            return Err(refused(&self.faults));
         }
         self.builder.into_inner()?.flush()?;
         Ok(self.rootfs)

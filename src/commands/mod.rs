@@ -6,6 +6,7 @@ mod doctor;
 mod hub;
 mod init;
 mod inputs;
+mod inspect;
 mod man;
 mod node;
 mod rehearse;
@@ -27,6 +28,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Users(args) => users::run(&args),
         Command::Schema => report::data(schema::TEXT),
         Command::Build(args) => build::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Rehearse(args) => rehearse::run(&args),
         Command::Doctor => doctor::run(),
         Command::Completions { shell } => man::completions(shell),

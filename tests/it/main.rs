@@ -11,6 +11,7 @@
 mod build;
 mod cli;
 mod guest;
+mod inspect;
 mod nasty;
 mod readme;
 mod tidy;
