@@ -34,6 +34,8 @@ pub enum Command {
     Build(BuildArgs),
     /// Say what a disk image holds and what is wrong with it, without mounting it
     Inspect(InspectArgs),
+    /// Build an image again from what its manifest says, and compare byte for byte
+    Verify(VerifyArgs),
     /// Boot the built images as a hub and its nodes, and check that they work together
     Rehearse(RehearseArgs),
     /// Say everything that this machine lacks for building and rehearsing
@@ -205,6 +207,12 @@ pub struct BuildArgs {
     /// Bootstrap the base layer anew although a fresh one is at hand
     #[arg(long)]
     pub fresh: bool,
+    /// Build from exactly the packages of this lock
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<PathBuf>,
+    /// Write a lock of every package of every layer, by version and hash
+    #[arg(long, value_name = "FILE")]
+    pub write_lock: Option<PathBuf>,
     /// Print the stages and do nothing
     #[arg(long)]
     pub plan: bool,
@@ -232,6 +240,25 @@ pub struct InspectArgs {
     /// List the packages with their versions and the units with their states
     #[arg(long, conflicts_with = "json")]
     pub list: bool,
+}
+
+/// Arguments of `imagegen verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The image, with its manifest beside it
+    pub image: PathBuf,
+    /// The recipes that it was made from, where they are not the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub images: Option<PathBuf>,
+    /// The notebook image that was put into it by `build --notebook`
+    #[arg(long, value_name = "FILE")]
+    pub notebook: Option<PathBuf>,
+    /// A Debian mirror to look for the packages on, in place of the archives that the manifest names
+    #[arg(long, value_name = "URL")]
+    pub mirror: Option<String>,
+    /// Where to build; by default beside the image, in a folder that goes again
+    #[arg(long, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
 }
 
 /// Arguments of `imagegen rehearse`.

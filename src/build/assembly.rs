@@ -9,6 +9,7 @@ use gpt::partition::Partition;
 use gpt::partition_types::{self, Type};
 
 use super::esp;
+use super::origin::Origin;
 use super::rootfs::Rootfs;
 use super::target_tools::TargetTools;
 use crate::failure::Result;
@@ -16,7 +17,7 @@ use crate::host::command::Tool;
 use crate::host::tools;
 use crate::host::work::WorkFolder;
 use crate::plan::disk::{self, Extent, Layout, SECTOR};
-use crate::plan::{Image, Key, Stage};
+use crate::plan::{Image, Key};
 
 /// What GRUB must know to find and start a kernel; built into its core image, so that no module on the disk can ever be
 /// of another version than the core.
@@ -49,26 +50,25 @@ pub(super) struct Disk {
 pub(super) fn assemble(
     rootfs_tar: &Path,
     rootfs: &Rootfs,
-    stage: &Stage,
     image: &Image,
+    origin: &Origin,
     tools: &TargetTools,
     work: &WorkFolder,
-    epoch: u64,
 ) -> Result<Disk> {
     let efi = if image.esp.is_empty() { 0 } else { disk::EFI_SIZE };
     let disk = Disk {
         path: work.path(&format!("{}.raw", image.recipe)),
         layout: Layout::new(efi, rootfs.contents.file_system_size()),
-        root_uuid: disk::uuid(&stage.key, "root file system"),
+        root_uuid: disk::uuid(&origin.identity, "root file system"),
     };
     fs_err::File::create(&disk.path)?.set_len(disk.layout.total)?;
-    make_file_system(&disk, rootfs_tar, &stage.key, tools, epoch)?;
+    make_file_system(&disk, rootfs_tar, &origin.identity, tools, origin.epoch)?;
     let core = core_image(image, tools, work)?;
     write_boot_loader(&disk, &tools.boot_img()?, core)?;
     if efi > 0 {
-        esp::write(&disk.path, disk.layout.efi, &stage.key, &esp::files(image, tools)?)?;
+        esp::write(&disk.path, disk.layout.efi, &origin.identity, &esp::files(image, tools)?)?;
     }
-    write_partition_table(&disk, &stage.key)?;
+    write_partition_table(&disk, &origin.identity)?;
     Ok(disk)
 }
 

@@ -8,11 +8,13 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::assembly::Disk;
+use super::origin::{CarriedOrigin, Origin};
 use super::publish::Outcome;
 use super::rootfs::Rootfs;
 use crate::failure::Result;
 use crate::host::work::WorkFolder;
 use crate::plan::Image;
+use crate::plan::lock::Lock;
 use crate::recipe::hex;
 
 /// An installed package.
@@ -45,6 +47,11 @@ struct Manifest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     jupyterhub: Option<&'a str>,
     packages: &'a [Package],
+    /// The container images in it.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    carries: &'a [CarriedOrigin],
+    /// What `imagegen verify` rebuilds it from.
+    lock: &'a Lock,
 }
 
 #[derive(Serialize)]
@@ -77,8 +84,8 @@ pub(super) fn describe(
     product: &Product<'_>,
     rootfs: &Rootfs,
     image: &Image,
+    origin: &Origin,
     work: &WorkFolder,
-    epoch: u64,
 ) -> Result<Outcome> {
     let (sha256, bytes) = hash(&path)?;
     let name = path.file_name().context("a result without a name")?.to_string_lossy().into_owned();
@@ -92,13 +99,15 @@ pub(super) fn describe(
         description: &image.description,
         suite: &image.suite,
         built_with: format!("imagegen {}", env!("CARGO_PKG_VERSION")),
-        source_date_epoch: epoch,
+        source_date_epoch: origin.epoch,
         recipe_sha256: &image.recipe_digest,
         file: FileOf { name: &name, format, bytes, sha256: &sha256 },
         disk,
         digest,
         jupyterhub: rootfs.jupyterhub.as_deref(),
         packages: &rootfs.packages,
+        carries: &origin.carries,
+        lock: &origin.lock,
     };
     let text = serde_json::to_string_pretty(&manifest).context("writing a manifest")? + "\n";
     let manifest = work.path(&format!("{}.manifest.json", image.recipe));

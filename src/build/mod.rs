@@ -3,16 +3,24 @@
 mod acceptance;
 mod archive;
 mod assembly;
+mod deb;
 mod esp;
 mod layer;
+mod listing;
 mod manifest;
 mod oci;
+mod origin;
+mod packages;
 mod preload;
 mod publish;
+mod record;
+mod repository;
+mod resolve;
 mod rootfs;
 mod sets;
 mod store;
 mod target_tools;
+mod verify;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -20,7 +28,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use crate::failure::Result;
-use crate::host::work::WorkFolder;
+use crate::host::work::{WorkFolder, usual_permissions};
+use crate::plan::lock::Lock;
 use crate::plan::{Action, Carried, HostFacts, Image, Layer, Plan, Stage};
 use crate::recipe::PackageSet;
 use crate::report::{Progress, size};
@@ -28,11 +37,13 @@ use crate::report::{Progress, size};
 use manifest::Product;
 pub(crate) use manifest::installed_packages;
 pub use manifest::{Package, hash};
+pub use packages::PackageStore;
 use preload::Cargo;
 use publish::Outcome;
 use rootfs::Rootfs;
-pub use store::Store;
+pub use store::{Shelf, Store};
 use target_tools::TargetTools;
+pub use verify::compare;
 
 /// Where a build reads and writes.
 #[derive(Debug)]
@@ -44,10 +55,10 @@ pub struct Places {
 }
 
 /// What a build needs to know beside its plan.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Settings {
-    /// Seconds since 1970 that no file of an image may be newer than (`SOURCE_DATE_EPOCH`).
-    pub epoch: u64,
+    /// Where locked packages are looked for in place of the archives that their lock names.
+    pub mirror: Option<String>,
     /// Whether we run as root; otherwise mmdebstrap uses subordinate ids.
     pub root: bool,
 }
@@ -57,11 +68,14 @@ pub fn host_facts(store: &Store) -> Result<HostFacts> {
     Ok(HostFacts { layers: store.layers.ages()?, sets: store.sets.ages()?.into_keys().collect() })
 }
 
-/// Runs all stages. Images appear in the output folder at the end, all of them whole, or not at all.
-pub fn execute(plan: &Plan, places: &Places, settings: Settings, progress: &Progress) -> Result<()> {
+/// Runs all stages. Images appear in the output folder at the end, all of them whole, or not at all. Gives what the
+/// layers are made of.
+pub fn execute(plan: &Plan, places: &Places, settings: &Settings, progress: &Progress) -> Result<Lock> {
+    usual_permissions();
     fs_err::create_dir_all(&places.output)?;
     let work = WorkFolder::within(&places.output)?;
-    let job = Job { places, work: &work, settings, progress };
+    let job = Job { plan, places, work: &work, settings, progress };
+    job.locked_packages()?;
     let mut outcomes = Vec::new();
     for stage in &plan.stages {
         match &stage.action {
@@ -72,15 +86,18 @@ pub fn execute(plan: &Plan, places: &Places, settings: Settings, progress: &Prog
             Action::Container(image) => outcomes.extend(job.container(stage, image)?),
         }
     }
+    let lock = job.lock()?;
     places.store.layers.clear_out()?;
-    publish::all(outcomes, &places.output, progress)
+    publish::all(outcomes, &places.output, progress)?;
+    Ok(lock)
 }
 
 /// What all stages of one build share.
 struct Job<'a> {
+    plan: &'a Plan,
     places: &'a Places,
     work: &'a WorkFolder,
-    settings: Settings,
+    settings: &'a Settings,
     progress: &'a Progress,
 }
 
@@ -93,20 +110,23 @@ impl Job<'_> {
     }
 
     fn layer(&self, stage: &Stage, layer: &Layer) -> Result<()> {
+        let step = self.progress.step(format!("{}: packages", stage.title()));
+        let (locked, provided) = layer::choose(layer, self.places, self.work, self.settings)?;
+        step.done(&format!("{}{}", locked.packages.len(), provided.told()));
         let step = self.progress.step(format!("{}: mmdebstrap", stage.title()));
-        let bytes = layer::make(layer, &stage.key, self.places, self.work, self.settings)?;
+        let bytes = layer::make(layer, &locked, &stage.key, self.places, self.work, self.settings)?;
         step.done(&size(bytes));
         Ok(())
     }
 
     /// The result, where it was asked for.
     fn container(&self, stage: &Stage, image: &Image) -> Result<Option<Outcome>> {
-        let (title, epoch) = (stage.title(), self.settings.epoch);
+        let (title, origin) = (stage.title(), self.origin(image)?);
         let settings = image.container.as_ref().context("a container image without settings")?;
-        let (rootfs_tar, rootfs) = self.rootfs(&title, image)?;
+        let (rootfs_tar, rootfs) = self.rootfs(&title, image, origin.epoch)?;
         let step = self.progress.step(format!("{title}: archive"));
         let unfinished = self.places.store.layers.unfinished()?;
-        let digest = oci::archive(&rootfs_tar, &rootfs, image, settings, &unfinished, epoch)?;
+        let digest = oci::archive(&rootfs_tar, &rootfs, image, settings, &unfinished, origin.epoch)?;
         let result = self.work.path(&format!("{}.oci.tar", image.recipe));
         if stage.asked {
             fs_err::copy(&unfinished, &result)?;
@@ -116,36 +136,36 @@ impl Job<'_> {
         step.done(&size(fs_err::metadata(&unfinished)?.len()));
         self.places.store.layers.keep(unfinished, &stage.key)?;
         let product = Product::Container(&digest);
-        let describe = || manifest::describe(result, &product, &rootfs, image, self.work, epoch);
+        let describe = || manifest::describe(result, &product, &rootfs, image, &origin, self.work);
         stage.asked.then(describe).transpose()
     }
 
     fn image(&self, stage: &Stage, image: &Image) -> Result<Outcome> {
-        let (title, epoch) = (stage.title(), self.settings.epoch);
-        let (rootfs_tar, rootfs) = self.rootfs(&title, image)?;
+        let (title, origin) = (stage.title(), self.origin(image)?);
+        let (rootfs_tar, rootfs) = self.rootfs(&title, image, origin.epoch)?;
 
         let step = self.progress.step(format!("{title}: file system and boot loader"));
         let tools = TargetTools::unpack(&self.places.store.layers.path(&image.layer), image, self.work)?;
-        let disk = assembly::assemble(&rootfs_tar, &rootfs, stage, image, &tools, self.work, epoch)?;
+        let disk = assembly::assemble(&rootfs_tar, &rootfs, image, &origin, &tools, self.work)?;
         fs_err::remove_file(&rootfs_tar)?;
         step.done(&size(disk.layout.total));
 
         let step = self.progress.step(format!("{title}: qcow2"));
         let qcow2 = assembly::compress(&disk, image, self.work)?;
-        let outcome =
-            manifest::describe(qcow2.clone(), &Product::Disk(&disk), &rootfs, image, self.work, epoch)?;
+        let product = Product::Disk(&disk);
+        let outcome = manifest::describe(qcow2.clone(), &product, &rootfs, image, &origin, self.work)?;
         step.done(&size(outcome.image_size));
         acceptance::accept(&qcow2, &title, self.progress)?;
         Ok(outcome)
     }
 
     /// The finished root file system of an image, as a tar.
-    fn rootfs(&self, title: &str, image: &Image) -> Result<(PathBuf, Rootfs)> {
+    fn rootfs(&self, title: &str, image: &Image, epoch: u64) -> Result<(PathBuf, Rootfs)> {
         let tar = self.work.path(&format!("{}.rootfs.tar", image.recipe));
         let cargo: Vec<Cargo> = image.carried.iter().map(|carried| self.cargo(carried)).collect();
         let step = self.progress.step(format!("{title}: hygiene and overlay"));
         let layer = self.places.store.layers.path(&image.layer);
-        let rootfs = rootfs::compose(&layer, image, &cargo, &tar, self.settings.epoch)?;
+        let rootfs = rootfs::compose(&layer, image, &cargo, &tar, epoch)?;
         step.done(&format!("{} files, {}", rootfs.contents.inodes, size(rootfs.contents.blocks_bytes)));
         Ok((tar, rootfs))
     }

@@ -21,7 +21,8 @@ use crate::plan::hygiene::{self, Verdict};
 const UPDATED: [&str; 2] = ["etc/.updated", "var/.updated"];
 /// Where the initramfs and systemd mount the kernel's file systems; a layer has no /dev.
 const MOUNT_POINTS: [&str; 4] = ["dev", "proc", "run", "sys"];
-const DPKG_STATUS: &str = "var/lib/dpkg/status";
+/// dpkg's list of packages.
+pub(super) const DPKG_STATUS: &str = "var/lib/dpkg/status";
 const BUFFER: usize = 1 << 20;
 
 /// What the finished root file system consists of.

@@ -1,15 +1,15 @@
 //! `imagegen build`.
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use anyhow::Context;
 
 use crate::build::{self, Places, Settings, Store};
 use crate::cli::{BuildArgs, Target};
-use crate::document::Findings;
+use crate::document::{Findings, Source};
 use crate::failure::Result;
 use crate::host::{files, signals, tools};
+use crate::plan::lock::Lock;
 use crate::plan::{self, Archive, Request};
 use crate::recipe::{Catalogue, Chain, findings};
 use crate::report::{self, Progress};
@@ -22,10 +22,17 @@ pub fn run(args: &BuildArgs) -> Result<()> {
     if args.plan {
         return report::data(&plan.to_string());
     }
+    if let Some(path) = args.write_lock.as_deref().filter(|path| !files::folder_of(path).is_dir()) {
+        return Err(plan::lock::findings::no_such_folder(&path.display().to_string()).into());
+    }
     signals::listen()?;
     tools::require(tools::lacking_for_build(places.store.layers.folder(), &places.output))?;
-    let settings = Settings { epoch: epoch()?, root: tools::is_root() };
-    build::execute(&plan, &places, settings, &Progress::start())
+    let settings = Settings { mirror: args.mirror.clone(), root: tools::is_root() };
+    let lock = build::execute(&plan, &places, &settings, &Progress::start())?;
+    match &args.write_lock {
+        Some(path) => files::replace(path, &lock.to_string(), 0o644),
+        None => Ok(()),
+    }
 }
 
 fn request(args: &BuildArgs) -> Result<Request> {
@@ -38,14 +45,37 @@ fn request(args: &BuildArgs) -> Result<Request> {
         chains.filter_map(|chain| chain.map_err(|found| findings.extend(found)).ok()).collect()
     };
     let (images, layers) = (load(images), load(layers));
+    let lock = match args.lock.as_deref().map(read_lock).transpose()? {
+        Some((name, lock)) => {
+            findings.extend(plan::lock::check(&lock, &name, images.iter().chain(&layers), archive.is_none()));
+            Some(lock)
+        }
+        None => None,
+    };
     if findings.has_errors() {
         return Err(findings.into());
     }
-    Ok(Request { images, layers, mirror: args.mirror.clone(), fresh: args.fresh, archive })
+    Ok(Request {
+        images,
+        layers,
+        mirror: args.mirror.clone(),
+        fresh: args.fresh,
+        archive,
+        lock,
+        epoch: epoch()?,
+    })
+}
+
+/// A lock, with what to call it.
+fn read_lock(path: &Path) -> Result<(String, Lock)> {
+    let name = path.display().to_string();
+    let text = fs_err::read_to_string(path)
+        .map_err(|error| plan::lock::findings::unreadable(&name, &error.to_string()))?;
+    Ok((name.clone(), plan::lock::parse(Source::new(name, text))?))
 }
 
 /// The user's own notebook image, with the version of the hub that it is for.
-fn archive(path: &Path, catalogue: &Catalogue) -> Result<Archive> {
+pub(super) fn archive(path: &Path, catalogue: &Catalogue) -> Result<Archive> {
     let hub = Chain::load(catalogue, "hub")?;
     let locks = hub.recipes().iter().flat_map(|recipe| &recipe.sets).flat_map(|set| set.lock.lines());
     let pinned = locks.into_iter().find_map(|line| line.strip_prefix("jupyterhub=="));
@@ -67,7 +97,7 @@ fn wanted(targets: &[Target]) -> (Vec<&'static str>, Vec<&'static str>) {
     (images, if all || asked(Target::Base) { vec!["base"] } else { vec![] })
 }
 
-fn catalogue(folder: Option<&Path>) -> Result<Catalogue> {
+pub(super) fn catalogue(folder: Option<&Path>) -> Result<Catalogue> {
     let Some(folder) = folder else { return Ok(Catalogue::built_in()) };
     let name = folder.display().to_string();
     if !folder.is_dir() {
@@ -76,13 +106,10 @@ fn catalogue(folder: Option<&Path>) -> Result<Catalogue> {
     Ok(Catalogue::new(name, files::read_tree(folder)?))
 }
 
-/// Seconds since 1970 that the images' files may not be newer than: `SOURCE_DATE_EPOCH`, or now.
-fn epoch() -> Result<u64> {
-    if let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") {
-        return Ok(epoch
-            .parse()
-            .with_context(|| format!("SOURCE_DATE_EPOCH is `{epoch}`, and must be seconds"))?);
-    }
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    Ok(now.context("the clock of this machine is before 1970")?.as_secs())
+/// Seconds since 1970 that the images' files may not be newer than, where `SOURCE_DATE_EPOCH` says so.
+fn epoch() -> Result<Option<u64>> {
+    let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    let seconds =
+        epoch.parse().with_context(|| format!("SOURCE_DATE_EPOCH is `{epoch}`, and must be seconds"))?;
+    Ok(Some(seconds))
 }

@@ -12,6 +12,7 @@ mod node;
 mod rehearse;
 mod userdata;
 mod users;
+mod verify;
 
 use crate::cli::Command;
 use crate::failure::Result;
@@ -29,6 +30,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Schema => report::data(schema::TEXT),
         Command::Build(args) => build::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Rehearse(args) => rehearse::run(&args),
         Command::Doctor => doctor::run(),
         Command::Completions { shell } => man::completions(shell),

@@ -272,11 +272,16 @@ pub fn broken_rule(path: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.places.iter().any(|place| place.holds(path)))
 }
 
+/// What a layer has from its build. A finished image may have the first one, by an overlay of its own: the layer's is the
+/// build machine's, which mmdebstrap copies. The second is what the layer is made of; it goes into the manifest.
+const OF_THE_BUILD: [&str; 2] = ["etc/resolv.conf", "imagegen-lock"];
+
 /// Decides about the entry of a layer at `path`, given without a leading slash.
 #[must_use]
 pub fn verdict(path: &str) -> Verdict {
     match broken_rule(path) {
         Some(_) => Verdict::Drop,
+        None if OF_THE_BUILD.contains(&path) => Verdict::Drop,
         None if EMPTY.contains(&path) => Verdict::Empty,
         None => Verdict::Keep,
     }

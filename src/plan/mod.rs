@@ -3,8 +3,11 @@
 //! A plan is a list of stages in an order in which each comes after those that it needs. A stage's key is the hash of
 //! everything that goes into it, the keys of the stages below included; a layer is kept under its key and used again.
 
+pub mod claim;
+pub mod difference;
 pub mod disk;
 pub mod hygiene;
+pub mod lock;
 mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +17,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::recipe::{Chain, Container, EspFile, PackageSet, Recipe, hex};
+
+use lock::{Lock, LockedLayer};
 
 /// How long a kept layer counts as fresh, in seconds: a day. After that the archive has newer packages than it, and
 /// an image built on it would miss their security fixes.
@@ -63,6 +68,10 @@ pub struct Request {
     pub fresh: bool,
     /// An archive that machines carry in place of the container images that their recipes name.
     pub archive: Option<Archive>,
+    /// What exactly the layers are to be made of; without it the newest packages are taken.
+    pub lock: Option<Lock>,
+    /// Seconds since 1970 that no file may be newer than; without it the time of the newest package.
+    pub epoch: Option<u64>,
 }
 
 /// A container image in a file.
@@ -103,8 +112,12 @@ pub struct Layer {
     pub installer: String,
     /// Scripts to run inside: path for messages, text.
     pub scripts: Vec<(String, String)>,
-    /// A mirror in place of mmdebstrap's default.
+    /// A mirror in place of mmdebstrap's default, where the packages are not locked.
     pub mirror: Option<String>,
+    /// The packages, where they are locked.
+    pub locked: Option<LockedLayer>,
+    /// The time that was asked for, where they are not.
+    pub epoch: Option<u64>,
 }
 
 /// An image: a layer with its overlays, cleaned, on a disk.
@@ -232,9 +245,7 @@ impl Planner<'_> {
         let mut below: Option<Key> = None;
         let mut oldest = LAYER_FRESH_FOR - 1;
         for recipe in chain.recipes() {
-            // Overlay and links alone are laid over the tar of the layer below, which takes no mmdebstrap.
-            let changes = [recipe.packages.len(), recipe.scripts.len(), recipe.sets.len()];
-            if below.is_some() && changes == [0; 3] {
+            if below.is_some() && !recipe.makes_layer() {
                 continue;
             }
             let sets = recipe.sets.iter().map(|set| (self.set(set), set.clone())).collect();
@@ -278,6 +289,7 @@ fn layer(
 ) -> Layer {
     // Whoever asks for another kernel gets a lowest layer of its own, so that no image has two.
     let kernel = chain.kernel().filter(|_| below.is_none()).map(|kernel| kernel.package().to_owned());
+    let locked = request.lock.as_ref().and_then(|lock| lock.layer(&recipe.name)).cloned();
     Layer {
         recipe: recipe.name.clone(),
         suite: chain.suite().to_owned(),
@@ -286,7 +298,10 @@ fn layer(
         installer: if sets.is_empty() { String::new() } else { PYTHON_INSTALLER.to_owned() },
         sets,
         scripts: recipe.scripts.iter().map(|script| (script.path.clone(), script.text.clone())).collect(),
-        mirror: request.mirror.clone(),
+        // Where the packages come from does not matter once it is said which they are.
+        mirror: request.mirror.clone().filter(|_| locked.is_none()),
+        epoch: request.epoch.filter(|_| locked.is_none()),
+        locked,
     }
 }
 
@@ -355,7 +370,7 @@ mod tests {
             .collect(),
         );
         let images = names.iter().map(|name| Chain::load(&catalogue, name).expect("sound")).collect();
-        Request { images, layers: vec![], mirror: None, fresh: false, archive: None }
+        Request { images, layers: vec![], mirror: None, fresh: false, archive: None, lock: None, epoch: None }
     }
 
     #[test]

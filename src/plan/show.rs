@@ -59,6 +59,9 @@ fn show_layer(formatter: &mut fmt::Formatter<'_>, layer: &Layer) -> fmt::Result 
         writeln!(formatter, "     mirror     {mirror}")?;
     }
     writeln!(formatter, "     packages   {}", layer.packages.join(" "))?;
+    if let Some(locked) = &layer.locked {
+        writeln!(formatter, "     locked     {} packages, as of {}", locked.packages.len(), locked.epoch)?;
+    }
     for (key, set) in &layer.sets {
         writeln!(formatter, "     set        {} into /{} ({})", set.path, set.into, key.short())?;
     }

@@ -53,6 +53,14 @@ pub struct Recipe {
     digest: String,
 }
 
+impl Recipe {
+    /// Whether it changes what mmdebstrap made below it; overlay and links are laid over that without mmdebstrap.
+    #[must_use]
+    pub fn makes_layer(&self) -> bool {
+        !(self.packages.is_empty() && self.scripts.is_empty() && self.sets.is_empty())
+    }
+}
+
 /// What a recipe starts from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ground {

@@ -52,7 +52,7 @@ fn a_build_that_fails_keeps_the_last_good_image() {
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!(std::fs::read(folder.path().join("dist/node.qcow2")).unwrap(), b"the last good image");
     let layers = folder.path().join("cache/imagegen/layers");
-    assert_eq!(std::fs::read_dir(layers).unwrap().count(), 0, "an unfinished layer was left");
+    assert!(entries(&layers).is_empty(), "an unfinished layer was left");
 }
 
 #[test]
@@ -119,6 +119,8 @@ fn a_build_that_is_stopped_leaves_nothing() {
     {
         assert!(left.is_empty(), "{left:?}");
     }
+    let packages = entries(&folder.path().join("cache/imagegen/packages"));
+    assert!(packages.iter().all(|path| path.extension().is_some_and(|it| it == "deb")), "{packages:?}");
     assert_eq!(chroots(), chroots_before);
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
     assert!(!mounts.contains("mmdebstrap"), "{mounts}");

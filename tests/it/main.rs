@@ -12,6 +12,7 @@ mod build;
 mod cli;
 mod guest;
 mod inspect;
+mod lock;
 mod nasty;
 mod readme;
 mod tidy;
