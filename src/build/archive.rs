@@ -1,88 +1,156 @@
-//! Reading a container image out of an OCI archive: ours, or what `docker save` (25 or later), podman and skopeo write.
+//! Reading a container image out of an archive: an OCI archive, as we, skopeo, podman and `docker save` (25 or later)
+//! write it, or the older docker-archive, which has no manifest.
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
 
+use super::rootfs::relative;
 use crate::failure::Result;
+use crate::recipe::hex;
 
 /// How far JSON of an image may go, in bytes (the limit of registries for manifests).
-const LARGEST_JSON: u64 = 4 << 20;
-/// What an image is called of which the archive has no name.
-const UNNAMED: &str = "notebook";
+pub(super) const LARGEST_JSON: u64 = 4 << 20;
+/// What Docker calls an image of which no tag is known.
+const LATEST: &str = "latest";
+const INDEX: &str = "index.json";
+/// Docker's own table of contents.
+const TABLE: &str = "manifest.json";
+/// Where archives have the name of an image, with its tag; containerd's is the whole one.
+const NAMES: [&str; 2] = ["io.containerd.image.name", "org.opencontainers.image.ref.name"];
+/// How many links may lead to a layer: Docker before 25 writes one that is there twice as a link.
+const LONGEST_CHAIN: usize = 4;
 
 /// An archive that is open, with the places of its blobs.
-pub(super) struct OciArchive {
+pub(super) struct ImageArchive {
     file: fs_err::File,
     places: BTreeMap<String, (u64, u64)>,
-    name: String,
+    links: BTreeMap<String, String>,
+    path: String,
 }
 
 /// An image of an archive.
 pub(super) struct Contained {
-    /// The repository's name, without tag and digest.
-    pub(super) name: String,
+    /// The repository's name, without tag and digest, where the archive has one.
+    pub(super) name: Option<String>,
+    /// The tag.
+    pub(super) tag: String,
     /// The digest of the manifest, with `sha256:`.
     pub(super) digest: String,
     /// The configuration as it stands in the archive, whose SHA-256 is the image's id.
     pub(super) config: Vec<u8>,
     /// The digests of the uncompressed layers, from the lowest, with `sha256:`.
     pub(super) diff_ids: Vec<String>,
-    /// The digests of the layers as they are in the archive.
+    /// The layers' paths in the archive.
     layers: Vec<String>,
 }
 
-impl OciArchive {
+impl ImageArchive {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let file = fs_err::File::open(path)?;
-        let mut places = BTreeMap::new();
-        let mut archive = tar::Archive::new(fs_err::File::open(path)?);
-        for entry in archive.entries_with_seek()? {
-            let entry = entry?;
-            let name = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
-            places.insert(name, (entry.raw_file_position(), entry.size()));
+        let (mut places, mut links) = (BTreeMap::new(), BTreeMap::new());
+        let path = path.display().to_string();
+        let mut archive = tar::Archive::new(fs_err::File::open(&path)?);
+        let entries = archive.entries_with_seek().with_context(|| format!("reading {path}"))?;
+        for entry in entries {
+            let entry = entry.with_context(|| format!("{path} is no tar, or only a part of one"))?;
+            let name = relative(&entry.path_bytes());
+            match entry.link_name_bytes() {
+                Some(target) => drop(links.insert(name, String::from_utf8_lossy(&target).into_owned())),
+                None => drop(places.insert(name, (entry.raw_file_position(), entry.size()))),
+            }
         }
-        Ok(Self { file, places, name: path.display().to_string() })
+        Ok(Self { file, places, links, path })
     }
 
     /// The one image in it, for linux/amd64.
     pub(super) fn image(&mut self) -> Result<Contained> {
-        let index = self.json("index.json")?;
-        let descriptor = &index["manifests"][0];
-        let name = self.tagged().unwrap_or_else(|| UNNAMED.to_owned());
-        let mut digest = text(descriptor, "digest")?;
+        let image = if self.places.contains_key(INDEX) { self.oci_image()? } else { self.docker_image()? };
+        if image.layers.len() != image.diff_ids.len() {
+            return Err(anyhow!("the image in {} does not name all of its layers", self.path).into());
+        }
+        Ok(image)
+    }
+
+    fn oci_image(&mut self) -> Result<Contained> {
+        let index = self.json(INDEX)?;
+        let descriptor = self.only(&index["manifests"], |descriptor| descriptor["digest"].clone())?;
+        let (name, tag) = self.tagged().or_else(|| named(&descriptor)).unzip();
+        let mut digest = text(&descriptor, "digest")?;
         let mut manifest = self.blob_json(&digest)?;
         // An index of several platforms points to manifests once more.
-        if let Some(inner) = manifest["manifests"].as_array() {
-            let ours = inner.iter().find(|it| it["platform"]["architecture"] == "amd64");
-            digest = text(ours.with_context(|| format!("{} has nothing for amd64", self.name))?, "digest")?;
+        if let Some(inner) = for_this_platform(&manifest) {
+            digest = text(inner.with_context(|| format!("{} has nothing for amd64", self.path))?, "digest")?;
             manifest = self.blob_json(&digest)?;
         }
-        let config = self.blob_bytes(&text(&manifest["config"], "digest")?)?;
-        let parsed: Json = serde_json::from_slice(&config).context("reading an image's configuration")?;
+        let config = read_all(self.entry(&blob(&text(&manifest["config"], "digest")?))?)?;
+        let layers = texts(&manifest["layers"], Some("digest"))?;
         Ok(Contained {
             name,
+            tag: tag.unwrap_or_else(|| LATEST.to_owned()),
             digest,
-            diff_ids: texts(&parsed["rootfs"]["diff_ids"], None)?,
-            layers: texts(&manifest["layers"], Some("digest"))?,
+            diff_ids: diff_ids(&config)?,
+            layers: layers.iter().map(|digest| blob(digest)).collect(),
             config,
         })
     }
 
-    /// The name before the tag in Docker's own table of contents, which has it as Docker itself writes it.
-    fn tagged(&mut self) -> Option<String> {
-        let table = self.json("manifest.json").ok()?;
-        Some(table[0]["RepoTags"][0].as_str()?.rsplit_once(':')?.0.to_owned())
+    /// Without a manifest there is no digest, so it gets that of the manifest which Docker would write for its push.
+    fn docker_image(&mut self) -> Result<Contained> {
+        let table = self.json(TABLE)?;
+        let entry = self.only(&table, |entry| entry["Config"].clone())?;
+        let config = read_all(self.entry(&text(&entry, "Config")?)?)?;
+        let layers = texts(&entry["Layers"], None)?;
+        let diff_ids = diff_ids(&config)?;
+        let described = layers.iter().zip(&diff_ids).map(|(path, digest)| {
+            let size = self.place(path)?.1;
+            Ok(json!({"mediaType": "application/vnd.docker.image.rootfs.diff.tar", "size": size, "digest": digest}))
+        });
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+            "config": {
+                "mediaType": "application/vnd.docker.container.image.v1+json",
+                "size": config.len(),
+                "digest": sha256(&config),
+            },
+            "layers": described.collect::<Result<Vec<Json>>>()?,
+        });
+        let (name, tag) = self.tagged().unzip();
+        let digest = sha256(manifest.to_string().as_bytes());
+        Ok(Contained {
+            name,
+            tag: tag.unwrap_or_else(|| LATEST.to_owned()),
+            digest,
+            config,
+            diff_ids,
+            layers,
+        })
+    }
+
+    /// The one entry of a list; the same image may be in it under several tags.
+    fn only(&self, list: &Json, identity: impl Fn(&Json) -> Json) -> Result<Json> {
+        let entries = list.as_array().map(Vec::as_slice).unwrap_or_default();
+        let first = entries.first().with_context(|| format!("{} has no image in it", self.path))?;
+        if entries.iter().any(|entry| identity(entry) != identity(first)) {
+            let path = &self.path;
+            return Err(anyhow!("{path} has several images in it, and one is wanted: save it alone").into());
+        }
+        Ok(first.clone())
+    }
+
+    /// Name and tag in Docker's own table of contents, which has them as Docker itself writes them.
+    fn tagged(&mut self) -> Option<(String, String)> {
+        split(self.json(TABLE).ok()?[0]["RepoTags"][0].as_str()?)
     }
 
     /// The tar of a layer, uncompressed.
     pub(super) fn layer(&mut self, image: &Contained, number: usize) -> Result<Box<dyn Read + '_>> {
-        let digest =
-            image.layers.get(number).context("an image with fewer layers than its own list")?.clone();
-        let mut blob = BufReader::with_capacity(1 << 20, self.blob(&digest)?);
+        let mut blob = BufReader::with_capacity(1 << 20, self.entry(&image.layers[number])?);
         let mut magic = [0; 4];
         let read = std::io::copy(&mut (&mut blob).take(4), &mut magic.as_mut_slice())?;
         let whole = std::io::Cursor::new(magic[..usize::try_from(read).unwrap_or(0)].to_vec()).chain(blob);
@@ -94,34 +162,83 @@ impl OciArchive {
     }
 
     fn blob_json(&mut self, digest: &str) -> Result<Json> {
-        Ok(serde_json::from_slice(&self.blob_bytes(digest)?).context("reading an image's manifest")?)
-    }
-
-    fn blob_bytes(&mut self, digest: &str) -> Result<Vec<u8>> {
-        read_all(self.blob(digest)?)
-    }
-
-    fn blob<'a>(&'a mut self, digest: &str) -> Result<impl Read + use<'a>> {
-        self.entry(&format!("blobs/{}", digest.replace(':', "/")))
+        let bytes = read_all(self.entry(&blob(digest))?)?;
+        Ok(serde_json::from_slice(&bytes).context("reading an image's manifest")?)
     }
 
     fn json(&mut self, path: &str) -> Result<Json> {
         let bytes = read_all(self.entry(path)?)?;
-        Ok(serde_json::from_slice(&bytes).with_context(|| format!("reading {path} of {}", self.name))?)
+        Ok(serde_json::from_slice(&bytes).with_context(|| format!("reading {path} of {}", self.path))?)
     }
 
     fn entry<'a>(&'a mut self, path: &str) -> Result<impl Read + use<'a>> {
-        let Some((start, size)) = self.places.get(path).copied() else {
-            let name = &self.name;
-            return Err(anyhow!(
-                "{name} has no {path}: it is no OCI archive. `docker save` of Docker 25 or later writes one, and \
-                 `skopeo copy docker-archive:{name} oci-archive:NEW` turns an older one into one"
-            )
-            .into());
-        };
+        let (start, size) = self.place(path)?;
         self.file.seek(SeekFrom::Start(start))?;
         Ok((&mut self.file).take(size))
     }
+
+    /// Where a file of the archive begins, and its size.
+    fn place(&self, path: &str) -> Result<(u64, u64)> {
+        let mut wanted = path.to_owned();
+        for _ in 0..LONGEST_CHAIN {
+            match (self.places.get(&wanted), self.links.get(&wanted)) {
+                (Some(place), _) => return Ok(*place),
+                (None, Some(target)) => wanted = beside(&wanted, target),
+                (None, None) => break,
+            }
+        }
+        let archive = &self.path;
+        Err(anyhow!(
+            "{archive} has no {path}: it is no whole archive of a container image. `docker save` and \
+             `skopeo copy … oci-archive:NEW` write one"
+        )
+        .into())
+    }
+}
+
+/// A relative link's target, seen from the archive's top.
+fn beside(link: &str, target: &str) -> String {
+    let mut parts: Vec<&str> = link.split('/').collect();
+    parts.pop();
+    for part in target.split('/') {
+        match part {
+            ".." => drop(parts.pop()),
+            "." | "" => {}
+            _ => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// Of an index: the descriptor of its image for linux/amd64, if it has one. None for what is no index.
+pub(super) fn for_this_platform(manifest: &Json) -> Option<Option<&Json>> {
+    let inner = manifest["manifests"].as_array()?;
+    let ours = |platform: &Json| platform["architecture"] == "amd64" && platform["os"] == "linux";
+    Some(inner.iter().find(|it| ours(&it["platform"])))
+}
+
+/// `sha256:` and the digits.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    format!("sha256:{}", hex(&Sha256::digest(bytes)))
+}
+
+/// Where an OCI archive has what has this digest.
+pub(super) fn blob(digest: &str) -> String {
+    format!("blobs/{}", digest.replace(':', "/"))
+}
+
+fn named(descriptor: &Json) -> Option<(String, String)> {
+    NAMES.iter().find_map(|key| split(descriptor["annotations"][key].as_str()?))
+}
+
+fn split(name: &str) -> Option<(String, String)> {
+    let (name, tag) = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'))?;
+    Some((name.to_owned(), tag.to_owned()))
+}
+
+fn diff_ids(config: &[u8]) -> Result<Vec<String>> {
+    let config: Json = serde_json::from_slice(config).context("reading an image's configuration")?;
+    texts(&config["rootfs"]["diff_ids"], None)
 }
 
 fn read_all(reader: impl Read) -> Result<Vec<u8>> {

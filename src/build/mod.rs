@@ -2,11 +2,14 @@
 
 mod archive;
 mod assembly;
+mod checked;
+mod inventory;
 mod layer;
 mod manifest;
 mod oci;
 mod preload;
 mod publish;
+mod registry;
 mod rootfs;
 mod sets;
 mod store;
@@ -20,7 +23,7 @@ use anyhow::Context;
 use crate::failure::Result;
 use crate::host::work::WorkFolder;
 use crate::plan::{Action, Carried, HostFacts, Image, Layer, Plan, Stage};
-use crate::recipe::PackageSet;
+use crate::recipe::{PackageSet, Reference};
 use crate::report::{Progress, size};
 
 use manifest::Product;
@@ -51,7 +54,11 @@ pub struct Settings {
 
 /// What a plan needs to know of this machine.
 pub fn host_facts(store: &Store) -> Result<HostFacts> {
-    Ok(HostFacts { layers: store.layers.ages()?, sets: store.sets.ages()?.into_keys().collect() })
+    Ok(HostFacts {
+        layers: store.layers.ages()?,
+        sets: store.sets.ages()?.into_keys().collect(),
+        containers: store.containers.ages()?.into_keys().collect(),
+    })
 }
 
 /// Runs all stages. Images appear in the output folder at the end, all of them whole, or not at all.
@@ -65,6 +72,7 @@ pub fn execute(plan: &Plan, places: &Places, settings: Settings, progress: &Prog
             Action::Image(image) => outcomes.push(job.image(stage, image)?),
             _ if stage.kept => progress.note(&format!("{}: kept", stage.title())),
             Action::Set(set) => job.set(stage, set)?,
+            Action::Fetch(reference) => job.fetch(stage, reference)?,
             Action::Layer(layer) => job.layer(stage, layer)?,
             Action::Container(image) => outcomes.extend(job.container(stage, image)?),
         }
@@ -85,6 +93,13 @@ impl Job<'_> {
     fn set(&self, stage: &Stage, set: &PackageSet) -> Result<()> {
         let step = self.progress.step(format!("{}: fetched by its hashes", stage.title()));
         let bytes = sets::fetch(set, &stage.key, self.places, self.work)?;
+        step.done(&size(bytes));
+        Ok(())
+    }
+
+    fn fetch(&self, stage: &Stage, reference: &Reference) -> Result<()> {
+        let step = self.progress.step(format!("{}: fetched by its digest", stage.title()));
+        let bytes = registry::fetch(reference, &stage.key, self.places, self.work)?;
         step.done(&size(bytes));
         Ok(())
     }
@@ -148,8 +163,16 @@ impl Job<'_> {
 
     fn cargo(&self, carried: &Carried) -> Cargo {
         match carried {
-            Carried::Made(key) => Cargo { path: self.places.store.layers.path(key), hub: None },
-            Carried::Archive(archive) => Cargo { path: archive.path.clone(), hub: Some(archive.hub.clone()) },
+            Carried::Made(key) => Cargo::of(self.places.store.layers.path(key)),
+            Carried::Fetched(key, reference) => {
+                let path = self.places.store.containers.path(key);
+                Cargo { reference: Some(reference.clone()), ..Cargo::of(path) }
+            }
+            Carried::Archive(archive) => Cargo {
+                name: archive.name.clone(),
+                hub: archive.hub.clone(),
+                ..Cargo::of(archive.path.clone())
+            },
         }
     }
 }

@@ -192,7 +192,13 @@ fn write(blobs: &[Blob], container: &Container, target: &Path) -> Result<()> {
     Ok(())
 }
 
-fn append<W: Write>(builder: &mut Builder<W>, path: &str, bytes: u64, content: &mut impl Read) -> Result<()> {
+/// Adds one file to an archive whose own times mean nothing.
+pub(super) fn append<W: Write>(
+    builder: &mut Builder<W>,
+    path: &str,
+    bytes: u64,
+    content: &mut impl Read,
+) -> Result<()> {
     let mut header = Header::new_gnu();
     header.set_entry_type(EntryType::Regular);
     header.set_mode(0o644);

@@ -15,6 +15,8 @@ pub struct Store {
     pub layers: Shelf,
     /// Sets of packages. They are locked by hashes, and do not age.
     pub sets: Shelf,
+    /// Container images of registries, by their digests. They do not age either.
+    pub containers: Shelf,
 }
 
 impl Store {
@@ -26,7 +28,7 @@ impl Store {
             .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))
             .context("neither XDG_CACHE_HOME nor HOME says where to keep layers")?;
         let shelf = |name| Shelf { folder: cache.join("imagegen").join(name) };
-        Ok(Self { layers: shelf("layers"), sets: shelf("sets") })
+        Ok(Self { layers: shelf("layers"), sets: shelf("sets"), containers: shelf("containers") })
     }
 }
 

@@ -1,5 +1,6 @@
 //! `imagegen build`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -11,8 +12,11 @@ use crate::document::Findings;
 use crate::failure::Result;
 use crate::host::{files, signals, tools};
 use crate::plan::{self, Archive, Request};
-use crate::recipe::{Catalogue, Chain, findings};
+use crate::recipe::{Catalogue, Chain, Preload, findings};
 use crate::report::{self, Progress};
+
+/// What the user's own notebook image is called where its archive does not say.
+const NOTEBOOK: &str = "notebook";
 
 /// Runs the command.
 pub fn run(args: &BuildArgs) -> Result<()> {
@@ -23,7 +27,11 @@ pub fn run(args: &BuildArgs) -> Result<()> {
         return report::data(&plan.to_string());
     }
     signals::listen()?;
-    tools::require(tools::lacking_for_build(places.store.layers.folder(), &places.output))?;
+    let mut lacking = tools::lacking_for_build(places.store.layers.folder(), &places.output);
+    if plan.fetches() {
+        lacking.extend(tools::lacking_for_registries());
+    }
+    tools::require(lacking)?;
     let settings = Settings { epoch: epoch()?, root: tools::is_root() };
     build::execute(&plan, &places, settings, &Progress::start())
 }
@@ -41,7 +49,8 @@ fn request(args: &BuildArgs) -> Result<Request> {
     if findings.has_errors() {
         return Err(findings.into());
     }
-    Ok(Request { images, layers, mirror: args.mirror.clone(), fresh: args.fresh, archive })
+    let archives = archives(&images, args.images.as_deref())?;
+    Ok(Request { images, layers, mirror: args.mirror.clone(), fresh: args.fresh, archive, archives })
 }
 
 /// The user's own notebook image, with the version of the hub that it is for.
@@ -51,7 +60,25 @@ fn archive(path: &Path, catalogue: &Catalogue) -> Result<Archive> {
     let pinned = locks.into_iter().find_map(|line| line.strip_prefix("jupyterhub=="));
     let version = pinned.and_then(|rest| rest.split_whitespace().next());
     let hub = version.context("no lock of the recipe `hub` pins a version of jupyterhub")?.to_owned();
-    Ok(Archive { path: path.to_owned(), sha256: build::hash(path)?.0, hub })
+    Ok(Archive { name: NOTEBOOK.to_owned(), hub: Some(hub), ..file(path)? })
+}
+
+/// The archives that the recipes of `images` name.
+fn archives(images: &[Chain], folder: Option<&Path>) -> Result<BTreeMap<String, Archive>> {
+    let named = images.iter().flat_map(Chain::containers).filter_map(|container| match container {
+        Preload::Archive(path) => Some(path.clone()),
+        _ => None,
+    });
+    // The built-in recipes name none.
+    let folder = folder.unwrap_or(Path::new(""));
+    named.map(|path| Ok((path.clone(), file(&folder.join(&path))?))).collect()
+}
+
+/// The image in it is called as the file is, up to the first dot.
+fn file(path: &Path) -> Result<Archive> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let name = name.split('.').next().unwrap_or_default().to_owned();
+    Ok(Archive { path: path.to_owned(), name, sha256: build::hash(path)?.0, hub: None })
 }
 
 /// The recipes of the images and of the bare layers that were asked for.
@@ -73,7 +100,15 @@ fn catalogue(folder: Option<&Path>) -> Result<Catalogue> {
     if !folder.is_dir() {
         return Err(findings::no_such_folder(&name).into());
     }
-    Ok(Catalogue::new(name, files::read_tree(folder)?))
+    // Archives may be large, and those in an overlay are files like any other.
+    let paths = files::files_below(folder)?;
+    let is_recipe = |top: &str| paths.iter().any(|path| path.strip_suffix(".yaml") == Some(top));
+    let carried = |path: &&String| {
+        let top = path.split('/').next().unwrap_or_default();
+        path.ends_with(Catalogue::ARCHIVE) && !is_recipe(top)
+    };
+    let (archives, texts): (Vec<&String>, Vec<&String>) = paths.iter().partition(carried);
+    Ok(Catalogue::new(name, files::read_all(folder, texts)?).with_archives(archives.into_iter().cloned()))
 }
 
 /// Seconds since 1970 that the images' files may not be newer than: `SOURCE_DATE_EPOCH`, or now.

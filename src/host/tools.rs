@@ -53,6 +53,14 @@ pub const NPM: Program = Program {
     install: "apt-get install npm",
     oldest: Some((7, 0)),
 };
+// --preserve-digests came with 1.5.
+/// Fetches container images from registries.
+pub const SKOPEO: Program = Program {
+    name: "skopeo",
+    purpose: "to fetch container images from registries",
+    install: "apt-get install skopeo",
+    oldest: Some((1, 5)),
+};
 // compression_type=zstd came with 5.1.
 /// Makes and converts disk images.
 pub const QEMU_IMG: Program = Program {
@@ -107,6 +115,12 @@ pub fn lacking_for_build(cache: &Path, output: &Path) -> Vec<Shortage> {
         BUILD_SPACE.iter().zip(places).map(|((what, bytes), place)| (*what, place, *bytes)),
     ));
     lacking
+}
+
+/// What fetching container images from registries lacks here.
+#[must_use]
+pub fn lacking_for_registries() -> Vec<Shortage> {
+    lacking_programs(&[SKOPEO])
 }
 
 /// What a rehearsal with machines of `memory` MiB in all lacks here.

@@ -7,6 +7,7 @@
 mod catalogue;
 mod container;
 pub mod findings;
+mod preload;
 mod read;
 mod sets;
 
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 pub use catalogue::Catalogue;
 pub use container::Container;
+pub use preload::{Preload, Reference};
 pub use sets::{PackageSet, Registry};
 
 use crate::document::Findings;
@@ -35,8 +37,8 @@ pub struct Recipe {
     pub scripts: Vec<Script>,
     /// What makes it a container image in place of a machine's.
     pub container: Option<Container>,
-    /// The recipes of the container images that it carries for Docker.
-    pub containers: Vec<String>,
+    /// The container images that it carries for Docker; those that recipes make, by the recipes' names.
+    pub containers: Vec<Preload<String>>,
     /// Files that are laid over the root file system.
     pub overlay: Vec<OverlayFile>,
     /// Symbolic links to make: path in the image, target.
@@ -86,7 +88,7 @@ impl OverlayFile {
 pub struct Chain {
     recipes: Vec<Recipe>,
     suite: String,
-    containers: Vec<Chain>,
+    containers: Vec<Preload<Chain>>,
 }
 
 impl Chain {
@@ -116,9 +118,9 @@ impl Chain {
         &self.recipes
     }
 
-    /// The container images that the image carries for Docker.
+    /// The container images that the image carries for Docker, in the order in which the recipes name them.
     #[must_use]
-    pub fn containers(&self) -> &[Self] {
+    pub fn containers(&self) -> &[Preload<Self>] {
         &self.containers
     }
 
