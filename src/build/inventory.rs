@@ -6,6 +6,8 @@ use serde_json::Value as Json;
 
 /// Where Debian's own Python packages are: they are in dpkg's list already.
 const DEBIAN_PYTHON: &str = "usr/lib/python3/";
+/// What /etc/os-release leads to.
+const OS_RELEASE: &str = "usr/lib/os-release";
 /// Larger files of metadata are not read, in bytes: these are a few kilobytes, or tens of them.
 const LARGEST: u64 = 4 << 20;
 /// A licence in the field for its name may be the whole text; then its first line is no name.
@@ -28,18 +30,29 @@ pub(super) struct Unpacked {
     pub(super) licence: Option<Licence>,
 }
 
+/// The distribution, as os-release(5) names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct System {
+    /// `debian`, `ubuntu`.
+    pub(super) id: String,
+    /// `13`, or a codename where there is no number yet.
+    pub(super) version: String,
+}
+
 /// What was found, by the paths of the files that say it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Inventory {
     copyrights: BTreeMap<String, Vec<String>>,
     python: BTreeMap<String, Unpacked>,
     npm: BTreeMap<String, Unpacked>,
+    system: Option<System>,
 }
 
 impl Inventory {
     /// Whether the file at `path` is worth reading.
     pub(super) fn wants(path: &str, bytes: u64) -> bool {
-        bytes <= LARGEST && (copyright_of(path).is_some() || is_python(path) || is_npm(path))
+        bytes <= LARGEST
+            && (copyright_of(path).is_some() || is_python(path) || is_npm(path) || path == OS_RELEASE)
     }
 
     /// Takes in such a file.
@@ -51,6 +64,8 @@ impl Inventory {
             self.python.extend(python(&text).map(|package| (path.to_owned(), package)));
         } else if is_npm(path) {
             self.npm.extend(npm(content).map(|package| (path.to_owned(), package)));
+        } else if path == OS_RELEASE {
+            self.system = system(&text);
         }
     }
 
@@ -69,6 +84,11 @@ impl Inventory {
         self.copyrights.get(&format!("usr/share/doc/{package}/copyright")).map_or(&[], Vec::as_slice)
     }
 
+    /// The distribution, where it says so.
+    pub(super) fn system(&self) -> Option<&System> {
+        self.system.as_ref()
+    }
+
     /// The packages of Python.
     pub(super) fn python(&self) -> impl Iterator<Item = &Unpacked> {
         self.python.values()
@@ -78,6 +98,14 @@ impl Inventory {
     pub(super) fn npm(&self) -> impl Iterator<Item = &Unpacked> {
         self.npm.values()
     }
+}
+
+fn system(text: &str) -> Option<System> {
+    let field = |name: &str| {
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+        Some(value.trim_matches(['"', '\'']).to_owned())
+    };
+    Some(System { id: field("ID")?, version: field("VERSION_ID").or_else(|| field("VERSION_CODENAME"))? })
 }
 
 fn copyright_of(path: &str) -> Option<&str> {
@@ -197,6 +225,14 @@ mod tests {
         assert_eq!(licence("License: BSD\n"), name("BSD"));
         assert_eq!(licence("Classifier: License :: OSI Approved :: MIT License\n"), name("MIT License"));
         assert_eq!(licence(""), None);
+    }
+
+    #[test]
+    fn the_distribution_is_what_os_release_says() {
+        let of = |text: &str| system(text).map(|System { id, version }| format!("{id} {version}"));
+        assert_eq!(of("NAME=\"Debian\"\nVERSION_ID=\"13\"\nID=debian\n"), Some("debian 13".into()));
+        assert_eq!(of("ID=debian\nVERSION_CODENAME=sid\n"), Some("debian sid".into()));
+        assert_eq!(of("ID=arch\n"), None);
     }
 
     #[test]

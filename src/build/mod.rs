@@ -7,6 +7,7 @@ mod inventory;
 mod layer;
 mod manifest;
 mod oci;
+mod papers;
 mod preload;
 mod publish;
 mod registry;
@@ -65,7 +66,7 @@ pub fn host_facts(store: &Store) -> Result<HostFacts> {
 pub fn execute(plan: &Plan, places: &Places, settings: Settings, progress: &Progress) -> Result<()> {
     fs_err::create_dir_all(&places.output)?;
     let work = WorkFolder::within(&places.output)?;
-    let job = Job { places, work: &work, settings, progress };
+    let job = Job { plan, places, work: &work, settings, progress };
     let mut outcomes = Vec::new();
     for stage in &plan.stages {
         match &stage.action {
@@ -83,6 +84,7 @@ pub fn execute(plan: &Plan, places: &Places, settings: Settings, progress: &Prog
 
 /// What all stages of one build share.
 struct Job<'a> {
+    plan: &'a Plan,
     places: &'a Places,
     work: &'a WorkFolder,
     settings: Settings,
@@ -128,7 +130,7 @@ impl Job<'_> {
         step.done(&size(fs_err::metadata(&unfinished)?.len()));
         self.places.store.layers.keep(unfinished, &stage.key)?;
         let product = Product::Container(&digest);
-        let describe = || manifest::describe(result, &product, &rootfs, image, self.work, epoch);
+        let describe = || self.described(stage, image, result, &product, &rootfs);
         stage.asked.then(describe).transpose()
     }
 
@@ -145,8 +147,23 @@ impl Job<'_> {
 
         let step = self.progress.step(format!("{title}: qcow2"));
         let qcow2 = assembly::compress(&disk, image, self.work)?;
-        let outcome = manifest::describe(qcow2, &Product::Disk(&disk), &rootfs, image, self.work, epoch)?;
+        let outcome = self.described(stage, image, qcow2, &Product::Disk(&disk), &rootfs)?;
         step.done(&size(outcome.image_size));
+        Ok(outcome)
+    }
+
+    /// A finished image with its manifest and its papers.
+    fn described(
+        &self,
+        stage: &Stage,
+        image: &Image,
+        path: PathBuf,
+        product: &Product<'_>,
+        rootfs: &Rootfs,
+    ) -> Result<Outcome> {
+        let (work, epoch) = (self.work, self.settings.epoch);
+        let mut outcome = manifest::describe(path, product, rootfs, image, work, epoch)?;
+        papers::add(&mut outcome, self.plan, stage, image, rootfs, work, epoch)?;
         Ok(outcome)
     }
 

@@ -124,6 +124,12 @@ fn compress(rootfs_tar: &Path) -> Result<(Blob, String)> {
     Ok((Blob { kind, sha256, bytes, content: Content::File(path) }, hex(&hash.finalize())))
 }
 
+/// Seconds since 1970 as RFC 3339 has them.
+pub(super) fn moment(epoch: u64) -> Result<String> {
+    let moment = OffsetDateTime::from_unix_timestamp(epoch.try_into().context("a time after all times")?);
+    Ok(moment.context("a time after all times")?.format(&Rfc3339).context("writing a time")?)
+}
+
 fn configuration(
     rootfs: &Rootfs,
     image: &Image,
@@ -131,8 +137,7 @@ fn configuration(
     diff_id: &str,
     epoch: u64,
 ) -> Result<Json> {
-    let moment = OffsetDateTime::from_unix_timestamp(epoch.try_into().context("a time after all times")?);
-    let created = moment.context("a time after all times")?.format(&Rfc3339).context("writing a time")?;
+    let created = moment(epoch)?;
     let environment: Vec<String> =
         container.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mut labels = json!({ "org.opencontainers.image.description": image.description });

@@ -247,6 +247,8 @@ impl Chained {
                 continue;
             }
             bytes += entry.size();
+            // Tools that make layers without a file system leave folders out.
+            pass.parents(&format!("{diff}/{path}"))?;
             if let Some(removed) = name.strip_prefix(REMOVED) {
                 let removed = format!("{}{removed}", &path[..path.len() - name.len()]);
                 contents.inventory.forget(&removed);

@@ -244,8 +244,8 @@ impl<W: Write> Pass<W> {
         Ok(())
     }
 
-    /// Folders of an overlay that no package made.
-    fn parents(&mut self, path: &str) -> Result<()> {
+    /// The folders of a file that no entry made.
+    pub(super) fn parents(&mut self, path: &str) -> Result<()> {
         let ends = path.match_indices('/').map(|(end, _)| end).collect::<Vec<_>>();
         ends.into_iter().try_for_each(|end| self.folder(&path[..end]))
     }

@@ -1,6 +1,8 @@
 //! What imagegen needs of the machine that it runs on, and how to get what is missing.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::command::{Tool, quote};
 use crate::failure::{Failure, Result, Shortage};
@@ -162,7 +164,7 @@ fn lacking_program(program: Program) -> Option<Shortage> {
     let Program { name, purpose, install, oldest } = program;
     let Some(path) = find(name) else { return Some(shortage(format!("{name}, {purpose}"), install)) };
     let (major, minor) = oldest?;
-    let said = Tool::new(path).arg("--version").output().unwrap_or_default();
+    let said = said(&path);
     match version(&said) {
         Some(found) if found >= (major, minor) => None,
         found => {
@@ -170,6 +172,23 @@ fn lacking_program(program: Program) -> Option<Shortage> {
             Some(shortage(format!("{name} {major}.{minor} or newer, {purpose} (this is {have})"), install))
         }
     }
+}
+
+/// What a program says of itself, asked once: some of them take half a second to answer.
+fn said(path: &Path) -> String {
+    static SAID: Mutex<BTreeMap<PathBuf, String>> = Mutex::new(BTreeMap::new());
+    let mut known = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    let ask = || Tool::new(path).arg("--version").output().unwrap_or_default();
+    known.entry(path.to_owned()).or_insert_with(ask).clone()
+}
+
+/// The version of a program on this machine, if it is there: the first word that begins with a number and a dot.
+#[must_use]
+pub fn version_of(program: Program) -> Option<String> {
+    let said = said(&find(program.name)?);
+    said.split_whitespace()
+        .find(|word| version(word).is_some())
+        .map(|word| word.trim_end_matches(',').to_owned())
 }
 
 /// The program's path; an ordinary user's `PATH` need not have the folders of system programs.

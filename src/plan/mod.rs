@@ -6,6 +6,7 @@
 mod carried;
 pub mod disk;
 pub mod hygiene;
+mod inputs;
 mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,7 +54,7 @@ impl Key {
 }
 
 /// What the user asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Request {
     /// The images to make, each with what it builds on.
     pub images: Vec<Chain>,

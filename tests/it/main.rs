@@ -13,6 +13,7 @@ mod cli;
 mod guest;
 mod nasty;
 mod readme;
+mod registry;
 mod tidy;
 mod userdata;
 mod workshops;

@@ -1,0 +1,77 @@
+//! Package URLs (ECMA-427, and the definitions of the types in the purl specification): one name for a package that
+//! scanners of all kinds know.
+
+use crate::build::inventory::System;
+use crate::build::manifest::Package;
+
+/// A package of Debian's, or of what is made from it.
+pub(super) fn debian(package: &Package, system: &System) -> String {
+    let version = encode(&package.version);
+    let source = package.source.as_ref().map(|source| format!("&upstream={}", encode(source)));
+    format!(
+        "pkg:deb/{}/{}@{version}?arch={}&distro={}-{}{}",
+        encode(&system.id),
+        encode(&package.name),
+        encode(&package.architecture),
+        encode(&system.id),
+        encode(&system.version),
+        source.unwrap_or_default()
+    )
+}
+
+/// A package of Python's; its registry takes `_` for `-` and no capitals.
+pub(super) fn python(name: &str, version: &str) -> String {
+    format!("pkg:pypi/{}@{}", encode(&name.to_lowercase().replace('_', "-")), encode(version))
+}
+
+/// A package of npm's, with its scope.
+pub(super) fn npm(name: &str, version: &str) -> String {
+    let parts: Vec<String> = name.split('/').map(encode).collect();
+    format!("pkg:npm/{}@{}", parts.join("/"), encode(version))
+}
+
+/// A container image.
+pub(super) fn oci(repository: &str, tag: Option<&str>, digest: &str) -> String {
+    let name = repository.rsplit('/').next().unwrap_or_default();
+    let tag = tag.map(|tag| format!("&tag={}", encode(tag))).unwrap_or_default();
+    let path: Vec<String> = repository.split('/').map(encode).collect();
+    format!("pkg:oci/{}@{}?arch=amd64&repository_url={}{tag}", encode(name), encode(digest), path.join("/"))
+}
+
+/// All but letters, digits, `.-_~` and the colon stands as a percent sign and two digits.
+fn encode(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b".-_~:".contains(&byte) {
+            encoded.push(byte.into());
+        } else {
+            encoded += &format!("%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_package_is_named_as_the_specification_has_it() {
+        let package = Package {
+            name: "libstdc++6".into(),
+            version: "1:14.2.0-19+b1~x".into(),
+            architecture: "amd64".into(),
+            source: Some("gcc-14".into()),
+        };
+        assert_eq!(
+            debian(&package, &System { id: "debian".into(), version: "13".into() }),
+            "pkg:deb/debian/libstdc%2B%2B6@1:14.2.0-19%2Bb1~x?arch=amd64&distro=debian-13&upstream=gcc-14"
+        );
+        assert_eq!(python("Jupyter_Server", "2.1"), "pkg:pypi/jupyter-server@2.1");
+        assert_eq!(npm("@types/node", "1.0.0"), "pkg:npm/%40types/node@1.0.0");
+        assert_eq!(
+            oci("registry.example.org:5000/team/app", Some("1.0"), "sha256:ab"),
+            "pkg:oci/app@sha256:ab?arch=amd64&repository_url=registry.example.org:5000/team/app&tag=1.0"
+        );
+    }
+}
