@@ -206,6 +206,9 @@ pub struct BuildArgs {
     /// Print the stages and do nothing
     #[arg(long)]
     pub plan: bool,
+    /// Print what happens as JSON, an object a line, for pipelines
+    #[arg(long, conflicts_with = "plan")]
+    pub json: bool,
 }
 
 /// Arguments of `imagegen rehearse`.

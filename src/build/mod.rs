@@ -25,7 +25,7 @@ use crate::failure::Result;
 use crate::host::work::WorkFolder;
 use crate::plan::{Action, Carried, HostFacts, Image, Layer, Plan, Stage};
 use crate::recipe::{PackageSet, Reference};
-use crate::report::{Progress, size};
+use crate::report::{Progress, Published, size};
 
 use manifest::Product;
 pub use manifest::hash;
@@ -63,20 +63,18 @@ pub fn host_facts(store: &Store) -> Result<HostFacts> {
 }
 
 /// Runs all stages. Images appear in the output folder at the end, all of them whole, or not at all.
-pub fn execute(plan: &Plan, places: &Places, settings: Settings, progress: &Progress) -> Result<()> {
+pub fn execute(
+    plan: &Plan,
+    places: &Places,
+    settings: Settings,
+    progress: &Progress,
+) -> Result<Vec<Published>> {
     fs_err::create_dir_all(&places.output)?;
     let work = WorkFolder::within(&places.output)?;
     let job = Job { plan, places, work: &work, settings, progress };
     let mut outcomes = Vec::new();
     for stage in &plan.stages {
-        match &stage.action {
-            Action::Image(image) => outcomes.push(job.image(stage, image)?),
-            _ if stage.kept => progress.note(&format!("{}: kept", stage.title())),
-            Action::Set(set) => job.set(stage, set)?,
-            Action::Fetch(reference) => job.fetch(stage, reference)?,
-            Action::Layer(layer) => job.layer(stage, layer)?,
-            Action::Container(image) => outcomes.extend(job.container(stage, image)?),
-        }
+        outcomes.extend(job.stage(stage)?);
     }
     places.store.layers.clear_out()?;
     publish::all(outcomes, &places.output, progress)
@@ -92,29 +90,52 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn set(&self, stage: &Stage, set: &PackageSet) -> Result<()> {
+    /// Runs a stage, and tells those who read along; gives the result where one was asked for.
+    fn stage(&self, stage: &Stage) -> Result<Option<Outcome>> {
+        let (title, key) = (stage.title(), stage.key.as_str());
+        if stage.kept {
+            self.progress.note(&format!("{title}: kept"));
+            self.progress.events().kept(&title, key);
+            return Ok(None);
+        }
+        let told = self.progress.events().begin(title, key);
+        let (bytes, outcome) = match &stage.action {
+            Action::Set(set) => (self.set(stage, set)?, None),
+            Action::Fetch(reference) => (self.fetch(stage, reference)?, None),
+            Action::Layer(layer) => (self.layer(stage, layer)?, None),
+            Action::Container(image) => self.container(stage, image)?,
+            Action::Image(image) => {
+                let outcome = self.image(stage, image)?;
+                (outcome.image_size, Some(outcome))
+            }
+        };
+        told.done(bytes);
+        Ok(outcome)
+    }
+
+    fn set(&self, stage: &Stage, set: &PackageSet) -> Result<u64> {
         let step = self.progress.step(format!("{}: fetched by its hashes", stage.title()));
         let bytes = sets::fetch(set, &stage.key, self.places, self.work)?;
         step.done(&size(bytes));
-        Ok(())
+        Ok(bytes)
     }
 
-    fn fetch(&self, stage: &Stage, reference: &Reference) -> Result<()> {
+    fn fetch(&self, stage: &Stage, reference: &Reference) -> Result<u64> {
         let step = self.progress.step(format!("{}: fetched by its digest", stage.title()));
         let bytes = registry::fetch(reference, &stage.key, self.places, self.work)?;
         step.done(&size(bytes));
-        Ok(())
+        Ok(bytes)
     }
 
-    fn layer(&self, stage: &Stage, layer: &Layer) -> Result<()> {
+    fn layer(&self, stage: &Stage, layer: &Layer) -> Result<u64> {
         let step = self.progress.step(format!("{}: mmdebstrap", stage.title()));
         let bytes = layer::make(layer, &stage.key, self.places, self.work, self.settings)?;
         step.done(&size(bytes));
-        Ok(())
+        Ok(bytes)
     }
 
-    /// The result, where it was asked for.
-    fn container(&self, stage: &Stage, image: &Image) -> Result<Option<Outcome>> {
+    /// The size in bytes, and the result where it was asked for.
+    fn container(&self, stage: &Stage, image: &Image) -> Result<(u64, Option<Outcome>)> {
         let (title, epoch) = (stage.title(), self.settings.epoch);
         let settings = image.container.as_ref().context("a container image without settings")?;
         let (rootfs_tar, rootfs) = self.rootfs(&title, image)?;
@@ -127,11 +148,12 @@ impl Job<'_> {
             // The store's files begin as temporary ones, which are their owner's alone.
             fs_err::set_permissions(&result, PermissionsExt::from_mode(0o644))?;
         }
-        step.done(&size(fs_err::metadata(&unfinished)?.len()));
+        let bytes = fs_err::metadata(&unfinished)?.len();
+        step.done(&size(bytes));
         self.places.store.layers.keep(unfinished, &stage.key)?;
         let product = Product::Container(&digest);
         let describe = || self.described(stage, image, result, &product, &rootfs);
-        stage.asked.then(describe).transpose()
+        Ok((bytes, stage.asked.then(describe).transpose()?))
     }
 
     fn image(&self, stage: &Stage, image: &Image) -> Result<Outcome> {

@@ -65,6 +65,8 @@ pub(super) struct Aboard {
     pub(super) tag: Option<String>,
     /// The digest by which it can be run, with `sha256:`.
     pub(super) digest: String,
+    /// Registry and repository in full, where it was fetched.
+    pub(super) repository: Option<String>,
     /// What is in it.
     pub(super) contents: Contents,
     /// Whether it is the one that notebooks run in.
@@ -118,16 +120,12 @@ pub(super) fn carry<W: Write>(pass: &mut Pass<W>, cargo: &[Cargo]) -> Result<Vec
 
 /// What was fetched by a reference is called by it: its digest may be that of an index of several platforms.
 fn named(cargo: &Cargo, image: Contained, contents: Contents, notebook: bool) -> Aboard {
-    match &cargo.reference {
-        Some(Reference { name, tag, digest }) => {
-            let (name, tag, digest) = (name.clone(), tag.clone(), digest.clone());
-            Aboard { name, tag, digest, contents, notebook }
-        }
-        None => {
-            let name = image.name.unwrap_or_else(|| cargo.name.clone());
-            Aboard { name, tag: Some(image.tag), digest: image.digest, contents, notebook }
-        }
-    }
+    let repository = cargo.reference.as_ref().map(Reference::repository);
+    let (name, tag, digest) = match cargo.reference.clone() {
+        Some(Reference { name, tag, digest }) => (name, tag, digest),
+        None => (image.name.unwrap_or_else(|| cargo.name.clone()), Some(image.tag), image.digest),
+    };
+    Aboard { name, tag, digest, repository, contents, notebook }
 }
 
 impl Aboard {

@@ -13,13 +13,18 @@ use crate::failure::Result;
 use crate::host::{files, signals, tools};
 use crate::plan::{self, Archive, Request};
 use crate::recipe::{Catalogue, Chain, Preload, findings};
-use crate::report::{self, Progress};
+use crate::report::{self, Events, Progress};
 
 /// What the user's own notebook image is called where its archive does not say.
 const NOTEBOOK: &str = "notebook";
 
 /// Runs the command.
 pub fn run(args: &BuildArgs) -> Result<()> {
+    let events = Events::new(args.json);
+    build(args, events).inspect_err(|failure| events.failed(failure))
+}
+
+fn build(args: &BuildArgs, events: Events) -> Result<()> {
     let request = request(args)?;
     let places = Places { output: args.output.clone(), store: Store::of_user()? };
     let plan = plan::plan(&request, &build::host_facts(&places.store)?);
@@ -33,7 +38,8 @@ pub fn run(args: &BuildArgs) -> Result<()> {
     }
     tools::require(lacking)?;
     let settings = Settings { epoch: epoch()?, root: tools::is_root() };
-    build::execute(&plan, &places, settings, &Progress::start())
+    let published = build::execute(&plan, &places, settings, &Progress::with(events))?;
+    events.result(&published)
 }
 
 fn request(args: &BuildArgs) -> Result<Request> {

@@ -84,7 +84,11 @@ fn show_image(formatter: &mut fmt::Formatter<'_>, image: &Image, asked: bool) ->
     }
     let file = if image.container.is_some() { "oci.tar" } else { "qcow2" };
     if asked {
-        writeln!(formatter, "     result     {0}.{file}, {0}.manifest.json, SHA256SUMS", image.recipe)?;
+        writeln!(
+            formatter,
+            "     result     {0}.{file}, {0}.manifest.json, {0}.cdx.json, {0}.provenance.json, SHA256SUMS",
+            image.recipe
+        )?;
     }
     Ok(())
 }

@@ -60,6 +60,16 @@ impl Reference {
         format!("{}@{}", self.name, self.digest)
     }
 
+    /// Registry and repository in full.
+    #[must_use]
+    pub fn repository(&self) -> String {
+        match (registry(&self.name), self.name.contains('/')) {
+            (Some(_), _) => self.name.clone(),
+            (None, true) => format!("{}{}", DOCKER_HUB[0], self.name),
+            (None, false) => format!("{}{OFFICIAL}{}", DOCKER_HUB[0], self.name),
+        }
+    }
+
     /// The registry alone.
     #[must_use]
     pub fn registry(&self) -> &str {
@@ -184,6 +194,17 @@ mod tests {
         ] {
             let parts = (name.to_owned(), tag.map(str::to_owned));
             assert_eq!(parsed(&format!("{written}@{SHA}")), Some(parts), "{written}");
+        }
+    }
+
+    #[test]
+    fn a_repository_in_full_begins_with_its_registry() {
+        for (name, full) in [
+            ("nginx", "docker.io/library/nginx"),
+            ("team/app", "docker.io/team/app"),
+            ("a.org/app", "a.org/app"),
+        ] {
+            assert_eq!(Reference::parse(&format!("{name}@{SHA}")).unwrap().repository(), full);
         }
     }
 

@@ -73,7 +73,7 @@ fn dependencies(inputs: &[&Stage], image: &Image, rootfs: &Rootfs) -> Vec<Json> 
     let carried = image.carried.iter().zip(&rootfs.aboard).map(|(carried, aboard)| {
         let mut dependency = json!({
             "name": format!("container image {}", aboard.name),
-            "uri": purl::oci(&aboard.name, aboard.tag.as_deref(), &aboard.digest),
+            "uri": purl::oci(aboard),
             "digest": { "sha256": aboard.digest.trim_start_matches("sha256:") },
         });
         if let Carried::Archive(archive) = carried {

@@ -3,6 +3,7 @@
 
 use crate::build::inventory::System;
 use crate::build::manifest::Package;
+use crate::build::preload::Aboard;
 
 /// A package of Debian's, or of what is made from it.
 pub(super) fn debian(package: &Package, system: &System) -> String {
@@ -31,11 +32,15 @@ pub(super) fn npm(name: &str, version: &str) -> String {
 }
 
 /// A container image.
-pub(super) fn oci(repository: &str, tag: Option<&str>, digest: &str) -> String {
-    let name = repository.rsplit('/').next().unwrap_or_default();
-    let tag = tag.map(|tag| format!("&tag={}", encode(tag))).unwrap_or_default();
-    let path: Vec<String> = repository.split('/').map(encode).collect();
-    format!("pkg:oci/{}@{}?arch=amd64&repository_url={}{tag}", encode(name), encode(digest), path.join("/"))
+pub(super) fn oci(image: &Aboard) -> String {
+    let name = image.name.rsplit('/').next().unwrap_or_default();
+    let (name, digest) = (encode(name), encode(&image.digest));
+    let mut purl = format!("pkg:oci/{name}@{digest}?arch=amd64");
+    if let Some(repository) = &image.repository {
+        let path: Vec<String> = repository.split('/').map(encode).collect();
+        purl += &format!("&repository_url={}", path.join("/"));
+    }
+    purl + &image.tag.iter().map(|tag| format!("&tag={}", encode(tag))).collect::<String>()
 }
 
 /// All but letters, digits, `.-_~` and the colon stands as a percent sign and two digits.
@@ -54,6 +59,7 @@ fn encode(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::build::preload::Contents;
 
     #[test]
     fn each_kind_of_package_is_named_as_the_specification_has_it() {
@@ -69,8 +75,18 @@ mod tests {
         );
         assert_eq!(python("Jupyter_Server", "2.1"), "pkg:pypi/jupyter-server@2.1");
         assert_eq!(npm("@types/node", "1.0.0"), "pkg:npm/%40types/node@1.0.0");
+        let mut image = Aboard {
+            name: "registry.example.org:5000/team/app".into(),
+            tag: Some("1.0".into()),
+            digest: "sha256:ab".into(),
+            repository: None,
+            contents: Contents::default(),
+            notebook: false,
+        };
+        assert_eq!(oci(&image), "pkg:oci/app@sha256:ab?arch=amd64&tag=1.0");
+        image.repository = Some(image.name.clone());
         assert_eq!(
-            oci("registry.example.org:5000/team/app", Some("1.0"), "sha256:ab"),
+            oci(&image),
             "pkg:oci/app@sha256:ab?arch=amd64&repository_url=registry.example.org:5000/team/app&tag=1.0"
         );
     }

@@ -125,8 +125,8 @@ fn add(
 }
 
 fn container(aboard: &Aboard, suite: &System) -> (String, Json) {
-    let Aboard { name, tag, digest, contents, .. } = aboard;
-    let purl = purl::oci(name, tag.as_deref(), digest);
+    let Aboard { name, digest, contents, .. } = aboard;
+    let purl = purl::oci(aboard);
     let inner = packages(&contents.packages, &contents.inventory, suite);
     let component = json!({
         "type": "container",
