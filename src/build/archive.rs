@@ -260,3 +260,104 @@ fn texts(list: &Json, key: Option<&str>) -> Result<Vec<String>> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use tar::{Builder, EntryType, Header};
+
+    use super::*;
+
+    /// A file of the archive, or a link to one.
+    fn add(builder: &mut Builder<Vec<u8>>, path: &str, content: &[u8]) {
+        let mut header = Header::new_gnu();
+        header.set_size(content.len() as u64);
+        builder.append_data(&mut header, path, content).unwrap();
+    }
+
+    fn opened(builder: Builder<Vec<u8>>) -> ImageArchive {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs_err::write(file.path(), builder.into_inner().unwrap()).unwrap();
+        ImageArchive::open(file.path()).unwrap()
+    }
+
+    fn config(layers: &[&[u8]]) -> Vec<u8> {
+        let diff_ids: Vec<String> = layers.iter().map(|layer| sha256(layer)).collect();
+        json!({ "rootfs": { "type": "layers", "diff_ids": diff_ids } }).to_string().into_bytes()
+    }
+
+    fn docker(table: &Json) -> ImageArchive {
+        let mut builder = Builder::new(vec![]);
+        add(&mut builder, "manifest.json", table.to_string().as_bytes());
+        add(&mut builder, "config.json", &config(&[b"lower", b"lower"]));
+        add(&mut builder, "a/layer.tar", b"lower");
+        let mut header = Header::new_gnu();
+        header.set_entry_type(EntryType::Symlink);
+        header.set_size(0);
+        builder.append_link(&mut header, "b/layer.tar", "../a/layer.tar").unwrap();
+        opened(builder)
+    }
+
+    fn entry(config: &str, tag: &str) -> Json {
+        json!({ "Config": config, "RepoTags": [tag], "Layers": ["a/layer.tar", "b/layer.tar"] })
+    }
+
+    #[test]
+    fn an_archive_of_older_dockers_gets_the_digest_that_a_push_would_give_it() {
+        let mut archive = docker(&json!([entry("config.json", "a.org:5000/team/app:1.0")]));
+        let image = archive.image().unwrap();
+        assert_eq!((image.name.as_deref(), image.tag.as_str()), (Some("a.org:5000/team/app"), "1.0"));
+        assert!(image.digest.starts_with("sha256:") && image.digest != sha256(&image.config));
+        for number in 0..2 {
+            let mut content = String::new();
+            archive.layer(&image, number).unwrap().read_to_string(&mut content).unwrap();
+            assert_eq!(content, "lower", "the second is a link to the first");
+        }
+    }
+
+    #[test]
+    fn the_same_image_under_two_tags_is_one_and_two_images_are_refused() {
+        let same = json!([entry("config.json", "app:1"), entry("config.json", "app:2")]);
+        assert_eq!(docker(&same).image().unwrap().tag, "1");
+        let two = json!([entry("config.json", "app:1"), entry("other.json", "app:2")]);
+        let said = docker(&two).image().err().unwrap().to_string();
+        assert!(said.contains("several images"), "{said}");
+    }
+
+    #[test]
+    fn what_is_no_image_is_said_to_be_none() {
+        let mut builder = Builder::new(vec![]);
+        add(&mut builder, "etc/motd", b"hello");
+        let said = opened(builder).image().err().unwrap().to_string();
+        assert!(said.contains("has no manifest.json: it is no whole archive of a container image"), "{said}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs_err::write(file.path(), [b'x'; 2000]).unwrap();
+        let said = ImageArchive::open(file.path()).err().unwrap().to_string();
+        assert!(said.contains("is no tar"), "{said}");
+    }
+
+    #[test]
+    fn an_oci_archive_is_named_by_its_annotations_and_an_index_is_followed() {
+        let mut builder = Builder::new(vec![]);
+        let config = config(&[b"lower"]);
+        let manifest =
+            json!({ "config": { "digest": sha256(&config) }, "layers": [{ "digest": sha256(b"lower") }] });
+        let manifest = manifest.to_string();
+        let platform = |architecture: &str| json!({ "os": "linux", "architecture": architecture });
+        let inner = json!({ "manifests": [
+            { "digest": sha256(b"of another"), "platform": platform("arm64") },
+            { "digest": sha256(manifest.as_bytes()), "platform": platform("amd64") },
+        ]});
+        let inner = inner.to_string();
+        let index = json!({ "manifests": [{
+            "digest": sha256(inner.as_bytes()),
+            "annotations": { "org.opencontainers.image.ref.name": "a.org/app:2.0" },
+        }]});
+        add(&mut builder, "index.json", index.to_string().as_bytes());
+        for content in [inner.as_bytes(), manifest.as_bytes(), &config, b"lower"] {
+            add(&mut builder, &blob(&sha256(content)), content);
+        }
+        let image = opened(builder).image().unwrap();
+        assert_eq!((image.name.as_deref(), image.tag.as_str()), (Some("a.org/app"), "2.0"));
+        assert_eq!(image.digest, sha256(manifest.as_bytes()));
+    }
+}

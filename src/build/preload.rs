@@ -441,6 +441,30 @@ mod tests {
     }
 
     #[test]
+    fn without_jupyterhub_there_is_no_notebook_image_and_no_label() {
+        let (_, made) = carried(&[("bin/sh", "elf")], None);
+        let made = made.unwrap();
+        assert_eq!(made[OPTIONS], b"DOCKER_OPTS=\"\"\n");
+        let list: Json = serde_json::from_slice(&made[LIST]).unwrap();
+        assert_eq!(list[0]["notebook"], false);
+    }
+
+    #[test]
+    fn a_layer_that_is_not_what_its_image_says_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let config = json!({ "rootfs": { "diff_ids": [sha256(b"something else")] } }).to_string();
+        let table = json!([{ "Config": "config", "RepoTags": ["app:1"], "Layers": ["layer"] }]).to_string();
+        tar_of(&at("layer.tar"), &[("etc/motd", "hello")]);
+        let layer = String::from_utf8(fs_err::read(at("layer.tar")).unwrap()).unwrap();
+        tar_of(&at("app.tar"), &[("manifest.json", &table), ("config", &config), ("layer", &layer)]);
+        let cargo = [Cargo::of(at("app.tar"))];
+        let made = rootfs::compose(&at("layer.tar"), &image(None), &cargo, &at("node.tar"), 0);
+        let said = made.unwrap_err().to_string();
+        assert!(said.contains("app.tar: the layer sha256:") && said.ends_with("is damaged"), "{said}");
+    }
+
+    #[test]
     fn an_image_for_another_hub_is_refused_with_what_to_install() {
         let (_, fits) = carried(&[(METADATA, "")], Some("6.0.0"));
         assert!(fits.is_ok());

@@ -6,18 +6,17 @@ use crate::build::manifest::Package;
 use crate::build::preload::Aboard;
 
 /// A package of Debian's, or of what is made from it.
-pub(super) fn debian(package: &Package, system: &System) -> String {
-    let version = encode(&package.version);
-    let source = package.source.as_ref().map(|source| format!("&upstream={}", encode(source)));
-    format!(
-        "pkg:deb/{}/{}@{version}?arch={}&distro={}-{}{}",
-        encode(&system.id),
-        encode(&package.name),
-        encode(&package.architecture),
-        encode(&system.id),
-        encode(&system.version),
-        source.unwrap_or_default()
-    )
+pub(super) fn debian(package: &Package, system: Option<&System>) -> String {
+    let id = system.map_or("debian", |system| system.id.as_str());
+    let (name, version) = (encode(&package.name), encode(&package.version));
+    let mut purl = format!("pkg:deb/{}/{name}@{version}?arch={}", encode(id), encode(&package.architecture));
+    if let Some(System { id, version }) = system {
+        purl += &format!("&distro={}-{}", encode(id), encode(version));
+    }
+    if let Some(source) = &package.source {
+        purl += &format!("&upstream={}", encode(source));
+    }
+    purl
 }
 
 /// A package of Python's; its registry takes `_` for `-` and no capitals.
@@ -70,7 +69,7 @@ mod tests {
             source: Some("gcc-14".into()),
         };
         assert_eq!(
-            debian(&package, &System { id: "debian".into(), version: "13".into() }),
+            debian(&package, Some(&System { id: "debian".into(), version: "13".into() })),
             "pkg:deb/debian/libstdc%2B%2B6@1:14.2.0-19%2Bb1~x?arch=amd64&distro=debian-13&upstream=gcc-14"
         );
         assert_eq!(python("Jupyter_Server", "2.1"), "pkg:pypi/jupyter-server@2.1");

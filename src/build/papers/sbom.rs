@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::purl;
-use crate::build::inventory::{Inventory, Licence, System, Unpacked};
+use crate::build::inventory::{Inventory, Licence, Unpacked};
 use crate::build::manifest::Package;
 use crate::build::preload::Aboard;
 use crate::build::rootfs::Rootfs;
@@ -50,10 +50,9 @@ pub(super) struct Identity<'a> {
 
 /// All that is in an image, container images with what is in them.
 pub(super) fn document(identity: &Identity<'_>, rootfs: &Rootfs, image: &Image) -> Json {
-    let suite = System { id: "debian".into(), version: image.suite.clone() };
-    let mut components = packages(&rootfs.packages, &rootfs.inventory, &suite);
+    let mut components = packages(&rootfs.packages, &rootfs.inventory);
     for aboard in &rootfs.aboard {
-        let (purl, component) = container(aboard, &suite);
+        let (purl, component) = container(aboard);
         components.insert(purl, component);
     }
     let references: Vec<&String> = components.keys().collect();
@@ -93,13 +92,18 @@ fn referable(purl: &str, component: &Json) -> Json {
     component
 }
 
-/// The packages of a root file system by their purls, each once. `suite` is for one that does not say what it is.
-fn packages(debian: &[Package], inventory: &Inventory, suite: &System) -> BTreeMap<String, Json> {
+/// The packages of a root file system by their purls, each once.
+fn packages(debian: &[Package], inventory: &Inventory) -> BTreeMap<String, Json> {
     let mut components = BTreeMap::new();
-    let system = inventory.system().unwrap_or(suite);
     for package in debian {
         let licences = inventory.licences(&package.name).iter().map(|name| debian_licence(name)).collect();
-        add(&mut components, purl::debian(package, system), &package.name, &package.version, licences);
+        add(
+            &mut components,
+            purl::debian(package, inventory.system()),
+            &package.name,
+            &package.version,
+            licences,
+        );
     }
     let mut unpacked = |found: &Unpacked, purl: fn(&str, &str) -> String| {
         let licences = found.licence.iter().map(licence).collect();
@@ -124,10 +128,10 @@ fn add(
     components.insert(purl, component);
 }
 
-fn container(aboard: &Aboard, suite: &System) -> (String, Json) {
+fn container(aboard: &Aboard) -> (String, Json) {
     let Aboard { name, digest, contents, .. } = aboard;
     let purl = purl::oci(aboard);
-    let inner = packages(&contents.packages, &contents.inventory, suite);
+    let inner = packages(&contents.packages, &contents.inventory);
     let component = json!({
         "type": "container",
         "name": name,
@@ -149,5 +153,64 @@ fn licence(licence: &Licence) -> Json {
     match licence {
         Licence::Expression(text) => json!({ "expression": text }),
         Licence::Name(name) => json!({ "license": { "name": name } }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::preload::Contents;
+
+    fn rootfs() -> Rootfs {
+        let debian = |name: &str, source: Option<&str>| Package {
+            name: name.into(),
+            version: "1:2-3".into(),
+            architecture: "amd64".into(),
+            source: source.map(str::to_owned),
+        };
+        let mut inventory = Inventory::default();
+        inventory.note("usr/lib/os-release", b"ID=debian\nVERSION_ID=\"13\"\n");
+        let copyright = b"Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nLicense: Expat\n\nLicense: odd\n";
+        inventory.note("usr/share/doc/zstd/copyright", copyright);
+        inventory.note(
+            "opt/x/node_modules/@a/b/package.json",
+            br#"{"name": "@a/b", "version": "1", "license": "MIT"}"#,
+        );
+        let mut inner = Inventory::default();
+        inner.note("opt/x/a-1.dist-info/METADATA", b"Name: A_b\nVersion: 1\nLicense: BSD\n\nA text.\n");
+        let contents =
+            Contents { packages: vec![debian("zstd", None)], inventory: inner, ..Contents::default() };
+        let image = Aboard {
+            name: "a.org/app".into(),
+            tag: None,
+            digest: "sha256:ab".into(),
+            repository: Some("a.org/app".into()),
+            contents,
+            notebook: false,
+        };
+        let packages = vec![debian("libzstd1", Some("libzstd")), debian("zstd", Some("libzstd"))];
+        Rootfs { packages, inventory, aboard: vec![image], ..Rootfs::default() }
+    }
+
+    #[test]
+    fn all_kinds_of_packages_are_named_with_their_licences() {
+        let identity = Identity { file: ("node.qcow2", "cd"), uuid: "u".into(), time: "t".into() };
+        let document = document(&identity, &rootfs(), &Image::bare());
+        let line =
+            |component: &Json| format!("{} {}", component["purl"].as_str().unwrap(), component["licenses"]);
+        let lines =
+            |of: &Json| of["components"].as_array().unwrap().iter().map(line).collect::<Vec<_>>().join("\n");
+        insta::assert_snapshot!(lines(&document), @r#"
+        pkg:deb/debian/libzstd1@1:2-3?arch=amd64&distro=debian-13&upstream=libzstd null
+        pkg:deb/debian/zstd@1:2-3?arch=amd64&distro=debian-13&upstream=libzstd [{"license":{"id":"MIT"}},{"license":{"name":"odd"}}]
+        pkg:npm/%40a/b@1 [{"expression":"MIT"}]
+        pkg:oci/app@sha256:ab?arch=amd64&repository_url=a.org/app null
+        "#);
+        // It does not say which Debian it is.
+        insta::assert_snapshot!(lines(&document["components"][3]), @r#"
+        pkg:deb/debian/zstd@1:2-3?arch=amd64 null
+        pkg:pypi/a-b@1 [{"license":{"name":"BSD"}}]
+        "#);
+        assert_eq!(document["dependencies"][0]["dependsOn"].as_array().unwrap().len(), 4);
     }
 }
