@@ -83,7 +83,8 @@ impl ImageArchive {
         let mut digest = text(&descriptor, "digest")?;
         let mut manifest = self.blob_json(&digest)?;
         // An index of several platforms points to manifests once more.
-        if let Some(inner) = for_this_platform(&manifest) {
+        if is_index(&manifest) {
+            let inner = for_this_platform(&manifest);
             digest = text(inner.with_context(|| format!("{} has nothing for amd64", self.path))?, "digest")?;
             manifest = self.blob_json(&digest)?;
         }
@@ -210,11 +211,16 @@ fn beside(link: &str, target: &str) -> String {
     parts.join("/")
 }
 
-/// Of an index: the descriptor of its image for linux/amd64, if it has one. None for what is no index.
-pub(super) fn for_this_platform(manifest: &Json) -> Option<Option<&Json>> {
-    let inner = manifest["manifests"].as_array()?;
+/// Whether this is an index of manifests for several platforms.
+pub(super) fn is_index(manifest: &Json) -> bool {
+    manifest["manifests"].is_array()
+}
+
+/// Of an index: the descriptor of its image for linux/amd64, if it has one.
+pub(super) fn for_this_platform(index: &Json) -> Option<&Json> {
+    let inner = index["manifests"].as_array()?;
     let ours = |platform: &Json| platform["architecture"] == "amd64" && platform["os"] == "linux";
-    Some(inner.iter().find(|it| ours(&it["platform"])))
+    inner.iter().find(|it| ours(&it["platform"]))
 }
 
 /// `sha256:` and the digits.

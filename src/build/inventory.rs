@@ -139,7 +139,7 @@ fn debian_licences(text: &str) -> Vec<String> {
     names
 }
 
-/// The header of a distribution's metadata (PyPA's core metadata 2.4).
+/// The header of a distribution's metadata (Python's "Core metadata", 2.4).
 fn python(text: &str) -> Option<Unpacked> {
     let header: Vec<(&str, &str)> =
         text.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_once(": ")).collect();

@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use tar::Builder;
 
 use super::Places;
-use super::archive::{blob, for_this_platform, sha256};
+use super::archive::{blob, for_this_platform, is_index, sha256};
 use super::checked::Checked;
 use super::oci::append;
 use crate::failure::{Failure, Result};
@@ -34,10 +34,12 @@ pub(super) fn fetch(reference: &Reference, key: &Key, places: &Places, work: &Wo
         tool.args(["inspect", "--raw"]).arg(format!("docker://{}", reference.pinned())).output_bytes()
     })?;
     expect(reference, &reference.digest, &sha256(&raw))?;
-    let index: Json = serde_json::from_slice(&raw).context("reading a manifest")?;
-    let digest = match for_this_platform(&index) {
-        None => reference.digest.clone(),
-        Some(ours) => digest_of(ours.with_context(|| format!("{reference} has nothing for amd64"))?)?,
+    let manifest: Json = serde_json::from_slice(&raw).context("reading a manifest")?;
+    let digest = if is_index(&manifest) {
+        let ours = for_this_platform(&manifest);
+        digest_of(ours.with_context(|| format!("{reference} has nothing for amd64"))?)?
+    } else {
+        reference.digest.clone()
     };
     let folder = work.path(&format!("registry-{}", key.short()));
     let image = Reference { digest: digest.clone(), ..reference.clone() };

@@ -79,8 +79,10 @@ impl Reference {
 
 impl fmt::Display for Reference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tag = self.tag.iter().map(|tag| format!(":{tag}")).collect::<String>();
-        write!(formatter, "{}{tag}@{}", self.name, self.digest)
+        match &self.tag {
+            Some(tag) => write!(formatter, "{}:{tag}@{}", self.name, self.digest),
+            None => formatter.write_str(&self.pinned()),
+        }
     }
 }
 
@@ -119,11 +121,14 @@ fn entry(
         return archive.ok_or_else(|| findings::no_such_archive(source, text, node));
     }
     let known = catalogue.recipes();
-    match known.contains(&text) {
-        true => Ok(Preload::Made(text.to_owned())),
-        false if text.contains(['/', ':', '.']) => Err(findings::not_pinned(source, text, node)),
-        false => Err(findings::no_such_recipe(text, &known, Some((source, node)))),
+    if known.contains(&text) {
+        return Ok(Preload::Made(text.to_owned()));
     }
+    Err(if text.contains(['/', ':', '.']) {
+        findings::not_pinned(source, text, node)
+    } else {
+        findings::no_such_recipe(text, &known, Some((source, node)))
+    })
 }
 
 /// A colon before the last slash is that of a port.

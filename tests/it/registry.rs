@@ -92,10 +92,10 @@ impl Registry {
         let mut command = imagegen(folder);
         command.args(["build", "node", "--images", "recipes"]).env("HOME", self.at("home"));
         command.env("XDG_CACHE_HOME", folder.join("cache")).env_remove("XDG_RUNTIME_DIR");
-        match credentials {
-            true => command.env("REGISTRY_AUTH_FILE", self.at("auth.json")),
-            false => command.env_remove("REGISTRY_AUTH_FILE"),
-        };
+        command.env_remove("REGISTRY_AUTH_FILE");
+        if credentials {
+            command.env("REGISTRY_AUTH_FILE", self.at("auth.json"));
+        }
         command
     }
 }

@@ -1,6 +1,8 @@
 //! Package URLs (ECMA-427, and the definitions of the types in the purl specification): one name for a package that
 //! scanners of all kinds know.
 
+use std::fmt::Write;
+
 use crate::build::inventory::System;
 use crate::build::manifest::Package;
 use crate::build::preload::Aboard;
@@ -8,51 +10,60 @@ use crate::build::preload::Aboard;
 /// A package of Debian's, or of what is made from it.
 pub(super) fn debian(package: &Package, system: Option<&System>) -> String {
     let id = system.map_or("debian", |system| system.id.as_str());
-    let (name, version) = (encode(&package.name), encode(&package.version));
-    let mut purl = format!("pkg:deb/{}/{name}@{version}?arch={}", encode(id), encode(&package.architecture));
-    if let Some(System { id, version }) = system {
-        purl += &format!("&distro={}-{}", encode(id), encode(version));
-    }
-    if let Some(source) = &package.source {
-        purl += &format!("&upstream={}", encode(source));
-    }
-    purl
+    let qualifiers = [
+        ("arch", Some(package.architecture.clone())),
+        ("distro", system.map(|System { id, version }| format!("{id}-{version}"))),
+        ("upstream", package.source.clone()),
+    ];
+    purl("deb", &format!("{id}/{}", package.name), &package.version, qualifiers)
 }
 
 /// A package of Python's; its registry takes `_` for `-` and no capitals.
 pub(super) fn python(name: &str, version: &str) -> String {
-    format!("pkg:pypi/{}@{}", encode(&name.to_lowercase().replace('_', "-")), encode(version))
+    purl("pypi", &name.to_lowercase().replace('_', "-"), version, [])
 }
 
 /// A package of npm's, with its scope.
 pub(super) fn npm(name: &str, version: &str) -> String {
-    let parts: Vec<String> = name.split('/').map(encode).collect();
-    format!("pkg:npm/{}@{}", parts.join("/"), encode(version))
+    purl("npm", name, version, [])
 }
 
 /// A container image.
 pub(super) fn oci(image: &Aboard) -> String {
     let name = image.name.rsplit('/').next().unwrap_or_default();
-    let (name, digest) = (encode(name), encode(&image.digest));
-    let mut purl = format!("pkg:oci/{name}@{digest}?arch=amd64");
-    if let Some(repository) = &image.repository {
-        let path: Vec<String> = repository.split('/').map(encode).collect();
-        purl += &format!("&repository_url={}", path.join("/"));
-    }
-    purl + &image.tag.iter().map(|tag| format!("&tag={}", encode(tag))).collect::<String>()
+    let qualifiers = [
+        ("arch", Some("amd64".to_owned())),
+        ("repository_url", image.repository.clone()),
+        ("tag", image.tag.clone()),
+    ];
+    purl("oci", name, &image.digest, qualifiers)
 }
 
-/// All but letters, digits, `.-_~` and the colon stands as a percent sign and two digits.
+/// The qualifiers come in the order of their names.
+fn purl<const N: usize>(
+    kind: &str,
+    path: &str,
+    version: &str,
+    qualifiers: [(&str, Option<String>); N],
+) -> String {
+    let known =
+        qualifiers.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", encode(&value?))));
+    let qualifiers: Vec<String> = known.collect();
+    let separator = if qualifiers.is_empty() { "" } else { "?" };
+    format!("pkg:{kind}/{}@{}{separator}{}", encode(path), encode(version), qualifiers.join("&"))
+}
+
+/// All but letters, digits, `.-_~`, the colon, and slashes between parts, stands as a percent sign and two digits.
 fn encode(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b".-_~:".contains(&byte) {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b".-_~:/".contains(&byte) {
             encoded.push(byte.into());
         } else {
-            encoded += &format!("%{byte:02X}");
+            // Writing to a string cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
         }
-    }
-    encoded
+        encoded
+    })
 }
 
 #[cfg(test)]
