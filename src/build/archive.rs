@@ -73,6 +73,11 @@ impl ImageArchive {
         if image.layers.len() != image.diff_ids.len() {
             return Err(anyhow!("the image in {} does not name all of its layers", self.path).into());
         }
+        let config: Json =
+            serde_json::from_slice(&image.config).context("reading an image's configuration")?;
+        if let Some(other) = config["architecture"].as_str().filter(|name| *name != "amd64") {
+            return Err(anyhow!("the image in {} is for {other}, and machines are amd64", self.path).into());
+        }
         Ok(image)
     }
 
@@ -365,5 +370,16 @@ mod tests {
         let image = opened(builder).image().unwrap();
         assert_eq!((image.name.as_deref(), image.tag.as_str()), (Some("a.org/app"), "2.0"));
         assert_eq!(image.digest, sha256(manifest.as_bytes()));
+    }
+
+    #[test]
+    fn an_image_for_other_machines_is_refused() {
+        let mut builder = Builder::new(vec![]);
+        let config = br#"{"architecture": "arm64", "rootfs": {"diff_ids": []}}"#;
+        let table = json!([{ "Config": "config", "RepoTags": ["app:1"], "Layers": [] }]);
+        add(&mut builder, "manifest.json", table.to_string().as_bytes());
+        add(&mut builder, "config", config);
+        let said = opened(builder).image().err().unwrap().to_string();
+        assert!(said.ends_with("is for arm64, and machines are amd64"), "{said}");
     }
 }
