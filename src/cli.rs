@@ -216,6 +216,9 @@ pub struct BuildArgs {
     /// Print the stages and do nothing
     #[arg(long)]
     pub plan: bool,
+    /// Print what happens as JSON, an object a line, for pipelines
+    #[arg(long, conflicts_with = "plan")]
+    pub json: bool,
 }
 
 /// What a rehearsal's machines boot by.

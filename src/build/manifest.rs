@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::assembly::Disk;
 use super::origin::{CarriedOrigin, Origin};
+use super::preload::Aboard;
 use super::publish::Outcome;
 use super::rootfs::Rootfs;
 use crate::failure::Result;
@@ -26,6 +27,9 @@ pub struct Package {
     pub version: String,
     /// Its architecture, or `all`.
     pub architecture: String,
+    /// The source package, where it has another name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -46,6 +50,9 @@ struct Manifest<'a> {
     digest: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     jupyterhub: Option<&'a str>,
+    /// The container images that it carries for Docker.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    containers: Vec<ContainerOf<'a>>,
     packages: &'a [Package],
     /// The container images in it.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -60,6 +67,18 @@ struct FileOf<'a> {
     format: &'static str,
     bytes: u64,
     sha256: &'a str,
+}
+
+#[derive(Serialize)]
+struct ContainerOf<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<&'a str>,
+    digest: &'a str,
+    /// Whether notebooks run in it.
+    notebook: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jupyterhub: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -105,6 +124,7 @@ pub(super) fn describe(
         disk,
         digest,
         jupyterhub: rootfs.jupyterhub.as_deref(),
+        containers: rootfs.aboard.iter().map(container_of).collect(),
         packages: &rootfs.packages,
         carries: &origin.carries,
         lock: &origin.lock,
@@ -122,6 +142,16 @@ fn disk_of<'a>(disk: &'a Disk, rootfs: &Rootfs) -> DiskOf<'a> {
         root_uuid: &disk.root_uuid,
         root_bytes: disk.layout.root.size,
         root_used_bytes: rootfs.contents.blocks_bytes,
+    }
+}
+
+fn container_of(aboard: &Aboard) -> ContainerOf<'_> {
+    ContainerOf {
+        name: &aboard.name,
+        tag: aboard.tag.as_deref(),
+        digest: &aboard.digest,
+        notebook: aboard.notebook,
+        jupyterhub: aboard.contents.jupyterhub.as_deref(),
     }
 }
 
@@ -152,6 +182,10 @@ pub(crate) fn installed_packages(status: &str) -> Vec<Package> {
                 name: field(stanza, "Package")?.to_owned(),
                 version: field(stanza, "Version")?.to_owned(),
                 architecture: field(stanza, "Architecture")?.to_owned(),
+                // `Source: gcc-14 (14.2.0-19)` where the version differs too.
+                source: field(stanza, "Source")
+                    .and_then(|source| source.split_whitespace().next())
+                    .map(str::to_owned),
             })
         })
         .collect();

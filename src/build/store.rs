@@ -19,6 +19,8 @@ pub struct Store {
     pub sets: Shelf,
     /// Debian packages by their hashes.
     pub packages: PackageStore,
+    /// Container images of registries, by their digests. They do not age either.
+    pub containers: Shelf,
 }
 
 impl Store {
@@ -31,7 +33,7 @@ impl Store {
             .context("neither XDG_CACHE_HOME nor HOME says where to keep layers")?;
         let shelf = |name| Shelf::new(cache.join("imagegen").join(name));
         let packages = PackageStore::new(cache.join("imagegen/packages"));
-        Ok(Self { layers: shelf("layers"), sets: shelf("sets"), packages })
+        Ok(Self { layers: shelf("layers"), sets: shelf("sets"), containers: shelf("containers"), packages })
     }
 }
 

@@ -82,11 +82,16 @@ impl Tool {
 
     /// Runs to the end, expects success, and gives what it printed.
     pub fn output(self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&self.output_bytes()?).into_owned())
+    }
+
+    /// Runs to the end, expects success, and gives what it printed, byte by byte.
+    pub fn output_bytes(self) -> Result<Vec<u8>> {
         let mut running = self.start(Stdio::piped())?;
         let mut printed = Vec::new();
         running.stdout()?.read_to_end(&mut printed)?;
         running.finish()?;
-        Ok(String::from_utf8_lossy(&printed).into_owned())
+        Ok(printed)
     }
 
     /// Starts it in the background.

@@ -9,10 +9,13 @@ use anyhow::Context;
 
 use crate::failure::Result;
 
-/// All files below `folder`, by their path relative to it, with `/` between its parts.
-pub fn read_tree(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
-    let paths = files_below(folder)?.into_iter();
-    paths.map(|path| Ok((path.clone(), fs_err::read(folder.join(&path))?))).collect()
+/// The files at these paths below `folder`, by path.
+pub fn read_all<'a>(
+    folder: &Path,
+    paths: impl IntoIterator<Item = &'a String>,
+) -> Result<BTreeMap<String, Vec<u8>>> {
+    let paths = paths.into_iter();
+    paths.map(|path| Ok((path.clone(), fs_err::read(folder.join(path))?))).collect()
 }
 
 /// The paths of all files and links below `folder`, relative to it and in order; links are not followed.

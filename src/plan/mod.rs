@@ -3,21 +3,23 @@
 //! A plan is a list of stages in an order in which each comes after those that it needs. A stage's key is the hash of
 //! everything that goes into it, the keys of the stages below included; a layer is kept under its key and used again.
 
+mod carried;
 pub mod claim;
 pub mod difference;
 pub mod disk;
 pub mod hygiene;
+mod inputs;
 pub mod lock;
 mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::recipe::{Chain, Container, EspFile, PackageSet, Recipe, hex};
+use crate::recipe::{Chain, Container, EspFile, PackageSet, Recipe, Reference, hex};
 
+pub use carried::{Archive, Carried};
 use lock::{Lock, LockedLayer};
 
 /// How long a kept layer counts as fresh, in seconds: a day. After that the archive has newer packages than it, and
@@ -56,7 +58,7 @@ impl Key {
 }
 
 /// What the user asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Request {
     /// The images to make, each with what it builds on.
     pub images: Vec<Chain>,
@@ -66,24 +68,14 @@ pub struct Request {
     pub mirror: Option<String>,
     /// Make every layer anew.
     pub fresh: bool,
-    /// An archive that machines carry in place of the container images that their recipes name.
+    /// An archive that machines carry in place of the container images that other recipes make for them.
     pub archive: Option<Archive>,
+    /// The archives that recipes name, by their paths in the folder of recipes.
+    pub archives: BTreeMap<String, Archive>,
     /// What exactly the layers are to be made of; without it the newest packages are taken.
     pub lock: Option<Lock>,
     /// Seconds since 1970 that no file may be newer than; without it the time of the newest package.
     pub epoch: Option<u64>,
-}
-
-/// A container image in a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Archive {
-    /// Where it is.
-    #[serde(skip)]
-    pub path: PathBuf,
-    /// The SHA-256 of the file.
-    pub sha256: String,
-    /// The version of the hub's JupyterHub, which the image has to fit.
-    pub hub: String,
 }
 
 /// What the plan depends on beside the request.
@@ -93,6 +85,8 @@ pub struct HostFacts {
     pub layers: BTreeMap<String, u64>,
     /// The keys of the kept sets of packages. They are locked by hashes, and so do not age.
     pub sets: BTreeSet<String>,
+    /// The kept container images of registries by the digits of their digests. They do not age either.
+    pub containers: BTreeSet<String>,
 }
 
 /// A layer: a root file system as a tar, as mmdebstrap leaves it.
@@ -148,20 +142,13 @@ pub struct Image {
     pub carried: Vec<Carried>,
 }
 
-/// A container image that a machine's image carries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub enum Carried {
-    /// Made by the stage with this key.
-    Made(Key),
-    /// Brought by the user.
-    Archive(Archive),
-}
-
 /// What a stage does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Action {
     /// Fetches a set of packages.
     Set(PackageSet),
+    /// Fetches a container image from a registry.
+    Fetch(Reference),
     /// Makes a layer.
     Layer(Layer),
     /// Makes a container image.
@@ -190,6 +177,14 @@ pub struct Plan {
     pub stages: Vec<Stage>,
 }
 
+impl Plan {
+    /// Whether anything has to be fetched from a registry of container images.
+    #[must_use]
+    pub fn fetches(&self) -> bool {
+        self.stages.iter().any(|stage| !stage.kept && matches!(stage.action, Action::Fetch(_)))
+    }
+}
+
 /// Decides what to do.
 #[must_use]
 pub fn plan(request: &Request, facts: &HostFacts) -> Plan {
@@ -214,13 +209,7 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn machine(&mut self, chain: &Chain) {
-        let carried = match &self.request.archive {
-            Some(archive) if !chain.containers().is_empty() => vec![Carried::Archive(archive.clone())],
-            _ => {
-                let made = chain.containers().iter();
-                made.map(|container| Carried::Made(self.container(container, false))).collect()
-            }
-        };
+        let carried = self.carried(chain.containers());
         let (layer, _) = self.layers(chain);
         let action = Action::Image(image(chain, layer, carried));
         self.add(action, false, true);
@@ -271,7 +260,10 @@ impl Planner<'_> {
     }
 
     fn add(&mut self, action: Action, kept: bool, asked: bool) -> Key {
-        let key = Key::of(&action);
+        self.add_as(Key::of(&action), action, kept, asked)
+    }
+
+    fn add_as(&mut self, key: Key, action: Action, kept: bool, asked: bool) -> Key {
         match self.plan.stages.iter_mut().find(|stage| stage.key == key) {
             Some(stage) => stage.asked |= asked,
             None => self.plan.stages.push(Stage { key: key.clone(), action, kept, asked }),
@@ -370,7 +362,16 @@ mod tests {
             .collect(),
         );
         let images = names.iter().map(|name| Chain::load(&catalogue, name).expect("sound")).collect();
-        Request { images, layers: vec![], mirror: None, fresh: false, archive: None, lock: None, epoch: None }
+        Request {
+            images,
+            layers: vec![],
+            mirror: None,
+            fresh: false,
+            archive: None,
+            archives: BTreeMap::new(),
+            lock: None,
+            epoch: None,
+        }
     }
 
     #[test]

@@ -165,3 +165,45 @@ pub fn not_on_the_esp(source: &Arc<Source>, line: &str, span: std::ops::Range<us
     )
     .at(source, span, "not such a line")
 }
+
+/// A container image of a registry without the digest that says which one is meant.
+#[must_use]
+pub fn not_pinned(source: &Arc<Source>, name: &str, node: &Node) -> Finding {
+    Finding::error(
+        format!("`{name}` can be another image tomorrow: it has no digest"),
+        format!(
+            "write `{name}@sha256:…`; `skopeo inspect --format '{{{{.Digest}}}}' docker://{name}` prints the digest"
+        ),
+    )
+    .at(source, node.span.clone(), "no digest")
+}
+
+/// A word with an `@` that names no image of a registry.
+#[must_use]
+pub fn not_a_reference(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
+    Finding::error(
+        format!("`{text}` names no container image of a registry"),
+        "write it in small letters like `registry.example.org/team/app@sha256:…`, with 64 digits from 0 to f at the end",
+    )
+    .at(source, node.span.clone(), "not a reference")
+}
+
+/// An archive of a container image that is named and not there.
+#[must_use]
+pub fn no_such_archive(source: &Arc<Source>, path: &str, node: &Node) -> Finding {
+    Finding::error(
+        format!("the archive `{path}` is not there"),
+        "put it into the folder of recipes, and name it by its path there, like `archives/app.tar`",
+    )
+    .at(source, node.span.clone(), "not found")
+}
+
+/// An archive of a container image in a compression that would have to be undone first.
+#[must_use]
+pub fn compressed_archive(source: &Arc<Source>, path: &str, node: &Node) -> Finding {
+    Finding::error(
+        format!("the archive `{path}` is compressed as a whole"),
+        "unpack it (gunzip, xz -d, zstd -d), and name the file that ends in `.tar`",
+    )
+    .at(source, node.span.clone(), "compressed")
+}

@@ -9,6 +9,7 @@ mod container;
 mod esp;
 pub mod findings;
 mod kernel;
+mod preload;
 mod read;
 mod sets;
 
@@ -18,6 +19,7 @@ pub use catalogue::Catalogue;
 pub use container::Container;
 pub use esp::EspFile;
 pub use kernel::Kernel;
+pub use preload::{Preload, Reference};
 pub use sets::{PackageSet, Registry};
 
 use crate::document::Findings;
@@ -41,8 +43,8 @@ pub struct Recipe {
     pub scripts: Vec<Script>,
     /// What makes it a container image in place of a machine's.
     pub container: Option<Container>,
-    /// The recipes of the container images that it carries for Docker.
-    pub containers: Vec<String>,
+    /// The container images that it carries for Docker; those that recipes make, by the recipes' names.
+    pub containers: Vec<Preload<String>>,
     /// Files that are laid over the root file system.
     pub overlay: Vec<OverlayFile>,
     /// What is on the EFI system partition, where its overlay says so.
@@ -102,7 +104,7 @@ impl OverlayFile {
 pub struct Chain {
     recipes: Vec<Recipe>,
     suite: String,
-    containers: Vec<Chain>,
+    containers: Vec<Preload<Chain>>,
 }
 
 impl Chain {
@@ -132,9 +134,9 @@ impl Chain {
         &self.recipes
     }
 
-    /// The container images that the image carries for Docker.
+    /// The container images that the image carries for Docker, in the order in which the recipes name them.
     #[must_use]
-    pub fn containers(&self) -> &[Self] {
+    pub fn containers(&self) -> &[Preload<Self>] {
         &self.containers
     }
 

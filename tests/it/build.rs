@@ -78,6 +78,28 @@ fn an_image_with_a_fault_is_never_published() {
     assert_eq!(std::fs::read(folder.path().join("dist/node.qcow2")).unwrap(), b"the last good image");
 }
 
+#[test]
+fn a_pipeline_reads_why_a_build_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = |mut command: assert_cmd::Command, code: u8| -> Vec<serde_json::Value> {
+        let output = command.arg("--json").output().unwrap();
+        assert_eq!(output.status.code(), Some(code.into()));
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let failed = events(broken(folder.path()), 4);
+    let told: Vec<&str> = failed.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!(told, ["begin", "failed", "error"]);
+    assert_eq!(failed[0]["stage"], "layer node");
+    assert_eq!(failed[1]["key"], failed[0]["key"]);
+    assert_eq!((&failed[2]["kind"], &failed[2]["exit_code"]), (&"work".into(), &4.into()));
+    assert!(failed[2]["messages"][0].as_str().unwrap().contains("mmdebstrap"), "{failed:?}");
+
+    let mut wrong = imagegen(folder.path());
+    wrong.args(["build", "node", "--images", "nowhere"]);
+    let wrong = events(wrong, 1);
+    assert_eq!((wrong.len(), &wrong[0]["kind"]), (1, &"input".into()));
+}
+
 /// The folders in which mmdebstrap is at work.
 fn chroots() -> usize {
     let entries = std::fs::read_dir(std::env::temp_dir()).unwrap();

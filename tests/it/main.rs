@@ -15,6 +15,7 @@ mod inspect;
 mod lock;
 mod nasty;
 mod readme;
+mod registry;
 mod tidy;
 mod userdata;
 mod workshops;
