@@ -97,25 +97,29 @@ const PLAIN: &[Check] = &[Check {
     run: accounts::log_in_by_ssh,
 }];
 
+const ENCRYPTED: Check =
+    Check { name: "plain HTTP leads to HTTPS with the workshop's certificate", run: hub::is_encrypted };
+const WORK: Check =
+    Check { name: "students log in and work in notebooks as themselves", run: students::work };
+const SANDBOX: Check =
+    Check { name: "a notebook reaches what it may, and nothing else", run: sandbox::holds };
+const MEMORY: Check =
+    Check { name: "a kernel without bounds loses itself alone", run: students::memory_is_limited };
+
 const AT_WORK: &[Check] = &[
-    Check { name: "plain HTTP leads to HTTPS with the workshop's certificate", run: hub::is_encrypted },
+    ENCRYPTED,
     Check { name: "the hub's services take little memory", run: hub::takes_little },
     Check { name: "a notebook starts about as fast as its image by hand", run: hub::starts_are_fast },
-    Check { name: "students log in and work in notebooks as themselves", run: students::work },
+    WORK,
     Check { name: "strangers are refused", run: students::strangers_are_refused },
-    Check { name: "a notebook reaches what it may, and nothing else", run: sandbox::holds },
-    Check { name: "a kernel without bounds loses itself alone", run: students::memory_is_limited },
+    SANDBOX,
+    MEMORY,
     Check { name: "servers survive restarts of hub and proxy", run: students::restarts_are_survived },
     Check { name: "the metrics are there for a token", run: hub::metrics_need_a_token },
 ];
 
 /// What may be different where the hub carries the notebooks itself.
-const ALONE: &[Check] = &[
-    Check { name: "plain HTTP leads to HTTPS with the workshop's certificate", run: hub::is_encrypted },
-    Check { name: "students log in and work in notebooks as themselves", run: students::work },
-    Check { name: "a notebook reaches what it may, and nothing else", run: sandbox::holds },
-    Check { name: "a kernel without bounds loses itself alone", run: students::memory_is_limited },
-];
+const ALONE: &[Check] = &[ENCRYPTED, WORK, SANDBOX, MEMORY];
 
 const AMONG_NODES: &[Check] = &[
     Check { name: "files follow a student to another node", run: students::files_follow },
@@ -131,7 +135,7 @@ const SWARM_FAULTS: &[Check] = &[
 ];
 
 const CLASSIC_AT_WORK: &[Check] = &[
-    Check { name: "plain HTTP leads to HTTPS with the workshop's certificate", run: hub::is_encrypted },
+    ENCRYPTED,
     Check { name: "students work in containers that the manager places", run: classic::students_work },
 ];
 
