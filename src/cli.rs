@@ -32,6 +32,10 @@ pub enum Command {
     Schema,
     /// Build golden images into `dist/`
     Build(BuildArgs),
+    /// Say what a disk image holds and what is wrong with it, without mounting it
+    Inspect(InspectArgs),
+    /// Build an image again from what its manifest says, and compare byte for byte
+    Verify(VerifyArgs),
     /// Boot the built images as a hub and its nodes, and check that they work together
     Rehearse(RehearseArgs),
     /// Say everything that this machine lacks for building and rehearsing
@@ -203,9 +207,61 @@ pub struct BuildArgs {
     /// Bootstrap the base layer anew although a fresh one is at hand
     #[arg(long)]
     pub fresh: bool,
+    /// Build from exactly the packages of this lock
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<PathBuf>,
+    /// Write a lock of every package of every layer, by version and hash
+    #[arg(long, value_name = "FILE")]
+    pub write_lock: Option<PathBuf>,
     /// Print the stages and do nothing
     #[arg(long)]
     pub plan: bool,
+    /// Print what happens as JSON, an object a line, for pipelines
+    #[arg(long, conflicts_with = "plan")]
+    pub json: bool,
+}
+
+/// What a rehearsal's machines boot by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BootedBy {
+    /// `SeaBIOS`
+    Bios,
+    /// OVMF without Secure Boot
+    Uefi,
+    /// OVMF that starts only what Microsoft's keys lead to
+    SecureBoot,
+}
+
+/// Arguments of `imagegen inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// The image: raw or qcow2
+    pub image: PathBuf,
+    /// Print the report for a program
+    #[arg(long)]
+    pub json: bool,
+    /// List the packages with their versions and the units with their states
+    #[arg(long, conflicts_with = "json")]
+    pub list: bool,
+}
+
+/// Arguments of `imagegen verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The image, with its manifest beside it
+    pub image: PathBuf,
+    /// The recipes that it was made from, where they are not the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub images: Option<PathBuf>,
+    /// The notebook image that was put into it by `build --notebook`
+    #[arg(long, value_name = "FILE")]
+    pub notebook: Option<PathBuf>,
+    /// A Debian mirror to look for the packages on, in place of the archives that the manifest names
+    #[arg(long, value_name = "URL")]
+    pub mirror: Option<String>,
+    /// Where to build; by default beside the image, in a folder that goes again
+    #[arg(long, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
 }
 
 /// Arguments of `imagegen rehearse`.
@@ -232,6 +288,13 @@ pub struct RehearseArgs {
     /// Boot this ordinary cloud image in place of the built ones, with the user-data of `--plain`
     #[arg(long, value_name = "IMAGE", conflicts_with = "benchmark")]
     pub plain: Option<PathBuf>,
+    /// Boot this one image on each firmware, change its kernel and boot loaders inside, and boot it on each again
+    #[arg(long, value_name = "IMAGE",
+          conflicts_with_all = ["nodes", "students", "door", "images", "plain", "benchmark", "workshop"])]
+    pub boot: Option<PathBuf>,
+    /// What all machines boot by [default: bios]; with `--boot`, what alone the image boots by before the change
+    #[arg(long, value_enum, value_name = "FIRMWARE")]
+    pub firmware: Option<BootedBy>,
     /// Check nothing, and measure how long a node takes to join a hub that is up
     #[arg(long)]
     pub benchmark: bool,

@@ -12,13 +12,14 @@
 //! | [`recipe`] | `images/*.yaml` as typed values | no |
 //! | [`plan`] | recipe + host facts → stages, keys, partition arithmetic | no |
 //! | [`build`] | stages → files: layers, hygiene, ext4, disk, qcow2, artefacts; executes, never decides | yes |
+//! | [`inspect`] | a disk image → what is in it, and what is wrong with it; reads through `Read` and `Seek` alone | no |
 //! | [`rehearsal`] | machines, LAN, config drive, checks | yes |
 //! | [`host`] | processes, tools, work folders, signals | it alone does |
 //! | [`report`] | findings on screen, progress, exit codes | it alone prints |
 //!
 //! # Invariants
 //!
-//! - `document`, `workshop`, `userdata`, `recipe` and `plan` import nothing from `host`: they are pure.
+//! - `document`, `workshop`, `userdata`, `recipe`, `plan` and `inspect` import nothing from `host`: they are pure.
 //! - Only [`host::command`] starts processes. Only [`report`] prints.
 //! - `build` never reads a workshop, so no secret can get into an image.
 //! - Secrets have no revealing `Debug` and never enter argv, a plan, a log or an image.
@@ -31,6 +32,7 @@ pub mod commands;
 pub mod document;
 pub mod failure;
 pub mod host;
+pub mod inspect;
 pub mod plan;
 pub mod recipe;
 pub mod rehearsal;

@@ -8,6 +8,8 @@ use gpt::disk::LogicalBlockSize;
 use gpt::partition::Partition;
 use gpt::partition_types::{self, Type};
 
+use super::esp;
+use super::origin::Origin;
 use super::rootfs::Rootfs;
 use super::target_tools::TargetTools;
 use crate::failure::Result;
@@ -15,7 +17,7 @@ use crate::host::command::Tool;
 use crate::host::tools;
 use crate::host::work::WorkFolder;
 use crate::plan::disk::{self, Extent, Layout, SECTOR};
-use crate::plan::{Image, Key, Stage};
+use crate::plan::{Image, Key};
 
 /// What GRUB must know to find and start a kernel; built into its core image, so that no module on the disk can ever be
 /// of another version than the core.
@@ -48,22 +50,25 @@ pub(super) struct Disk {
 pub(super) fn assemble(
     rootfs_tar: &Path,
     rootfs: &Rootfs,
-    stage: &Stage,
     image: &Image,
+    origin: &Origin,
     tools: &TargetTools,
     work: &WorkFolder,
-    epoch: u64,
 ) -> Result<Disk> {
+    let efi = if image.esp.is_empty() { 0 } else { disk::EFI_SIZE };
     let disk = Disk {
         path: work.path(&format!("{}.raw", image.recipe)),
-        layout: Layout::new(0, rootfs.contents.file_system_size()),
-        root_uuid: disk::uuid(&stage.key, "root file system"),
+        layout: Layout::new(efi, rootfs.contents.file_system_size()),
+        root_uuid: disk::uuid(&origin.identity, "root file system"),
     };
     fs_err::File::create(&disk.path)?.set_len(disk.layout.total)?;
-    make_file_system(&disk, rootfs_tar, &stage.key, tools, epoch)?;
+    make_file_system(&disk, rootfs_tar, &origin.identity, tools, origin.epoch)?;
     let core = core_image(image, tools, work)?;
     write_boot_loader(&disk, &tools.boot_img()?, core)?;
-    write_partition_table(&disk, &stage.key)?;
+    if efi > 0 {
+        esp::write(&disk.path, disk.layout.efi, &origin.identity, &esp::files(image, tools)?)?;
+    }
+    write_partition_table(&disk, &origin.identity)?;
     Ok(disk)
 }
 
@@ -148,10 +153,12 @@ fn write_partition_table(disk: &Disk, key: &Key) -> Result<()> {
         .context("creating the partition table")?;
     let partitions = [
         (disk::BIOS_BOOT_NUMBER, "bios boot", partition_types::BIOS, disk.layout.bios_boot),
+        (disk::EFI_NUMBER, "esp", partition_types::EFI, disk.layout.efi),
         (disk::ROOT_NUMBER, "root", partition_types::LINUX_FS, disk.layout.root),
     ];
     let partitions = partitions
         .into_iter()
+        .filter(|(_, _, _, extent)| extent.size > 0)
         .map(|(number, name, kind, extent)| Ok((number, partition(name, kind, extent, key)?)))
         .collect::<Result<_>>()?;
     table.update_partitions(partitions).context("writing the partitions")?;

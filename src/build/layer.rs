@@ -1,12 +1,15 @@
 //! A layer by mmdebstrap: bootstrapped, or another layer with more packages.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{Places, Settings};
+use super::deb::Deb;
+use super::packages::Provided;
+use super::{Places, Settings, record, repository, resolve};
 use crate::failure::Result;
 use crate::host::command::{Tool, quote};
 use crate::host::tools;
 use crate::host::work::WorkFolder;
+use crate::plan::lock::{Lock, LockedLayer};
 use crate::plan::{Key, Layer};
 use crate::recipe::{PackageSet, Registry};
 
@@ -14,29 +17,52 @@ use crate::recipe::{PackageSet, Registry};
 const INSIDE: &str = "/imagegen-script";
 /// Where the wheels of a set stand until they are installed; images/scripts/python-set.sh knows it too.
 const WHEELS: &str = "/imagegen-set";
+/// Where the packages of the layer stand until they are installed.
+const PACKAGES: &str = "/imagegen-packages";
+/// What apt reads in place of `sources.list` meanwhile, beside it.
+const SOURCES: &str = "imagegen.list";
 
-/// Makes the layer and puts it into the store; gives its size in bytes.
+/// What mmdebstrap has to know of the environment: where programs are, where there is room, how to reach the archive.
+const ENVIRONMENT: &[&str] = &[
+    "PATH",
+    "TMPDIR",
+    "http_proxy",
+    "https_proxy",
+    "ftp_proxy",
+    "all_proxy",
+    "no_proxy",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+];
+
+/// Makes the layer from its packages, which are in the store, and keeps it; gives its size in bytes.
 pub(super) fn make(
     layer: &Layer,
+    locked: &LockedLayer,
     key: &Key,
     places: &Places,
     work: &WorkFolder,
-    settings: Settings,
+    settings: &Settings,
 ) -> Result<u64> {
     let unfinished = places.store.layers.unfinished()?;
     let scripts = write_scripts(layer, work)?;
     let installer = work.path("python-set.sh");
     fs_err::write(&installer, &layer.installer)?;
     let below = layer.below.as_ref().map(|below| places.store.layers.path(below));
+    let files = Files::write(layer, locked, places, work)?;
     let sets: Vec<_> = layer.sets.iter().map(|(key, set)| (places.store.sets.path(key), set)).collect();
-    let mut tool = mmdebstrap(layer, below.as_deref(), settings);
+    let tool = mmdebstrap(settings).env("SOURCE_DATE_EPOCH", locked.epoch.to_string());
+    let mut tool = install(tool, layer, locked, below.as_deref(), &files);
     for (path, set) in &sets {
         tool = with_set(tool, path, set, &installer);
     }
     for script in &scripts {
         tool = with_script(tool, script, "");
     }
-    tool.arg(&layer.suite).arg(&*unfinished).args(&layer.mirror).run()?;
+    // The empty mirror keeps mmdebstrap from writing a sources.list of its own.
+    tool.arg("--format=tar").arg(&layer.suite).arg(&*unfinished).arg("").run()?;
+    fs_err::remove_file(&files.packages)?;
+    record::ensure_installed(&unfinished, locked, layer.below.is_none())?;
     let bytes = fs_err::metadata(&unfinished)?.len();
     places.store.layers.keep(unfinished, key)?;
     Ok(bytes)
@@ -52,26 +78,115 @@ fn write_scripts(layer: &Layer, work: &WorkFolder) -> Result<Vec<String>> {
     Ok(paths)
 }
 
-fn mmdebstrap(layer: &Layer, below: Option<&Path>, settings: Settings) -> Tool {
-    let tool = Tool::new(tools::MMDEBSTRAP.name)
-        .arg(if settings.root { "--mode=root" } else { "--mode=unshare" })
-        .arg("--format=tar")
-        .arg(format!("--include={}", layer.packages.join(",")))
-        // Neither option reaches an image: hygiene drops the files that carry them.
-        .arg("--aptopt=Acquire::Retries \"3\"")
+/// What the layer is to be made of: as locked, or as apt chooses now. The packages are put into the store.
+pub(super) fn choose(
+    layer: &Layer,
+    places: &Places,
+    work: &WorkFolder,
+    settings: &Settings,
+) -> Result<(LockedLayer, Provided)> {
+    if let Some(locked) = &layer.locked {
+        // All of these are at hand since the build began.
+        return Ok((locked.clone(), Provided::default()));
+    }
+    let below = layer.below.as_ref().map(|below| places.store.layers.path(below));
+    let mut locked = resolve::resolve(layer, below.as_deref(), work, settings)?;
+    let provided = places.store.packages.provide(&locked.packages, &locked.archives())?;
+    locked.epoch = match layer.epoch {
+        Some(epoch) => epoch,
+        None => newest(&locked, below.as_deref(), places)?,
+    };
+    Ok((locked, provided))
+}
+
+/// The time of the newest package in the layer and below it: whenever the same packages are installed, it is the same.
+fn newest(locked: &LockedLayer, below: Option<&Path>, places: &Places) -> Result<u64> {
+    let mut newest = match below {
+        Some(below) => record::lock_of(below)?.epoch().unwrap_or(0),
+        None => 0,
+    };
+    for package in &locked.packages {
+        newest = newest.max(Deb::read(&places.store.packages.path(&package.sha256))?.epoch);
+    }
+    Ok(newest)
+}
+
+/// mmdebstrap as every step needs it. What it runs in the root file system must not see who runs it, and where.
+pub(super) fn mmdebstrap(settings: &Settings) -> Tool {
+    let mode = if settings.root { "--mode=root" } else { "--mode=unshare" };
+    Tool::new(tools::MMDEBSTRAP.name)
+        .inheriting(ENVIRONMENT)
+        .env("HOME", "/root")
+        // Python orders sets by hashes that are random otherwise, also those that it writes into compiled files.
+        .env("PYTHONHASHSEED", "0")
+        .arg(mode)
+}
+
+/// Files that go into the root file system while the layer is made.
+struct Files {
+    /// The archive of the packages.
+    packages: PathBuf,
+    /// The `sources.list` of the image.
+    sources: PathBuf,
+    /// The record of the layer.
+    record: PathBuf,
+}
+
+impl Files {
+    fn write(layer: &Layer, locked: &LockedLayer, places: &Places, work: &WorkFolder) -> Result<Self> {
+        let at = |name: &str| work.path(&format!("{}-{name}", layer.recipe));
+        let files = Self { packages: at("packages.tar"), sources: at("sources.list"), record: at("record") };
+        repository::write(&locked.packages, &layer.suite, &places.store.packages, &files.packages)?;
+        fs_err::write(&files.sources, locked.sources.join("\n") + "\n")?;
+        fs_err::write(&files.record, Lock { layers: vec![locked.clone()] }.to_string())?;
+        Ok(files)
+    }
+}
+
+/// Installs the packages of `files` and no others.
+fn install(tool: Tool, layer: &Layer, locked: &LockedLayer, below: Option<&Path>, files: &Files) -> Tool {
+    let required = locked.packages.iter().filter(|package| package.required).map(|package| &package.name);
+    let packages: Vec<&str> = layer.packages.iter().chain(required).map(String::as_str).collect();
+    let tool = tool
+        .arg(format!("--include={}", packages.join(",")))
+        // None of these options reaches an image: hygiene drops the files that carry them.
+        .arg(format!("--aptopt=Dir::Etc::SourceList \"{SOURCES}\""))
+        .arg("--aptopt=Dir::Etc::SourceParts \"/dev/null\"")
         .arg("--dpkgopt=force-unsafe-io")
         // The kernel fills /dev at boot, and device nodes cannot be unpacked in a user namespace.
         .arg("--skip=output/dev")
-        .env("SOURCE_DATE_EPOCH", settings.epoch.to_string());
-    match below {
-        None => tool.arg("--variant=minbase"),
-        // The special hooks read our files outside the user namespace, where alone a user's own folder is open.
+        // There is no archive whose keys could be looked for.
+        .arg("--skip=check/signed-by");
+    // The special hooks read our files outside the user namespace, where alone a user's own folder is open.
+    let tool = match below {
+        None => tool
+            .arg("--variant=essential")
+            .arg(format!("--setup-hook=upload {} /etc/apt/sources.list", word(&files.sources))),
         Some(below) => tool
             .arg("--variant=custom")
-            .arg(format!("--setup-hook=tar-in {} /", quote(&below.to_string_lossy())))
+            .arg(format!("--setup-hook=tar-in {} /", word(below)))
             // As an ordinary user mmdebstrap makes /dev in what it bootstraps alone, and packages need one.
             .arg("--setup-hook=mkdir -p \"$1\"/dev"),
-    }
+    };
+    tool.arg(format!("--setup-hook=mkdir \"$1\"{PACKAGES}"))
+        .arg(format!("--setup-hook=tar-in {} {PACKAGES}", word(&files.packages)))
+        .arg(format!(
+            "--setup-hook=echo \"deb [trusted=yes] copy:$1{PACKAGES} ./\" >\"$1\"/etc/apt/{SOURCES}"
+        ))
+        .arg(format!("--customize-hook=rm -r \"$1\"{PACKAGES} \"$1\"/etc/apt/{SOURCES}"))
+        // Scripts may want the real archives, and the layer above has options of its own.
+        .arg("--customize-hook=rm -f \"$1\"/etc/apt/apt.conf.d/99mmdebstrap")
+        .arg(format!("--customize-hook=mkdir -p \"$1\"/{}", record::FOLDER))
+        .arg(format!(
+            "--customize-hook=upload {} /{}/{}.yaml",
+            word(&files.record),
+            record::FOLDER,
+            layer.recipe
+        ))
+}
+
+fn word(path: &Path) -> String {
+    quote(&path.to_string_lossy())
 }
 
 /// Unpacks a set of packages where it goes; one of Python is installed from there.
@@ -101,6 +216,7 @@ fn with_script(tool: Tool, path: &str, argument: &str) -> Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::lock::tests::lock;
 
     fn layer() -> Layer {
         Layer {
@@ -112,21 +228,79 @@ mod tests {
             installer: String::new(),
             scripts: vec![],
             mirror: None,
+            locked: None,
+            epoch: None,
         }
     }
 
+    fn files(folder: &str) -> Files {
+        let at = |name: &str| Path::new(folder).join(name);
+        Files { packages: at("packages.tar"), sources: at("sources.list"), record: at("record") }
+    }
+
+    fn one_to_a_line(tool: &Tool) -> String {
+        tool.to_string().replace(" '--", "\n'--").replace(" \"--", "\n\"--")
+    }
+
     #[test]
-    fn an_ordinary_user_bootstraps_in_a_user_namespace() {
-        let tool = mmdebstrap(&layer(), None, Settings { epoch: 1, root: false });
-        insta::assert_snapshot!(tool, @r#"`mmdebstrap '--mode=unshare' '--format=tar' '--include=nfs-common,autofs' '--aptopt=Acquire::Retries "3"' '--dpkgopt=force-unsafe-io' '--skip=output/dev' '--variant=minbase'`"#);
+    fn an_ordinary_user_bootstraps_in_a_user_namespace_from_the_chosen_packages() {
+        let tool = mmdebstrap(&Settings { mirror: None, root: false });
+        let tool = install(tool, &layer(), &lock().layers[0], None, &files("work"));
+        insta::assert_snapshot!(one_to_a_line(&tool), @r##"
+        `mmdebstrap
+        '--mode=unshare'
+        '--include=nfs-common,autofs,libc6'
+        '--aptopt=Dir::Etc::SourceList "imagegen.list"'
+        '--aptopt=Dir::Etc::SourceParts "/dev/null"'
+        '--dpkgopt=force-unsafe-io'
+        '--skip=output/dev'
+        '--skip=check/signed-by'
+        '--variant=essential'
+        '--setup-hook=upload work/sources.list /etc/apt/sources.list'
+        '--setup-hook=mkdir "$1"/imagegen-packages'
+        '--setup-hook=tar-in work/packages.tar /imagegen-packages'
+        '--setup-hook=echo "deb [trusted=yes] copy:$1/imagegen-packages ./" >"$1"/etc/apt/imagegen.list'
+        '--customize-hook=rm -r "$1"/imagegen-packages "$1"/etc/apt/imagegen.list'
+        '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap'
+        '--customize-hook=mkdir -p "$1"/imagegen-lock'
+        '--customize-hook=upload work/record /imagegen-lock/hub.yaml'`
+        "##);
     }
 
     #[test]
     fn a_layer_on_another_begins_with_its_tar_and_paths_are_quoted() {
-        let below = Some(Path::new("it's/base.tar"));
-        let tool = mmdebstrap(&layer(), below, Settings { epoch: 1, root: true });
+        let tool = mmdebstrap(&Settings { mirror: None, root: true });
+        let tool = install(
+            tool,
+            &layer(),
+            &lock().layers[0],
+            Some(Path::new("it's/base.tar")),
+            &files("work folder"),
+        );
         let tool = with_script(tool, "work folder/script", "");
-        insta::assert_snapshot!(tool, @r#"`mmdebstrap '--mode=root' '--format=tar' '--include=nfs-common,autofs' '--aptopt=Acquire::Retries "3"' '--dpkgopt=force-unsafe-io' '--skip=output/dev' '--variant=custom' "--setup-hook=tar-in \"it's/base.tar\" /" '--setup-hook=mkdir -p "$1"/dev' "--customize-hook=upload 'work folder/script' /imagegen-script" '--customize-hook=chroot "$1" sh -eu /imagegen-script' '--customize-hook=rm "$1"/imagegen-script'`"#);
+        insta::assert_snapshot!(one_to_a_line(&tool), @r##"
+        `mmdebstrap
+        '--mode=root'
+        '--include=nfs-common,autofs,libc6'
+        '--aptopt=Dir::Etc::SourceList "imagegen.list"'
+        '--aptopt=Dir::Etc::SourceParts "/dev/null"'
+        '--dpkgopt=force-unsafe-io'
+        '--skip=output/dev'
+        '--skip=check/signed-by'
+        '--variant=custom'
+        "--setup-hook=tar-in \"it's/base.tar\" /"
+        '--setup-hook=mkdir -p "$1"/dev'
+        '--setup-hook=mkdir "$1"/imagegen-packages'
+        "--setup-hook=tar-in 'work folder/packages.tar' /imagegen-packages"
+        '--setup-hook=echo "deb [trusted=yes] copy:$1/imagegen-packages ./" >"$1"/etc/apt/imagegen.list'
+        '--customize-hook=rm -r "$1"/imagegen-packages "$1"/etc/apt/imagegen.list'
+        '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap'
+        '--customize-hook=mkdir -p "$1"/imagegen-lock'
+        "--customize-hook=upload 'work folder/record' /imagegen-lock/hub.yaml"
+        "--customize-hook=upload 'work folder/script' /imagegen-script"
+        '--customize-hook=chroot "$1" sh -eu /imagegen-script'
+        '--customize-hook=rm "$1"/imagegen-script'`
+        "##);
     }
 
     #[test]

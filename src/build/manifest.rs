@@ -8,19 +8,28 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::assembly::Disk;
+use super::origin::{CarriedOrigin, Origin};
+use super::preload::Aboard;
 use super::publish::Outcome;
 use super::rootfs::Rootfs;
 use crate::failure::Result;
 use crate::host::work::WorkFolder;
 use crate::plan::Image;
+use crate::plan::lock::Lock;
 use crate::recipe::hex;
 
 /// An installed package.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub(super) struct Package {
-    pub(super) name: String,
-    pub(super) version: String,
-    pub(super) architecture: String,
+pub struct Package {
+    /// Its name, without the architecture.
+    pub name: String,
+    /// Its version, as dpkg has it.
+    pub version: String,
+    /// Its architecture, or `all`.
+    pub architecture: String,
+    /// The source package, where it has another name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -41,7 +50,15 @@ struct Manifest<'a> {
     digest: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     jupyterhub: Option<&'a str>,
+    /// The container images that it carries for Docker.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    containers: Vec<ContainerOf<'a>>,
     packages: &'a [Package],
+    /// The container images in it.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    carries: &'a [CarriedOrigin],
+    /// What `imagegen verify` rebuilds it from.
+    lock: &'a Lock,
 }
 
 #[derive(Serialize)]
@@ -50,6 +67,18 @@ struct FileOf<'a> {
     format: &'static str,
     bytes: u64,
     sha256: &'a str,
+}
+
+#[derive(Serialize)]
+struct ContainerOf<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<&'a str>,
+    digest: &'a str,
+    /// Whether notebooks run in it.
+    notebook: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jupyterhub: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -74,8 +103,8 @@ pub(super) fn describe(
     product: &Product<'_>,
     rootfs: &Rootfs,
     image: &Image,
+    origin: &Origin,
     work: &WorkFolder,
-    epoch: u64,
 ) -> Result<Outcome> {
     let (sha256, bytes) = hash(&path)?;
     let name = path.file_name().context("a result without a name")?.to_string_lossy().into_owned();
@@ -89,13 +118,16 @@ pub(super) fn describe(
         description: &image.description,
         suite: &image.suite,
         built_with: format!("imagegen {}", env!("CARGO_PKG_VERSION")),
-        source_date_epoch: epoch,
+        source_date_epoch: origin.epoch,
         recipe_sha256: &image.recipe_digest,
         file: FileOf { name: &name, format, bytes, sha256: &sha256 },
         disk,
         digest,
         jupyterhub: rootfs.jupyterhub.as_deref(),
+        containers: rootfs.aboard.iter().map(container_of).collect(),
         packages: &rootfs.packages,
+        carries: &origin.carries,
+        lock: &origin.lock,
     };
     let text = serde_json::to_string_pretty(&manifest).context("writing a manifest")? + "\n";
     let manifest = work.path(&format!("{}.manifest.json", image.recipe));
@@ -110,6 +142,16 @@ fn disk_of<'a>(disk: &'a Disk, rootfs: &Rootfs) -> DiskOf<'a> {
         root_uuid: &disk.root_uuid,
         root_bytes: disk.layout.root.size,
         root_used_bytes: rootfs.contents.blocks_bytes,
+    }
+}
+
+fn container_of(aboard: &Aboard) -> ContainerOf<'_> {
+    ContainerOf {
+        name: &aboard.name,
+        tag: aboard.tag.as_deref(),
+        digest: &aboard.digest,
+        notebook: aboard.notebook,
+        jupyterhub: aboard.contents.jupyterhub.as_deref(),
     }
 }
 
@@ -131,7 +173,7 @@ pub fn hash(path: &Path) -> Result<(String, u64)> {
 }
 
 /// The installed packages in dpkg's status file, by name.
-pub(super) fn installed_packages(status: &str) -> Vec<Package> {
+pub(crate) fn installed_packages(status: &str) -> Vec<Package> {
     let mut packages: Vec<Package> = status
         .split("\n\n")
         .filter(|stanza| field(stanza, "Status") == Some("install ok installed"))
@@ -140,6 +182,10 @@ pub(super) fn installed_packages(status: &str) -> Vec<Package> {
                 name: field(stanza, "Package")?.to_owned(),
                 version: field(stanza, "Version")?.to_owned(),
                 architecture: field(stanza, "Architecture")?.to_owned(),
+                // `Source: gcc-14 (14.2.0-19)` where the version differs too.
+                source: field(stanza, "Source")
+                    .and_then(|source| source.split_whitespace().next())
+                    .map(str::to_owned),
             })
         })
         .collect();

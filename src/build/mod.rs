@@ -1,16 +1,30 @@
 //! Stages → files. Executes what a plan says, and decides nothing.
 
+mod acceptance;
 mod archive;
 mod assembly;
+mod checked;
+mod deb;
+mod esp;
+mod inventory;
 mod layer;
+mod listing;
 mod manifest;
 mod oci;
+mod origin;
+mod packages;
+mod papers;
 mod preload;
 mod publish;
+mod record;
+mod registry;
+mod repository;
+mod resolve;
 mod rootfs;
 mod sets;
 mod store;
 mod target_tools;
+mod verify;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -18,18 +32,22 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use crate::failure::Result;
-use crate::host::work::WorkFolder;
+use crate::host::work::{WorkFolder, usual_permissions};
+use crate::plan::lock::Lock;
 use crate::plan::{Action, Carried, HostFacts, Image, Layer, Plan, Stage};
-use crate::recipe::PackageSet;
-use crate::report::{Progress, size};
+use crate::recipe::{PackageSet, Reference};
+use crate::report::{Progress, Published, size};
 
 use manifest::Product;
-pub use manifest::hash;
+pub(crate) use manifest::installed_packages;
+pub use manifest::{Package, hash};
+pub use packages::PackageStore;
 use preload::Cargo;
 use publish::Outcome;
 use rootfs::Rootfs;
-pub use store::Store;
+pub use store::{Shelf, Store};
 use target_tools::TargetTools;
+pub use verify::compare;
 
 /// Where a build reads and writes.
 #[derive(Debug)]
@@ -41,115 +59,184 @@ pub struct Places {
 }
 
 /// What a build needs to know beside its plan.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Settings {
-    /// Seconds since 1970 that no file of an image may be newer than (`SOURCE_DATE_EPOCH`).
-    pub epoch: u64,
+    /// Where locked packages are looked for in place of the archives that their lock names.
+    pub mirror: Option<String>,
     /// Whether we run as root; otherwise mmdebstrap uses subordinate ids.
     pub root: bool,
 }
 
 /// What a plan needs to know of this machine.
 pub fn host_facts(store: &Store) -> Result<HostFacts> {
-    Ok(HostFacts { layers: store.layers.ages()?, sets: store.sets.ages()?.into_keys().collect() })
+    Ok(HostFacts {
+        layers: store.layers.ages()?,
+        sets: store.sets.ages()?.into_keys().collect(),
+        containers: store.containers.ages()?.into_keys().collect(),
+    })
+}
+
+/// What a build has made.
+#[derive(Debug)]
+pub struct Made {
+    /// What the layers are made of.
+    pub lock: Lock,
+    /// The files in the output folder.
+    pub published: Vec<Published>,
 }
 
 /// Runs all stages. Images appear in the output folder at the end, all of them whole, or not at all.
-pub fn execute(plan: &Plan, places: &Places, settings: Settings, progress: &Progress) -> Result<()> {
+pub fn execute(plan: &Plan, places: &Places, settings: &Settings, progress: &Progress) -> Result<Made> {
+    usual_permissions();
     fs_err::create_dir_all(&places.output)?;
     let work = WorkFolder::within(&places.output)?;
-    let job = Job { places, work: &work, settings, progress };
+    let job = Job { plan, places, work: &work, settings, progress };
+    job.locked_packages()?;
     let mut outcomes = Vec::new();
     for stage in &plan.stages {
-        match &stage.action {
-            Action::Image(image) => outcomes.push(job.image(stage, image)?),
-            _ if stage.kept => progress.note(&format!("{}: kept", stage.title())),
-            Action::Set(set) => job.set(stage, set)?,
-            Action::Layer(layer) => job.layer(stage, layer)?,
-            Action::Container(image) => outcomes.extend(job.container(stage, image)?),
-        }
+        outcomes.extend(job.stage(stage)?);
     }
+    let lock = job.lock()?;
     places.store.layers.clear_out()?;
-    publish::all(outcomes, &places.output, progress)
+    Ok(Made { lock, published: publish::all(outcomes, &places.output, progress)? })
 }
 
 /// What all stages of one build share.
 struct Job<'a> {
+    plan: &'a Plan,
     places: &'a Places,
     work: &'a WorkFolder,
-    settings: Settings,
+    settings: &'a Settings,
     progress: &'a Progress,
 }
 
 impl Job<'_> {
-    fn set(&self, stage: &Stage, set: &PackageSet) -> Result<()> {
+    /// Runs a stage, and tells those who read along; gives the result where one was asked for.
+    fn stage(&self, stage: &Stage) -> Result<Option<Outcome>> {
+        let (title, key) = (stage.title(), stage.key.as_str());
+        if stage.kept {
+            self.progress.note(&format!("{title}: kept"));
+            self.progress.events().kept(&title, key);
+            return Ok(None);
+        }
+        let told = self.progress.events().begin(title, key);
+        let (bytes, outcome) = match &stage.action {
+            Action::Set(set) => (self.set(stage, set)?, None),
+            Action::Fetch(reference) => (self.fetch(stage, reference)?, None),
+            Action::Layer(layer) => (self.layer(stage, layer)?, None),
+            Action::Container(image) => self.container(stage, image)?,
+            Action::Image(image) => {
+                let outcome = self.image(stage, image)?;
+                (outcome.image_size, Some(outcome))
+            }
+        };
+        told.done(bytes);
+        Ok(outcome)
+    }
+
+    fn set(&self, stage: &Stage, set: &PackageSet) -> Result<u64> {
         let step = self.progress.step(format!("{}: fetched by its hashes", stage.title()));
         let bytes = sets::fetch(set, &stage.key, self.places, self.work)?;
         step.done(&size(bytes));
-        Ok(())
+        Ok(bytes)
     }
 
-    fn layer(&self, stage: &Stage, layer: &Layer) -> Result<()> {
-        let step = self.progress.step(format!("{}: mmdebstrap", stage.title()));
-        let bytes = layer::make(layer, &stage.key, self.places, self.work, self.settings)?;
+    fn fetch(&self, stage: &Stage, reference: &Reference) -> Result<u64> {
+        let step = self.progress.step(format!("{}: fetched by its digest", stage.title()));
+        let bytes = registry::fetch(reference, &stage.key, self.places, self.work)?;
         step.done(&size(bytes));
-        Ok(())
+        Ok(bytes)
     }
 
-    /// The result, where it was asked for.
-    fn container(&self, stage: &Stage, image: &Image) -> Result<Option<Outcome>> {
-        let (title, epoch) = (stage.title(), self.settings.epoch);
+    fn layer(&self, stage: &Stage, layer: &Layer) -> Result<u64> {
+        let step = self.progress.step(format!("{}: packages", stage.title()));
+        let (locked, provided) = layer::choose(layer, self.places, self.work, self.settings)?;
+        step.done(&format!("{}{}", locked.packages.len(), provided.told()));
+        let step = self.progress.step(format!("{}: mmdebstrap", stage.title()));
+        let bytes = layer::make(layer, &locked, &stage.key, self.places, self.work, self.settings)?;
+        step.done(&size(bytes));
+        Ok(bytes)
+    }
+
+    /// The size in bytes, and the result where it was asked for.
+    fn container(&self, stage: &Stage, image: &Image) -> Result<(u64, Option<Outcome>)> {
+        let (title, origin) = (stage.title(), self.origin(image)?);
         let settings = image.container.as_ref().context("a container image without settings")?;
-        let (rootfs_tar, rootfs) = self.rootfs(&title, image)?;
+        let (rootfs_tar, rootfs) = self.rootfs(&title, image, origin.epoch)?;
         let step = self.progress.step(format!("{title}: archive"));
         let unfinished = self.places.store.layers.unfinished()?;
-        let digest = oci::archive(&rootfs_tar, &rootfs, image, settings, &unfinished, epoch)?;
+        let digest = oci::archive(&rootfs_tar, &rootfs, image, settings, &unfinished, origin.epoch)?;
         let result = self.work.path(&format!("{}.oci.tar", image.recipe));
         if stage.asked {
             fs_err::copy(&unfinished, &result)?;
             // The store's files begin as temporary ones, which are their owner's alone.
             fs_err::set_permissions(&result, PermissionsExt::from_mode(0o644))?;
         }
-        step.done(&size(fs_err::metadata(&unfinished)?.len()));
+        let bytes = fs_err::metadata(&unfinished)?.len();
+        step.done(&size(bytes));
         self.places.store.layers.keep(unfinished, &stage.key)?;
         let product = Product::Container(&digest);
-        let describe = || manifest::describe(result, &product, &rootfs, image, self.work, epoch);
-        stage.asked.then(describe).transpose()
+        let describe = || self.described(stage, image, result, &product, &rootfs, &origin);
+        Ok((bytes, stage.asked.then(describe).transpose()?))
     }
 
     fn image(&self, stage: &Stage, image: &Image) -> Result<Outcome> {
-        let (title, epoch) = (stage.title(), self.settings.epoch);
-        let (rootfs_tar, rootfs) = self.rootfs(&title, image)?;
+        let (title, origin) = (stage.title(), self.origin(image)?);
+        let (rootfs_tar, rootfs) = self.rootfs(&title, image, origin.epoch)?;
 
         let step = self.progress.step(format!("{title}: file system and boot loader"));
-        let tools =
-            TargetTools::unpack(&self.places.store.layers.path(&image.layer), &image.layer, self.work)?;
-        let disk = assembly::assemble(&rootfs_tar, &rootfs, stage, image, &tools, self.work, epoch)?;
+        let tools = TargetTools::unpack(&self.places.store.layers.path(&image.layer), image, self.work)?;
+        let disk = assembly::assemble(&rootfs_tar, &rootfs, image, &origin, &tools, self.work)?;
         fs_err::remove_file(&rootfs_tar)?;
         step.done(&size(disk.layout.total));
 
         let step = self.progress.step(format!("{title}: qcow2"));
         let qcow2 = assembly::compress(&disk, image, self.work)?;
-        let outcome = manifest::describe(qcow2, &Product::Disk(&disk), &rootfs, image, self.work, epoch)?;
+        let product = Product::Disk(&disk);
+        let outcome = self.described(stage, image, qcow2.clone(), &product, &rootfs, &origin)?;
         step.done(&size(outcome.image_size));
+        acceptance::accept(&qcow2, &title, self.progress)?;
+        Ok(outcome)
+    }
+
+    /// A finished image with its manifest and its papers.
+    fn described(
+        &self,
+        stage: &Stage,
+        image: &Image,
+        path: PathBuf,
+        product: &Product<'_>,
+        rootfs: &Rootfs,
+        origin: &Origin,
+    ) -> Result<Outcome> {
+        let mut outcome = manifest::describe(path, product, rootfs, image, origin, self.work)?;
+        papers::add(&mut outcome, self.plan, stage, image, rootfs, self.work, origin.epoch)?;
         Ok(outcome)
     }
 
     /// The finished root file system of an image, as a tar.
-    fn rootfs(&self, title: &str, image: &Image) -> Result<(PathBuf, Rootfs)> {
+    fn rootfs(&self, title: &str, image: &Image, epoch: u64) -> Result<(PathBuf, Rootfs)> {
         let tar = self.work.path(&format!("{}.rootfs.tar", image.recipe));
         let cargo: Vec<Cargo> = image.carried.iter().map(|carried| self.cargo(carried)).collect();
         let step = self.progress.step(format!("{title}: hygiene and overlay"));
         let layer = self.places.store.layers.path(&image.layer);
-        let rootfs = rootfs::compose(&layer, image, &cargo, &tar, self.settings.epoch)?;
+        let rootfs = rootfs::compose(&layer, image, &cargo, &tar, epoch)?;
         step.done(&format!("{} files, {}", rootfs.contents.inodes, size(rootfs.contents.blocks_bytes)));
         Ok((tar, rootfs))
     }
 
     fn cargo(&self, carried: &Carried) -> Cargo {
         match carried {
-            Carried::Made(key) => Cargo { path: self.places.store.layers.path(key), hub: None },
-            Carried::Archive(archive) => Cargo { path: archive.path.clone(), hub: Some(archive.hub.clone()) },
+            Carried::Made(key) => Cargo::of(self.places.store.layers.path(key)),
+            Carried::Fetched(key, reference) => {
+                let path = self.places.store.containers.path(key);
+                Cargo { reference: Some(reference.clone()), ..Cargo::of(path) }
+            }
+            Carried::Archive(archive) => Cargo {
+                name: archive.name.clone(),
+                hub: archive.hub.clone(),
+                ..Cargo::of(archive.path.clone())
+            },
         }
     }
 }

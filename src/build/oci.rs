@@ -124,6 +124,12 @@ fn compress(rootfs_tar: &Path) -> Result<(Blob, String)> {
     Ok((Blob { kind, sha256, bytes, content: Content::File(path) }, hex(&hash.finalize())))
 }
 
+/// Seconds since 1970 as RFC 3339 has them.
+pub(super) fn moment(epoch: u64) -> Result<String> {
+    let moment = OffsetDateTime::from_unix_timestamp(epoch.try_into().context("a time after all times")?);
+    Ok(moment.context("a time after all times")?.format(&Rfc3339).context("writing a time")?)
+}
+
 fn configuration(
     rootfs: &Rootfs,
     image: &Image,
@@ -131,8 +137,7 @@ fn configuration(
     diff_id: &str,
     epoch: u64,
 ) -> Result<Json> {
-    let moment = OffsetDateTime::from_unix_timestamp(epoch.try_into().context("a time after all times")?);
-    let created = moment.context("a time after all times")?.format(&Rfc3339).context("writing a time")?;
+    let created = moment(epoch)?;
     let environment: Vec<String> =
         container.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mut labels = json!({ "org.opencontainers.image.description": image.description });
@@ -192,7 +197,13 @@ fn write(blobs: &[Blob], container: &Container, target: &Path) -> Result<()> {
     Ok(())
 }
 
-fn append<W: Write>(builder: &mut Builder<W>, path: &str, bytes: u64, content: &mut impl Read) -> Result<()> {
+/// Adds one file to an archive whose own times mean nothing.
+pub(super) fn append<W: Write>(
+    builder: &mut Builder<W>,
+    path: &str,
+    bytes: u64,
+    content: &mut impl Read,
+) -> Result<()> {
     let mut header = Header::new_gnu();
     header.set_entry_type(EntryType::Regular);
     header.set_mode(0o644);

@@ -1,24 +1,27 @@
-//! A container image where Docker has it after `docker load`, written into a machine's root file system: a node needs
+//! Container images where Docker has them after `docker load`, written into a machine's root file system: a node needs
 //! neither a registry nor a minute of unpacking at its first boot.
 //!
 //! The layout is that of Docker's overlay2 graph driver and its image store (moby: `daemon/graphdriver/overlay2`,
 //! `layer/filestore.go`, `image/fs.go`, `reference/store.go`), which has not changed since Docker 1.12. A dockerd that
 //! finds it goes on using it. The record by which `docker push` writes the same tar again is left out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
-use tar::{Archive, EntryType};
+use tar::{Archive, Entry, EntryType};
 
-use super::archive::{Contained, OciArchive};
-use super::rootfs::{Pass, header, relative};
+use super::archive::{Contained, ImageArchive, sha256};
+use super::checked::Checked;
+use super::inventory::Inventory;
+use super::manifest::{Package, installed_packages};
+use super::rootfs::{DPKG_STATUS, Pass, header, relative};
 use crate::failure::Result;
 use crate::host::signals;
-use crate::recipe::hex;
+use crate::recipe::{Reference, hex};
 
 const DOCKER: &str = "var/lib/docker";
 /// What the machine carries, for the scripts on it.
@@ -38,43 +41,113 @@ const OPAQUE_ATTRIBUTE: (&str, &[u8]) = ("SCHILY.xattr.trusted.overlay.opaque", 
 pub(super) struct Cargo {
     /// The archive.
     pub(super) path: PathBuf,
+    /// What the image is called where the archive does not say.
+    pub(super) name: String,
+    /// What it was fetched by, and is known by here too.
+    pub(super) reference: Option<Reference>,
     /// The version of the hub's JupyterHub, for an image that is not ours.
     pub(super) hub: Option<String>,
 }
 
-/// Puts the images of all archives into the root file system.
-pub(super) fn carry<W: Write>(pass: &mut Pass<W>, cargo: &[Cargo]) -> Result<()> {
+impl Cargo {
+    /// An archive that says itself what is in it.
+    pub(super) fn of(path: PathBuf) -> Self {
+        Self { path, name: String::new(), reference: None, hub: None }
+    }
+}
+
+/// A container image that is in a root file system.
+#[derive(Debug)]
+pub(super) struct Aboard {
+    /// The repository's name.
+    pub(super) name: String,
+    /// The tag, where it has one.
+    pub(super) tag: Option<String>,
+    /// The digest by which it can be run, with `sha256:`.
+    pub(super) digest: String,
+    /// Registry and repository in full, where it was fetched.
+    pub(super) repository: Option<String>,
+    /// What is in it.
+    pub(super) contents: Contents,
+    /// Whether it is the one that notebooks run in.
+    pub(super) notebook: bool,
+}
+
+/// What was found in a layer and those below it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Contents {
+    /// The version of JupyterHub.
+    pub(super) jupyterhub: Option<String>,
+    /// Debian's packages.
+    pub(super) packages: Vec<Package>,
+    /// All others.
+    pub(super) inventory: Inventory,
+}
+
+/// Puts the images of all archives into the root file system. The first with JupyterHub in it is the notebook image.
+pub(super) fn carry<W: Write>(pass: &mut Pass<W>, cargo: &[Cargo]) -> Result<Vec<Aboard>> {
+    let mut aboard: Vec<Aboard> = vec![];
     if cargo.is_empty() {
-        return Ok(());
+        return Ok(aboard);
     }
     for (path, mode) in [("", 0o710), ("/overlay2", 0o710), ("/overlay2/l", 0o700)] {
         pass.folder_with(&format!("{DOCKER}{path}"), mode)?;
     }
-    let mut repositories = json!({});
-    let (mut list, mut labels) = (vec![], vec![]);
-    for Cargo { path, hub } in cargo {
-        let mut archive = OciArchive::open(path)?;
+    let (mut repositories, mut unpacked, mut images) = (json!({}), BTreeMap::new(), BTreeSet::new());
+    for cargo in cargo {
+        let mut archive = ImageArchive::open(&cargo.path)?;
         let image = archive.image()?;
-        let version = layers(pass, &mut archive, &image)?;
-        fits(path, version.as_deref(), hub.as_deref())?;
-        let id = format!("sha256:{}", hex(&Sha256::digest(&image.config)));
-        pass.private_file(
-            &format!("{DOCKER}/image/overlay2/imagedb/content/sha256/{}", &id["sha256:".len()..]),
-            &image.config,
-        )?;
-        repositories[&image.name] = json!({
-            (format!("{}:latest", image.name)): id,
-            (format!("{}@{}", image.name, image.digest)): id,
-        });
-        let Contained { name, digest, .. } = &image;
-        // A swarm's constraints cannot name what has an `@` in it.
-        labels.push(format!("--label={LABEL}={name}@{digest} --label={LABEL}-digest={digest}"));
-        list.push(json!({ "name": name, "digest": digest, "jupyterhub": version }));
+        let contents = layers(pass, &mut archive, &image, &mut unpacked, &cargo.path)?;
+        fits(&cargo.path, contents.jupyterhub.as_deref(), cargo.hub.as_deref())?;
+        let id = sha256(&image.config);
+        if images.insert(id.clone()) {
+            let digits = &id["sha256:".len()..];
+            let path = format!("{DOCKER}/image/overlay2/imagedb/content/sha256/{digits}");
+            pass.private_file(&path, &image.config)?;
+        }
+        let notebook = contents.jupyterhub.is_some() && !aboard.iter().any(|other| other.notebook);
+        let image = named(cargo, image, contents, notebook);
+        for name in image.names() {
+            repositories[&image.name][name] = json!(id);
+        }
+        aboard.push(image);
     }
-    pass.file(OPTIONS, 0o644, format!("DOCKER_OPTS=\"{}\"\n", labels.join(" ")).as_bytes())?;
     let table = json!({ "Repositories": repositories }).to_string();
     pass.private_file(&format!("{DOCKER}/image/overlay2/repositories.json"), table.as_bytes())?;
-    pass.file(LIST, 0o644, (Json::Array(list).to_string() + "\n").as_bytes())
+    tell(pass, &aboard)?;
+    Ok(aboard)
+}
+
+/// What was fetched by a reference is called by it: its digest may be that of an index of several platforms.
+fn named(cargo: &Cargo, image: Contained, contents: Contents, notebook: bool) -> Aboard {
+    let repository = cargo.reference.as_ref().map(Reference::repository);
+    let (name, tag, digest) = match cargo.reference.clone() {
+        Some(Reference { name, tag, digest }) => (name, tag, digest),
+        None => (image.name.unwrap_or_else(|| cargo.name.clone()), Some(image.tag), image.digest),
+    };
+    Aboard { name, tag, digest, repository, contents, notebook }
+}
+
+impl Aboard {
+    /// The names by which Docker finds it.
+    fn names(&self) -> Vec<String> {
+        let tagged = self.tag.iter().map(|tag| format!("{}:{tag}", self.name));
+        tagged.chain([format!("{}@{}", self.name, self.digest)]).collect()
+    }
+}
+
+/// Says on the machine what it carries, and by dockerd's labels to the swarm which notebook image it has.
+fn tell<W: Write>(pass: &mut Pass<W>, aboard: &[Aboard]) -> Result<()> {
+    let list = aboard.iter().map(|Aboard { name, digest, contents, notebook, .. }| {
+        json!({ "name": name, "digest": digest, "jupyterhub": contents.jupyterhub, "notebook": notebook })
+    });
+    let list = Json::Array(list.collect()).to_string() + "\n";
+    pass.file(LIST, 0o644, list.as_bytes())?;
+    // A swarm's constraints cannot name what has an `@` in it.
+    let labels = aboard.iter().find(|image| image.notebook).map(|Aboard { name, digest, .. }| {
+        format!("--label={LABEL}={name}@{digest} --label={LABEL}-digest={digest}")
+    });
+    pass.file(OPTIONS, 0o644, format!("DOCKER_OPTS=\"{}\"\n", labels.unwrap_or_default()).as_bytes())
 }
 
 /// A single-user server of another major version does not get on with the hub (JupyterHub's own rule).
@@ -96,25 +169,35 @@ fn fits(path: &Path, version: Option<&str>, hub: Option<&str>) -> Result<()> {
     }
 }
 
-/// All layers of an image, from the lowest; gives the version of JupyterHub that is in them.
+/// All layers of an image, from the lowest, but for those of `unpacked`, which another image has too.
 fn layers<W: Write>(
     pass: &mut Pass<W>,
-    archive: &mut OciArchive,
+    archive: &mut ImageArchive,
     image: &Contained,
-) -> Result<Option<String>> {
+    unpacked: &mut BTreeMap<String, Contents>,
+    path: &Path,
+) -> Result<Contents> {
     let mut below: Vec<Chained> = vec![];
-    let mut version = None;
+    let mut contents = Contents::default();
     for (number, diff_id) in image.diff_ids.iter().enumerate() {
         let layer = Chained::on(below.last(), diff_id);
-        // The lowest layer, which is the only one of ours, has nothing below it to hide.
-        let hidden =
-            if number == 0 { BTreeSet::new() } else { opaque_folders(archive.layer(image, number)?)? };
-        let found = layer.unpack(pass, archive.layer(image, number)?, &hidden)?;
-        version = found.0.or(version);
-        layer.describe(pass, &below, diff_id, found.1)?;
+        if let Some(known) = unpacked.get(&layer.id) {
+            contents = known.clone();
+        } else {
+            // The lowest layer, which is the only one of ours, has nothing below it to hide.
+            let hidden =
+                if number == 0 { BTreeSet::new() } else { opaque_folders(archive.layer(image, number)?)? };
+            let mut tar = Checked::new(archive.layer(image, number)?);
+            let bytes = layer.unpack(pass, &mut tar, &hidden, &mut contents)?;
+            if tar.sha256()? != diff_id.trim_start_matches("sha256:") {
+                return Err(anyhow!("{}: the layer {diff_id} is damaged", path.display()).into());
+            }
+            layer.describe(pass, &below, diff_id, bytes)?;
+            unpacked.insert(layer.id.clone(), contents.clone());
+        }
         below.push(layer);
     }
-    Ok(version)
+    Ok(contents)
 }
 
 /// A layer by its chain: the digest of all layers up to it (OCI image specification, "Layer `ChainID`").
@@ -141,17 +224,18 @@ impl Chained {
         self.id[..26].to_uppercase()
     }
 
-    /// Its files; gives the version of JupyterHub among them, and their size in bytes.
+    /// Its files, which are noted in `contents`; gives their size in bytes.
     fn unpack<W: Write>(
         &self,
         pass: &mut Pass<W>,
         tar: impl Read,
         hidden: &BTreeSet<String>,
-    ) -> Result<(Option<String>, u64)> {
+        contents: &mut Contents,
+    ) -> Result<u64> {
         let diff = format!("{}/diff", self.folder());
         pass.folder_with(&self.folder(), 0o710)?;
         pass.folder_with(&diff, 0o755)?;
-        let (mut version, mut bytes) = (None, 0);
+        let mut bytes = 0;
         for entry in Archive::new(tar).entries()? {
             signals::check()?;
             let mut entry = entry?;
@@ -160,18 +244,24 @@ impl Chained {
             if path.is_empty() || name == OPAQUE {
                 continue;
             }
-            version = jupyterhub_version(&path).or(version);
             bytes += entry.size();
+            // Tools that make layers without a file system leave folders out.
+            pass.parents(&format!("{diff}/{path}"))?;
             if let Some(removed) = name.strip_prefix(REMOVED) {
-                let place = format!("{diff}/{}{removed}", &path[..path.len() - name.len()]);
+                let removed = format!("{}{removed}", &path[..path.len() - name.len()]);
+                contents.inventory.forget(&removed);
+                let place = format!("{diff}/{removed}");
                 pass.keep(&place, header(EntryType::Char, 0o600, 0, 0), &mut std::io::empty())?;
-            } else {
-                let opaque = hidden.contains(&path).then_some(OPAQUE_ATTRIBUTE);
-                pass.extended_attributes(&mut entry, opaque)?;
-                pass.keep_below(&diff, &path, entry)?;
+                continue;
             }
+            let opaque = hidden.contains(&path);
+            if opaque {
+                contents.inventory.forget(&path);
+            }
+            pass.extended_attributes(&mut entry, opaque.then_some(OPAQUE_ATTRIBUTE))?;
+            contents.keep(pass, &diff, &path, entry)?;
         }
-        Ok((version, bytes))
+        Ok(bytes)
     }
 
     /// What Docker notes of a layer.
@@ -200,6 +290,32 @@ impl Chained {
     }
 }
 
+impl Contents {
+    /// Writes an entry, and notes what it says of what is in the layer.
+    fn keep<W: Write, R: Read>(
+        &mut self,
+        pass: &mut Pass<W>,
+        folder: &str,
+        path: &str,
+        mut entry: Entry<'_, R>,
+    ) -> Result<()> {
+        self.jupyterhub = jupyterhub_version(path).or(self.jupyterhub.take());
+        let status = path == DPKG_STATUS;
+        let regular = entry.header().entry_type().is_file();
+        if !regular || !(status || Inventory::wants(path, entry.size())) {
+            return pass.keep_below(folder, path, entry);
+        }
+        let mut content = vec![];
+        entry.read_to_end(&mut content)?;
+        if status {
+            self.packages = installed_packages(&String::from_utf8_lossy(&content));
+        } else {
+            self.inventory.note(path, &content);
+        }
+        pass.keep(&format!("{folder}/{path}"), entry.header().clone(), &mut content.as_slice())
+    }
+}
+
 fn opaque_folders(tar: impl Read) -> Result<BTreeSet<String>> {
     let mut folders = BTreeSet::new();
     for entry in Archive::new(tar).entries()? {
@@ -219,8 +335,6 @@ pub(super) fn jupyterhub_version(path: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use tar::{Builder, Header};
 
     use super::super::{oci, rootfs};
@@ -263,7 +377,7 @@ mod tests {
         let digest =
             oci::archive(&at("rootfs.tar"), &rootfs, &image_of, &container, &at("oci.tar"), 0).unwrap();
         tar_of(&at("layer.tar"), &[("etc/default/docker", "DOCKER_OPTS=--debug")]);
-        let cargo = [Cargo { path: at("oci.tar"), hub: hub.map(str::to_owned) }];
+        let cargo = [Cargo { hub: hub.map(str::to_owned), ..Cargo::of(at("oci.tar")) }];
         let made = rootfs::compose(&at("layer.tar"), &image(None), &cargo, &at("node.tar"), 0);
         (digest, made.map(|_| listing(&at("node.tar"))))
     }
@@ -324,6 +438,30 @@ mod tests {
         let paths: Vec<&String> = made.keys().filter(|path| path.contains("/diff/")).collect();
         assert!(paths.iter().any(|path| path.ends_with("/diff/etc/motd")), "{paths:?}");
         assert!(!paths.iter().any(|path| path.contains(".wh.")), "{paths:?}");
+    }
+
+    #[test]
+    fn without_jupyterhub_there_is_no_notebook_image_and_no_label() {
+        let (_, made) = carried(&[("bin/sh", "elf")], None);
+        let made = made.unwrap();
+        assert_eq!(made[OPTIONS], b"DOCKER_OPTS=\"\"\n");
+        let list: Json = serde_json::from_slice(&made[LIST]).unwrap();
+        assert_eq!(list[0]["notebook"], false);
+    }
+
+    #[test]
+    fn a_layer_that_is_not_what_its_image_says_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let config = json!({ "rootfs": { "diff_ids": [sha256(b"something else")] } }).to_string();
+        let table = json!([{ "Config": "config", "RepoTags": ["app:1"], "Layers": ["layer"] }]).to_string();
+        tar_of(&at("layer.tar"), &[("etc/motd", "hello")]);
+        let layer = String::from_utf8(fs_err::read(at("layer.tar")).unwrap()).unwrap();
+        tar_of(&at("app.tar"), &[("manifest.json", &table), ("config", &config), ("layer", &layer)]);
+        let cargo = [Cargo::of(at("app.tar"))];
+        let made = rootfs::compose(&at("layer.tar"), &image(None), &cargo, &at("node.tar"), 0);
+        let said = made.unwrap_err().to_string();
+        assert!(said.contains("app.tar: the layer sha256:") && said.ends_with("is damaged"), "{said}");
     }
 
     #[test]

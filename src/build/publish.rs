@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::manifest::hash;
 use crate::failure::Result;
-use crate::report::Progress;
+use crate::report::{Progress, Published};
 
 /// The checksums of all files in an output folder, in the format of sha256sum(1).
 const CHECKSUMS: &str = "SHA256SUMS";
@@ -21,23 +22,31 @@ pub(super) struct Outcome {
 }
 
 /// Moves everything into `output` and writes the checksums anew.
-pub(super) fn all(outcomes: Vec<Outcome>, output: &Path, progress: &Progress) -> Result<()> {
+pub(super) fn all(outcomes: Vec<Outcome>, output: &Path, progress: &Progress) -> Result<Vec<Published>> {
+    let mut published = vec![];
     if outcomes.is_empty() {
-        return Ok(());
+        return Ok(published);
     }
     let step = progress.step(format!("results in {}", output.display()));
     let mut checksums = read_checksums(output)?;
-    let mut names = vec![];
     for (path, sha256) in outcomes.into_iter().flat_map(|outcome| outcome.files) {
         let name = path.file_name().context("a result without a name")?.to_string_lossy().into_owned();
-        fs_err::File::open(&path)?.sync_all()?;
-        fs_err::rename(&path, output.join(&name))?;
-        names.push(name.clone());
+        let (file, target) = (fs_err::File::open(&path)?, output.join(&name));
+        file.sync_all()?;
+        fs_err::rename(&path, &target)?;
+        let (path, bytes) = (target.display().to_string(), file.metadata()?.len());
+        published.push(Published { path, bytes, sha256: sha256.clone() });
         checksums.insert(name, sha256);
     }
     write_checksums(output, &checksums)?;
-    step.done(&names.join(", "));
-    Ok(())
+    published.push(described(&output.join(CHECKSUMS))?);
+    step.done(&format!("{} files", published.len()));
+    Ok(published)
+}
+
+fn described(path: &Path) -> Result<Published> {
+    let (sha256, bytes) = hash(path)?;
+    Ok(Published { path: path.display().to_string(), bytes, sha256 })
 }
 
 /// What earlier builds left; files that are gone are forgotten.

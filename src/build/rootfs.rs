@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
-use anyhow::anyhow;
 use tar::{Archive, Builder, Entry, EntryType, Header};
 
+use super::acceptance::refused;
+use super::checked::Checked;
+use super::inventory::Inventory;
 use super::manifest::{Package, installed_packages};
-use super::preload::{self, Cargo};
+use super::preload::{self, Aboard, Cargo};
 use crate::failure::Result;
 use crate::host::signals;
 use crate::plan::Image;
@@ -21,7 +23,8 @@ use crate::plan::hygiene::{self, Verdict};
 const UPDATED: [&str; 2] = ["etc/.updated", "var/.updated"];
 /// Where the initramfs and systemd mount the kernel's file systems; a layer has no /dev.
 const MOUNT_POINTS: [&str; 4] = ["dev", "proc", "run", "sys"];
-const DPKG_STATUS: &str = "var/lib/dpkg/status";
+/// dpkg's list of packages.
+pub(super) const DPKG_STATUS: &str = "var/lib/dpkg/status";
 const BUFFER: usize = 1 << 20;
 
 /// What the finished root file system consists of.
@@ -33,6 +36,12 @@ pub(super) struct Rootfs {
     pub(super) packages: Vec<Package>,
     /// The version of JupyterHub, if it is in there.
     pub(super) jupyterhub: Option<String>,
+    /// What there is beside dpkg's packages.
+    pub(super) inventory: Inventory,
+    /// The container images that it carries.
+    pub(super) aboard: Vec<Aboard>,
+    /// The SHA-256 of the layer that it was made from, in hexadecimal.
+    pub(super) layer_sha256: String,
 }
 
 /// Writes the finished root file system of `image` from its `layer` to the tar `target`, with the container images of
@@ -44,18 +53,19 @@ pub(super) fn compose(
     target: &Path,
     epoch: u64,
 ) -> Result<Rootfs> {
-    let mut archive = Archive::new(BufReader::with_capacity(BUFFER, fs_err::File::open(layer)?));
+    let mut input = Checked::new(BufReader::with_capacity(BUFFER, fs_err::File::open(layer)?));
     let output = BufWriter::with_capacity(BUFFER, fs_err::File::create(target)?);
     let mut pass = Pass::new(Builder::new(output), image, epoch);
     if !cargo.is_empty() {
         pass.replaced.insert(preload::OPTIONS.to_owned());
     }
-    for entry in archive.entries()? {
+    for entry in Archive::new(&mut input).entries()? {
         signals::check()?;
         pass.entry(entry?)?;
     }
+    pass.rootfs.layer_sha256 = input.sha256()?;
     pass.overlay(image)?;
-    preload::carry(&mut pass, cargo)?;
+    pass.rootfs.aboard = preload::carry(&mut pass, cargo)?;
     pass.finish()
 }
 
@@ -91,7 +101,7 @@ impl<W: Write> Pass<W> {
         match hygiene::verdict(&path) {
             Verdict::Drop => Ok(()),
             Verdict::Empty => self.empty_file(&path),
-            Verdict::Keep if is_inspected(&path) => {
+            Verdict::Keep if is_inspected(&path) || Inventory::wants(&path, entry.size()) => {
                 let mut content = Vec::new();
                 entry.read_to_end(&mut content)?;
                 self.inspect(&path, &content);
@@ -189,10 +199,11 @@ impl<W: Write> Pass<W> {
                 let names = hygiene::accounts_with_password(&text);
                 self.faults.extend(names.iter().map(|name| format!("the account `{name}` has a password")));
             }
-            _ => {
+            "etc/passwd" => {
                 let names = hygiene::login_users(&text);
                 self.faults.extend(names.iter().map(|name| format!("there is a login user `{name}`")));
             }
+            _ => self.rootfs.inventory.note(path, content),
         }
     }
 
@@ -234,8 +245,8 @@ impl<W: Write> Pass<W> {
         Ok(())
     }
 
-    /// Folders of an overlay that no package made.
-    fn parents(&mut self, path: &str) -> Result<()> {
+    /// The folders of a file that no entry made.
+    pub(super) fn parents(&mut self, path: &str) -> Result<()> {
         let ends = path.match_indices('/').map(|(end, _)| end).collect::<Vec<_>>();
         ends.into_iter().try_for_each(|end| self.folder(&path[..end]))
     }
@@ -255,9 +266,7 @@ impl<W: Write> Pass<W> {
 
     fn finish(self) -> Result<Rootfs> {
         if !self.faults.is_empty() {
-            return Err(
-                anyhow!("this must not become a golden image:\n  {}", self.faults.join("\n  ")).into()
-            );
+            return Err(refused(&self.faults));
         }
         self.builder.into_inner()?.flush()?;
         Ok(self.rootfs)

@@ -1,10 +1,12 @@
-//! What is kept between builds: layers, container images and sets of packages; one tar per key, in the user's cache folder.
+//! What is kept between builds, in the user's cache folder: layers, container images and sets of packages, one tar per
+//! key, and Debian packages by their hashes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::packages::PackageStore;
 use crate::failure::Result;
 use crate::plan::Key;
 
@@ -15,6 +17,10 @@ pub struct Store {
     pub layers: Shelf,
     /// Sets of packages. They are locked by hashes, and do not age.
     pub sets: Shelf,
+    /// Debian packages by their hashes.
+    pub packages: PackageStore,
+    /// Container images of registries, by their digests. They do not age either.
+    pub containers: Shelf,
 }
 
 impl Store {
@@ -25,8 +31,9 @@ impl Store {
             .filter(|path| path.is_absolute())
             .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))
             .context("neither XDG_CACHE_HOME nor HOME says where to keep layers")?;
-        let shelf = |name| Shelf { folder: cache.join("imagegen").join(name) };
-        Ok(Self { layers: shelf("layers"), sets: shelf("sets") })
+        let shelf = |name| Shelf::new(cache.join("imagegen").join(name));
+        let packages = PackageStore::new(cache.join("imagegen/packages"));
+        Ok(Self { layers: shelf("layers"), sets: shelf("sets"), containers: shelf("containers"), packages })
     }
 }
 
@@ -37,6 +44,12 @@ pub struct Shelf {
 }
 
 impl Shelf {
+    /// The shelf in a folder, which need not be there yet.
+    #[must_use]
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
     /// The folder itself; it need not be there yet.
     #[must_use]
     pub fn folder(&self) -> &Path {

@@ -12,7 +12,7 @@ use anyhow::anyhow;
 use crate::failure::Result;
 use crate::host::command::Tool;
 use crate::host::work::WorkFolder;
-use crate::plan::Key;
+use crate::plan::{Image, Key};
 
 /// Debian's folder of libraries on amd64, and the loader in it.
 const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
@@ -29,13 +29,27 @@ pub(super) struct TargetTools {
 }
 
 impl TargetTools {
-    /// Takes the tools out of `layer`, unless an earlier image of this build did.
-    pub(super) fn unpack(layer: &Path, key: &Key, work: &WorkFolder) -> Result<Self> {
+    /// Takes the tools and the boot loaders of `image` out of its `layer`, unless an earlier image of this build did.
+    pub(super) fn unpack(layer: &Path, image: &Image, work: &WorkFolder) -> Result<Self> {
+        let key = Key::of(&(&image.layer, &image.esp));
         let folder = work.path(&format!("tools-{}", key.short()));
         if !folder.exists() {
-            unpack_into(layer, &folder)?;
+            unpack_into(layer, &folder, &|path| {
+                is_wanted(path) || image.esp.iter().any(|file| file.source == path)
+            })?;
         }
         Ok(Self { folder })
+    }
+
+    /// A file of the layer that the list of the EFI system partition names.
+    pub(super) fn file(&self, path: &str) -> Result<Vec<u8>> {
+        fs_err::read(self.folder.join(path)).map_err(|_| {
+            anyhow!(
+                "the image has no /{path}, which is to go onto the EFI system partition: add its package to the \
+                 recipe (shim-signed, grub-efi-amd64-signed), or take it out of usr/lib/imagegen/esp.list"
+            )
+            .into()
+        })
     }
 
     /// mke2fs with its own settings file.
@@ -61,14 +75,14 @@ impl TargetTools {
     }
 }
 
-fn unpack_into(layer: &Path, folder: &Path) -> Result<()> {
+fn unpack_into(layer: &Path, folder: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<()> {
     let mut archive =
         tar::Archive::new(std::io::BufReader::with_capacity(1 << 20, fs_err::File::open(layer)?));
     archive.set_preserve_ownerships(false);
     for entry in archive.entries()? {
         let mut entry = entry?;
         let path = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
-        if is_wanted(&path) && !entry.header().entry_type().is_dir() {
+        if wanted(&path) && !entry.header().entry_type().is_dir() {
             unpack_entry(&mut entry, &path, folder)?;
         }
     }
@@ -100,4 +114,35 @@ fn is_wanted(path: &str) -> bool {
         .strip_prefix(LIBRARIES)
         .is_some_and(|name| name.matches('/').count() == 1 && name.contains(".so"));
     library || PROGRAMS.contains(&path) || path == MKE2FS_CONFIG || path.starts_with(GRUB)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A layer with empty programs, and shim.
+    fn layer() -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let mut builder = tar::Builder::new(file.reopen().expect("the file"));
+        for path in [PROGRAMS[0], PROGRAMS[1], "usr/lib/shim/shim"] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(path.len() as u64);
+            builder.append_data(&mut header, format!("./{path}"), path.as_bytes()).expect("an entry");
+        }
+        builder.finish().expect("a tar");
+        file
+    }
+
+    #[test]
+    fn boot_loaders_are_taken_along_and_what_is_not_there_is_said() {
+        let file = |source: &str| crate::recipe::EspFile { place: "a".into(), source: source.into() };
+        let image =
+            Image { esp: vec![file("usr/lib/shim/shim"), file("usr/lib/grub/none")], ..Image::bare() };
+        let folder = tempfile::tempdir().expect("a folder");
+        let work = WorkFolder::within(folder.path()).expect("a work folder");
+        let tools = TargetTools::unpack(layer().path(), &image, &work).expect("unpacked");
+        assert_eq!(tools.file("usr/lib/shim/shim").expect("shim"), b"usr/lib/shim/shim");
+        let said = tools.file("usr/lib/grub/none").unwrap_err().to_string();
+        assert!(said.contains("/usr/lib/grub/none") && said.contains("shim-signed"), "{said}");
+    }
 }

@@ -1,31 +1,51 @@
 //! `imagegen build`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::SystemTime;
 
 use anyhow::Context;
 
 use crate::build::{self, Places, Settings, Store};
 use crate::cli::{BuildArgs, Target};
-use crate::document::Findings;
+use crate::document::{Findings, Source};
 use crate::failure::Result;
 use crate::host::{files, signals, tools};
+use crate::plan::lock::Lock;
 use crate::plan::{self, Archive, Request};
-use crate::recipe::{Catalogue, Chain, findings};
-use crate::report::{self, Progress};
+use crate::recipe::{Catalogue, Chain, Preload, findings};
+use crate::report::{self, Events, Progress};
+
+/// What the user's own notebook image is called where its archive does not say.
+const NOTEBOOK: &str = "notebook";
 
 /// Runs the command.
 pub fn run(args: &BuildArgs) -> Result<()> {
+    let events = Events::new(args.json);
+    build(args, events).inspect_err(|failure| events.failed(failure))
+}
+
+fn build(args: &BuildArgs, events: Events) -> Result<()> {
     let request = request(args)?;
     let places = Places { output: args.output.clone(), store: Store::of_user()? };
     let plan = plan::plan(&request, &build::host_facts(&places.store)?);
     if args.plan {
         return report::data(&plan.to_string());
     }
+    if let Some(path) = args.write_lock.as_deref().filter(|path| !files::folder_of(path).is_dir()) {
+        return Err(plan::lock::findings::no_such_folder(&path.display().to_string()).into());
+    }
     signals::listen()?;
-    tools::require(tools::lacking_for_build(places.store.layers.folder(), &places.output))?;
-    let settings = Settings { epoch: epoch()?, root: tools::is_root() };
-    build::execute(&plan, &places, settings, &Progress::start())
+    let mut lacking = tools::lacking_for_build(places.store.layers.folder(), &places.output);
+    if plan.fetches() {
+        lacking.extend(tools::lacking_for_registries());
+    }
+    tools::require(lacking)?;
+    let settings = Settings { mirror: args.mirror.clone(), root: tools::is_root() };
+    let made = build::execute(&plan, &places, &settings, &Progress::with(events))?;
+    if let Some(path) = &args.write_lock {
+        files::replace(path, &made.lock.to_string(), 0o644)?;
+    }
+    events.result(&made.published)
 }
 
 fn request(args: &BuildArgs) -> Result<Request> {
@@ -38,20 +58,63 @@ fn request(args: &BuildArgs) -> Result<Request> {
         chains.filter_map(|chain| chain.map_err(|found| findings.extend(found)).ok()).collect()
     };
     let (images, layers) = (load(images), load(layers));
+    let lock = match args.lock.as_deref().map(read_lock).transpose()? {
+        Some((name, lock)) => {
+            findings.extend(plan::lock::check(&lock, &name, images.iter().chain(&layers), archive.is_none()));
+            Some(lock)
+        }
+        None => None,
+    };
     if findings.has_errors() {
         return Err(findings.into());
     }
-    Ok(Request { images, layers, mirror: args.mirror.clone(), fresh: args.fresh, archive })
+    let archives = archives(&images, args.images.as_deref())?;
+    Ok(Request {
+        images,
+        layers,
+        mirror: args.mirror.clone(),
+        fresh: args.fresh,
+        archive,
+        archives,
+        lock,
+        epoch: epoch()?,
+    })
+}
+
+/// A lock, with what to call it.
+fn read_lock(path: &Path) -> Result<(String, Lock)> {
+    let name = path.display().to_string();
+    let text = fs_err::read_to_string(path)
+        .map_err(|error| plan::lock::findings::unreadable(&name, &error.to_string()))?;
+    Ok((name.clone(), plan::lock::parse(Source::new(name, text))?))
 }
 
 /// The user's own notebook image, with the version of the hub that it is for.
-fn archive(path: &Path, catalogue: &Catalogue) -> Result<Archive> {
+pub(super) fn archive(path: &Path, catalogue: &Catalogue) -> Result<Archive> {
     let hub = Chain::load(catalogue, "hub")?;
     let locks = hub.recipes().iter().flat_map(|recipe| &recipe.sets).flat_map(|set| set.lock.lines());
     let pinned = locks.into_iter().find_map(|line| line.strip_prefix("jupyterhub=="));
     let version = pinned.and_then(|rest| rest.split_whitespace().next());
     let hub = version.context("no lock of the recipe `hub` pins a version of jupyterhub")?.to_owned();
-    Ok(Archive { path: path.to_owned(), sha256: build::hash(path)?.0, hub })
+    Ok(Archive { name: NOTEBOOK.to_owned(), hub: Some(hub), ..file(path)? })
+}
+
+/// The archives that the recipes of `images` name.
+fn archives(images: &[Chain], folder: Option<&Path>) -> Result<BTreeMap<String, Archive>> {
+    let named = images.iter().flat_map(Chain::containers).filter_map(|container| match container {
+        Preload::Archive(path) => Some(path.clone()),
+        _ => None,
+    });
+    // The built-in recipes name none.
+    let folder = folder.unwrap_or(Path::new(""));
+    named.map(|path| Ok((path.clone(), file(&folder.join(&path))?))).collect()
+}
+
+/// The image in it is called as the file is, up to the first dot.
+fn file(path: &Path) -> Result<Archive> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let name = name.split('.').next().unwrap_or_default().to_owned();
+    Ok(Archive { path: path.to_owned(), name, sha256: build::hash(path)?.0, hub: None })
 }
 
 /// The recipes of the images and of the bare layers that were asked for.
@@ -67,22 +130,27 @@ fn wanted(targets: &[Target]) -> (Vec<&'static str>, Vec<&'static str>) {
     (images, if all || asked(Target::Base) { vec!["base"] } else { vec![] })
 }
 
-fn catalogue(folder: Option<&Path>) -> Result<Catalogue> {
+pub(super) fn catalogue(folder: Option<&Path>) -> Result<Catalogue> {
     let Some(folder) = folder else { return Ok(Catalogue::built_in()) };
     let name = folder.display().to_string();
     if !folder.is_dir() {
         return Err(findings::no_such_folder(&name).into());
     }
-    Ok(Catalogue::new(name, files::read_tree(folder)?))
+    // Archives may be large, and those in an overlay are files like any other.
+    let paths = files::files_below(folder)?;
+    let is_recipe = |top: &str| paths.iter().any(|path| path.strip_suffix(".yaml") == Some(top));
+    let carried = |path: &&String| {
+        let top = path.split('/').next().unwrap_or_default();
+        path.ends_with(Catalogue::ARCHIVE) && !is_recipe(top)
+    };
+    let (archives, texts): (Vec<&String>, Vec<&String>) = paths.iter().partition(carried);
+    Ok(Catalogue::new(name, files::read_all(folder, texts)?).with_archives(archives.into_iter().cloned()))
 }
 
-/// Seconds since 1970 that the images' files may not be newer than: `SOURCE_DATE_EPOCH`, or now.
-fn epoch() -> Result<u64> {
-    if let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") {
-        return Ok(epoch
-            .parse()
-            .with_context(|| format!("SOURCE_DATE_EPOCH is `{epoch}`, and must be seconds"))?);
-    }
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    Ok(now.context("the clock of this machine is before 1970")?.as_secs())
+/// Seconds since 1970 that the images' files may not be newer than, where `SOURCE_DATE_EPOCH` says so.
+fn epoch() -> Result<Option<u64>> {
+    let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    let seconds =
+        epoch.parse().with_context(|| format!("SOURCE_DATE_EPOCH is `{epoch}`, and must be seconds"))?;
+    Ok(Some(seconds))
 }

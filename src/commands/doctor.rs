@@ -11,10 +11,13 @@ use crate::report;
 /// Runs the command.
 pub fn run() -> Result<()> {
     let build = tools::lacking_for_build(Store::of_user()?.layers.folder(), Path::new("dist"));
+    let registries = tools::lacking_for_registries();
     let rehearsal = tools::lacking_for_rehearsal(rehearsal::memory(1, 0));
     report::say(&verdict("imagegen build", &build));
+    report::say(&verdict("imagegen build with containers of a registry", &registries));
     report::say(&verdict("imagegen rehearse", &rehearsal));
     let mut all = build;
+    all.extend(registries);
     all.extend(rehearsal.into_iter().filter(|shortage| !all.contains(shortage)).collect::<Vec<_>>());
     if all.is_empty() { Ok(()) } else { Err(Failure::Host(all)) }
 }

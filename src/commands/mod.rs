@@ -6,11 +6,13 @@ mod doctor;
 mod hub;
 mod init;
 mod inputs;
+mod inspect;
 mod man;
 mod node;
 mod rehearse;
 mod userdata;
 mod users;
+mod verify;
 
 use crate::cli::Command;
 use crate::failure::Result;
@@ -27,6 +29,8 @@ pub fn run(command: Command) -> Result<()> {
         Command::Users(args) => users::run(&args),
         Command::Schema => report::data(schema::TEXT),
         Command::Build(args) => build::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Rehearse(args) => rehearse::run(&args),
         Command::Doctor => doctor::run(),
         Command::Completions { shell } => man::completions(shell),

@@ -1,26 +1,57 @@
 //! `imagegen rehearse`.
 
+use std::path::Path;
+
 use super::inputs;
-use crate::cli::RehearseArgs;
+use crate::cli::{BootedBy, RehearseArgs};
 use crate::document::Findings;
 use crate::failure::Result;
 use crate::host::{signals, tools};
-use crate::rehearsal::{self, Door, Script, Student};
+use crate::rehearsal::{self, Door, Firmware, Script, Student, Trial};
 use crate::report::{self, Progress};
 use crate::userdata::{Budget, Machine, Role};
 use crate::workshop::{Engine, Network, Secrets, Web, Workshop};
 
 /// Runs the command.
 pub fn run(args: &RehearseArgs) -> Result<()> {
+    if let Some(image) = &args.boot {
+        return boot(image, args);
+    }
     let script = script(args)?;
     signals::listen()?;
-    tools::require(tools::lacking_for_rehearsal(rehearsal::memory(args.nodes, args.students.into())))?;
+    require(rehearsal::memory(args.nodes, args.students.into()), &[script.firmware])?;
     rehearsal::check_images(&script.images)?;
     if args.benchmark {
         let figures = rehearsal::benchmark(script, &Progress::start())?;
         return report::data(&format!("{figures}\n"));
     }
     rehearsal::run(script, &Progress::start())
+}
+
+/// Tries one image by itself.
+fn boot(image: &Path, args: &RehearseArgs) -> Result<()> {
+    let first = args.firmware.map_or(Firmware::ALL.to_vec(), |by| vec![firmware(by)]);
+    signals::listen()?;
+    require(rehearsal::boot_memory(), &Firmware::ALL)?;
+    rehearsal::check_images(&[image.to_owned()])?;
+    let trial = Trial { image: image.to_owned(), first, logs: args.logs.clone() };
+    rehearsal::boot(&trial, &Progress::start())
+}
+
+fn require(memory: u64, firmware: &[Firmware]) -> Result<()> {
+    let mut lacking = tools::lacking_for_rehearsal(memory);
+    for shortage in firmware.iter().flat_map(|firmware| firmware.lacking()) {
+        lacking.push(shortage);
+    }
+    tools::require(lacking)
+}
+
+fn firmware(by: BootedBy) -> Firmware {
+    match by {
+        BootedBy::Bios => Firmware::Bios,
+        BootedBy::Uefi => Firmware::Uefi,
+        BootedBy::SecureBoot => Firmware::SecureBoot,
+    }
 }
 
 fn script(args: &RehearseArgs) -> Result<Script> {
@@ -50,6 +81,7 @@ fn script(args: &RehearseArgs) -> Result<Script> {
             None => [args.images.join("hub.qcow2"), args.images.join("node.qcow2")],
         },
         plain: args.plain.is_some(),
+        firmware: args.firmware.map_or(Firmware::Bios, firmware),
         logs: args.logs.clone(),
         hub: userdata(Role::Hub)?,
         node: userdata(Role::Node { hub: rehearsal::hub_address() })?,

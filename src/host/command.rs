@@ -23,6 +23,8 @@ pub struct Tool {
     program: OsString,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
+    /// The variables of imagegen's own environment that it gets; none names all.
+    inherited: Option<&'static [&'static str]>,
     death_signal: &'static str,
 }
 
@@ -33,6 +35,7 @@ impl Tool {
             program: program.as_ref().to_owned(),
             arguments: vec![],
             environment: vec![],
+            inherited: None,
             death_signal: "TERM",
         }
     }
@@ -58,6 +61,13 @@ impl Tool {
         self
     }
 
+    /// Of imagegen's own environment it gets these variables alone: the result then depends on no other.
+    #[must_use]
+    pub fn inheriting(mut self, names: &'static [&'static str]) -> Self {
+        self.inherited = Some(names);
+        self
+    }
+
     /// For programs that have nothing to clean up: the kernel kills them at once when imagegen dies.
     #[must_use]
     pub fn killed_with_us(mut self) -> Self {
@@ -72,11 +82,16 @@ impl Tool {
 
     /// Runs to the end, expects success, and gives what it printed.
     pub fn output(self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&self.output_bytes()?).into_owned())
+    }
+
+    /// Runs to the end, expects success, and gives what it printed, byte by byte.
+    pub fn output_bytes(self) -> Result<Vec<u8>> {
         let mut running = self.start(Stdio::piped())?;
         let mut printed = Vec::new();
         running.stdout()?.read_to_end(&mut printed)?;
         running.finish()?;
-        Ok(String::from_utf8_lossy(&printed).into_owned())
+        Ok(printed)
     }
 
     /// Starts it in the background.
@@ -103,6 +118,10 @@ impl Tool {
         #[expect(clippy::disallowed_methods)]
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", self.death_signal, "--"]).arg(&self.program).args(&self.arguments);
+        if let Some(names) = self.inherited {
+            let values = names.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+            command.env_clear().envs(values);
+        }
         command.process_group(0).env("LC_ALL", "C.UTF-8").envs(self.environment.iter().cloned());
         command
     }
@@ -235,6 +254,14 @@ mod tests {
     #[test]
     fn output_is_what_was_printed() {
         assert_eq!(Tool::new("printf").arg("a b").output().unwrap(), "a b");
+    }
+
+    #[test]
+    fn a_child_gets_no_more_of_the_environment_than_it_is_to() {
+        let printed = Tool::new("env").inheriting(&["PATH"]).env("A", "b").output().unwrap();
+        let mut names: Vec<&str> = printed.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["A", "LC_ALL", "PATH"]);
     }
 
     #[test]

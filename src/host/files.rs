@@ -9,10 +9,13 @@ use anyhow::Context;
 
 use crate::failure::Result;
 
-/// All files below `folder`, by their path relative to it, with `/` between its parts.
-pub fn read_tree(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
-    let paths = files_below(folder)?.into_iter();
-    paths.map(|path| Ok((path.clone(), fs_err::read(folder.join(&path))?))).collect()
+/// The files at these paths below `folder`, by path.
+pub fn read_all<'a>(
+    folder: &Path,
+    paths: impl IntoIterator<Item = &'a String>,
+) -> Result<BTreeMap<String, Vec<u8>>> {
+    let paths = paths.into_iter();
+    paths.map(|path| Ok((path.clone(), fs_err::read(folder.join(path))?))).collect()
 }
 
 /// The paths of all files and links below `folder`, relative to it and in order; links are not followed.
@@ -36,6 +39,12 @@ fn list_into(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> Result<()>
     Ok(())
 }
 
+/// The folder that a file is in, or is to be in.
+#[must_use]
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// A file's text and its permission bits; none where there is no such file.
 pub fn read_private(path: &Path) -> Result<Option<(String, u32)>> {
     match fs_err::read_to_string(path) {
@@ -52,12 +61,24 @@ pub fn create_private(path: &Path, text: &str) -> Result<()> {
 
 /// Creates a file with these permission bits, whole or not at all; one that is there already stays.
 pub fn create(path: &Path, text: &str, mode: u32) -> Result<()> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let written = written_beside(path, text, mode)?.persist_noclobber(path);
+    written.with_context(|| format!("writing {}", path.display()))?;
+    Ok(())
+}
+
+/// Writes a file with these permission bits, whole or not at all, in place of one that is there already.
+pub fn replace(path: &Path, text: &str, mode: u32) -> Result<()> {
+    let written = written_beside(path, text, mode)?.persist(path);
+    written.with_context(|| format!("writing {}", path.display()))?;
+    Ok(())
+}
+
+fn written_beside(path: &Path, text: &str, mode: u32) -> Result<tempfile::NamedTempFile> {
+    let folder = folder_of(path);
     // Temporary files have mode 0600 from the start.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().set_permissions(PermissionsExt::from_mode(mode))?;
     file.as_file().sync_all()?;
-    file.persist_noclobber(path).with_context(|| format!("writing {}", path.display()))?;
-    Ok(())
+    Ok(file)
 }

@@ -1,6 +1,8 @@
 //! What imagegen needs of the machine that it runs on, and how to get what is missing.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::command::{Tool, quote};
 use crate::failure::{Failure, Result, Shortage};
@@ -52,6 +54,14 @@ pub const NPM: Program = Program {
     purpose: "to fetch the proxy of JupyterHub",
     install: "apt-get install npm",
     oldest: Some((7, 0)),
+};
+// --preserve-digests came with 1.5.
+/// Fetches container images from registries.
+pub const SKOPEO: Program = Program {
+    name: "skopeo",
+    purpose: "to fetch container images from registries",
+    install: "apt-get install skopeo",
+    oldest: Some((1, 5)),
 };
 // compression_type=zstd came with 5.1.
 /// Makes and converts disk images.
@@ -109,6 +119,12 @@ pub fn lacking_for_build(cache: &Path, output: &Path) -> Vec<Shortage> {
     lacking
 }
 
+/// What fetching container images from registries lacks here.
+#[must_use]
+pub fn lacking_for_registries() -> Vec<Shortage> {
+    lacking_programs(&[SKOPEO])
+}
+
 /// What a rehearsal with machines of `memory` MiB in all lacks here.
 #[must_use]
 pub fn lacking_for_rehearsal(memory: u64) -> Vec<Shortage> {
@@ -119,6 +135,14 @@ pub fn lacking_for_rehearsal(memory: u64) -> Vec<Shortage> {
         lacking.push(shortage(what, "ask for fewer nodes with --nodes, or end other programs"));
     }
     lacking
+}
+
+/// What is not here of the files that virtual machines with UEFI start from.
+#[must_use]
+pub fn lacking_firmware(files: &[PathBuf]) -> Vec<Shortage> {
+    let missing = files.iter().find(|file| !file.is_file());
+    let what = |file: &PathBuf| format!("{}, to boot virtual machines by UEFI", file.display());
+    missing.map(|file| shortage(what(file), "apt-get install ovmf")).into_iter().collect()
 }
 
 /// `MemAvailable` in MiB.
@@ -148,7 +172,7 @@ fn lacking_program(program: Program) -> Option<Shortage> {
     let Program { name, purpose, install, oldest } = program;
     let Some(path) = find(name) else { return Some(shortage(format!("{name}, {purpose}"), install)) };
     let (major, minor) = oldest?;
-    let said = Tool::new(path).arg("--version").output().unwrap_or_default();
+    let said = said(&path);
     match version(&said) {
         Some(found) if found >= (major, minor) => None,
         found => {
@@ -156,6 +180,23 @@ fn lacking_program(program: Program) -> Option<Shortage> {
             Some(shortage(format!("{name} {major}.{minor} or newer, {purpose} (this is {have})"), install))
         }
     }
+}
+
+/// What a program says of itself, asked once: some of them take half a second to answer.
+fn said(path: &Path) -> String {
+    static SAID: Mutex<BTreeMap<PathBuf, String>> = Mutex::new(BTreeMap::new());
+    let mut known = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    let ask = || Tool::new(path).arg("--version").output().unwrap_or_default();
+    known.entry(path.to_owned()).or_insert_with(ask).clone()
+}
+
+/// The version of a program on this machine, if it is there: the first word that begins with a number and a dot.
+#[must_use]
+pub fn version_of(program: Program) -> Option<String> {
+    let said = said(&find(program.name)?);
+    said.split_whitespace()
+        .find(|word| version(word).is_some())
+        .map(|word| word.trim_end_matches(',').to_owned())
 }
 
 /// The program's path; an ordinary user's `PATH` need not have the folders of system programs.

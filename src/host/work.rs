@@ -9,6 +9,12 @@ use crate::failure::Result;
 
 const PREFIX: &str = ".imagegen-work-";
 
+/// Files that are made from here on can be read by all, as distributions have it: how careful the user's own shell is
+/// must not be seen in an image.
+pub fn usual_permissions() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+}
+
 /// A work folder. It goes when it is dropped; one that a killed run left goes when the next run begins.
 #[derive(Debug)]
 pub struct WorkFolder {

@@ -1,7 +1,7 @@
 //! Where everything goes on the disk: partition arithmetic, without any I/O.
 //!
-//! The root partition is physically last, so that growpart can enlarge it to the flavour's disk. It has number 1, and
-//! the small partitions before it have high numbers, as in Debian's own cloud images.
+//! The root partition is physically last, so that growpart can enlarge it to the flavour's disk. It has number 1 all the
+//! same, as in Debian's own cloud images: that is where a person looks first.
 
 use super::Key;
 
@@ -11,13 +11,19 @@ pub const SECTOR: u64 = 512;
 pub const ALIGNMENT: u64 = 1024 * 1024;
 /// Room for GRUB's core image, in bytes; it takes about 150 KiB.
 pub const BIOS_BOOT_SIZE: u64 = ALIGNMENT;
+/// Room for shim and GRUB, twice over while they are brought up to date, in bytes. With clusters of one sector it is
+/// also the least, rounded, that FAT32 can have.
+pub const EFI_SIZE: u64 = 40 * ALIGNMENT;
 /// The backup partition table at the end, in bytes: 32 sectors of entries and one header.
 const BACKUP_TABLE: u64 = 33 * SECTOR;
 
-/// The root partition's number.
+/// The root partition's number; the boot loaders' settings say it too. The numbers have no gap: the crate that writes
+/// them would close it.
 pub const ROOT_NUMBER: u32 = 1;
 /// The BIOS boot partition's number.
-pub const BIOS_BOOT_NUMBER: u32 = 14;
+pub const BIOS_BOOT_NUMBER: u32 = 2;
+/// The EFI system partition's number.
+pub const EFI_NUMBER: u32 = 3;
 
 /// A stretch of the disk, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +59,7 @@ impl Extent {
 pub struct Layout {
     /// GRUB's core image.
     pub bios_boot: Extent,
-    /// The place for an EFI system partition; of size 0 in images that boot by BIOS alone.
+    /// The EFI system partition; of size 0 in images that boot by BIOS alone.
     pub efi: Extent,
     /// The root file system.
     pub root: Extent,

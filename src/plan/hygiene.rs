@@ -11,75 +11,286 @@ pub enum Verdict {
     Empty,
 }
 
-/// Folders that stay, and lose all that is in them.
-const EMPTIED: &[&str] = &[
-    "dev",
-    "proc",
-    "run",
-    "sys",
-    "tmp",
-    "var/cache/apt",
-    "var/lib/apt/lists",
-    "var/lib/cloud",
-    "var/lib/containerd",
-    "var/lib/docker",
-    "var/log/apt",
-    "var/log/journal",
-    "var/tmp",
-];
+/// What is wrong with something that must not be in a golden image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// All instances would share what each must get for itself.
+    Identity,
+    /// Whoever has the image would have it too.
+    Secret,
+    /// It changes how instances behave, and was meant for the build alone.
+    Leftover,
+    /// It tells of the build, and does nothing but take room.
+    Trace,
+}
 
-/// Files, and folders with all that is in them, that go.
-const DROPPED: &[&str] = &[
-    // Names and identities that each instance must get for itself.
-    "etc/docker/key.json",
-    "etc/hostname",
-    "etc/iscsi/initiatorname.iscsi",
-    "etc/mailname",
-    "etc/nvme/hostid",
-    "etc/nvme/hostnqn",
-    "var/lib/dbus/machine-id",
-    "var/lib/systemd/credential.secret",
-    "var/lib/systemd/random-seed",
-    // What a build leaves behind: force-unsafe-io must not reach production, policy-rc.d would keep services down.
-    "etc/apt/apt.conf.d/99mmdebstrap",
-    "etc/dpkg/dpkg.cfg.d/99mmdebstrap",
-    "usr/sbin/policy-rc.d",
-    // Root has neither keys nor a history.
-    "root/.bash_history",
-    "root/.docker",
-    "root/.ssh",
-    // Copies that the account tools keep of their files.
-    "etc/group-",
-    "etc/gshadow-",
-    "etc/passwd-",
-    "etc/shadow-",
-    "etc/subgid-",
-    "etc/subuid-",
-    // Caches and logs.
-    "var/cache/ldconfig/aux-cache",
-    "var/log/alternatives.log",
-    "var/log/bootstrap.log",
-    "var/log/cloud-init-output.log",
-    "var/log/cloud-init.log",
-    "var/log/dpkg.log",
+/// One thing that must not be in a golden image, and where it stands.
+#[derive(Debug)]
+pub struct Rule {
+    /// What kind of fault it is.
+    pub class: Class,
+    /// What it is, in a few words with an article.
+    pub what: &'static str,
+    places: &'static [Place],
+}
+
+/// Where something stands; paths are without a leading slash.
+#[derive(Debug)]
+enum Place {
+    /// A file, or a folder with all that is in it.
+    At(&'static str),
+    /// All that is in a folder, which stays.
+    In(&'static str),
+    /// What is in a folder or below it, by the beginning and the end of its path in there.
+    Like(&'static str, &'static str, &'static str),
+    /// The same in every home.
+    Home(&'static str),
+    /// A file of this name, wherever it is.
+    Named(&'static str),
+}
+
+use Place::{At, Home, In, Like, Named};
+
+const RULES: &[Rule] = &[
+    Rule { class: Class::Identity, what: "an SSH host key", places: &[Like("etc/ssh", "ssh_host_", "")] },
+    Rule {
+        class: Class::Identity,
+        what: "the name of one machine",
+        places: &[At("etc/hostname"), At("etc/mailname")],
+    },
+    Rule {
+        class: Class::Identity,
+        what: "an id of one machine",
+        places: &[
+            At("etc/iscsi/initiatorname.iscsi"),
+            In("etc/lvm/devices"),
+            At("etc/nvme/hostid"),
+            At("etc/nvme/hostnqn"),
+            At("var/lib/dbus/machine-id"),
+        ],
+    },
+    Rule {
+        class: Class::Identity,
+        what: "a seed or a key that systemd makes for one machine",
+        places: &[
+            At("boot/efi/loader/random-seed"),
+            At("var/lib/systemd/credential.secret"),
+            At("var/lib/systemd/random-seed"),
+        ],
+    },
+    Rule {
+        class: Class::Identity,
+        what: "state of a Docker that has run",
+        places: &[At("etc/docker/key.json"), In("var/lib/docker")],
+    },
+    Rule {
+        class: Class::Identity,
+        what: "state of a containerd that has run",
+        places: &[In("var/lib/containerd")],
+    },
+    Rule {
+        class: Class::Identity,
+        what: "cloud-init's state of one instance",
+        places: &[In("var/lib/cloud")],
+    },
+    Rule {
+        class: Class::Identity,
+        what: "network settings of one machine",
+        places: &[
+            Like("etc/netplan", "50-cloud-init", ".yaml"),
+            Like("etc/network/interfaces.d", "50-cloud-init", ""),
+            Like("etc/NetworkManager/system-connections", "cloud-init-", ""),
+            Like("etc/systemd/network", "10-cloud-init-", ".network"),
+            At("etc/udev/rules.d/70-persistent-net.rules"),
+        ],
+    },
+    Rule {
+        class: Class::Identity,
+        what: "a DHCP lease of one machine",
+        places: &[
+            In("var/lib/NetworkManager"),
+            Like("var/lib/dhcp", "", ".lease"),
+            Like("var/lib/dhcp", "", ".leases"),
+            Like("var/lib/dhcpcd", "", ".lease"),
+        ],
+    },
+    Rule {
+        class: Class::Secret,
+        what: "keys, credentials or settings of an account",
+        places: &[
+            Home(".aws"),
+            Home(".config/openstack"),
+            Home(".docker"),
+            Home(".git-credentials"),
+            Home(".gnupg"),
+            Home(".netrc"),
+            Home(".ssh"),
+        ],
+    },
+    Rule {
+        class: Class::Secret,
+        what: "a history of what somebody has typed",
+        places: &[
+            Home(".bash_history"),
+            Home(".lesshst"),
+            Home(".python_history"),
+            Home(".viminfo"),
+            Home(".zsh_history"),
+        ],
+    },
+    Rule {
+        class: Class::Secret,
+        what: "a secret of JupyterHub",
+        places: &[
+            Named("jupyterhub-proxy.pid"),
+            Named("jupyterhub.sqlite"),
+            Named("jupyterhub_cookie_secret"),
+        ],
+    },
+    Rule {
+        class: Class::Secret,
+        what: "credentials of a package source",
+        places: &[At("etc/apt/auth.conf"), In("etc/apt/auth.conf.d")],
+    },
+    Rule {
+        class: Class::Secret,
+        what: "a private key that was made in the build",
+        places: &[At("etc/munge/munge.key"), At("etc/ssl/private/ssl-cert-snakeoil.key")],
+    },
+    Rule {
+        class: Class::Leftover,
+        what: "settings of the build for apt or dpkg",
+        // force-unsafe-io must not reach production.
+        places: &[At("etc/apt/apt.conf.d/99mmdebstrap"), At("etc/dpkg/dpkg.cfg.d/99mmdebstrap")],
+    },
+    Rule {
+        class: Class::Leftover,
+        what: "a policy that keeps services down",
+        places: &[At("usr/sbin/policy-rc.d")],
+    },
+    Rule {
+        class: Class::Leftover,
+        what: "settings of an installer for cloud-init",
+        places: &[
+            At("etc/cloud/cloud-init.disabled"),
+            Like("etc/cloud/cloud.cfg.d", "90-installer", ".cfg"),
+            Like("etc/cloud/cloud.cfg.d", "99-installer", ".cfg"),
+            Like("etc/cloud/cloud.cfg.d", "curtin", ".cfg"),
+            Like("etc/cloud/cloud.cfg.d", "subiquity", ".cfg"),
+        ],
+    },
+    Rule {
+        class: Class::Leftover,
+        what: "an emulator that a build for another architecture used",
+        places: &[Like("usr/bin", "qemu-", "-static")],
+    },
+    Rule {
+        class: Class::Leftover,
+        what: "the rights of a login user that cloud-init made",
+        places: &[At("etc/sudoers.d/90-cloud-init-users")],
+    },
+    Rule {
+        class: Class::Trace,
+        what: "what the system fills while it runs",
+        places: &[In("dev"), In("proc"), In("run"), In("sys"), In("tmp"), In("var/tmp")],
+    },
+    Rule {
+        class: Class::Trace,
+        what: "a cache",
+        places: &[
+            In("var/cache/apt"),
+            In("var/lib/apt/lists"),
+            At("var/cache/ldconfig/aux-cache"),
+            Like("var/lib/dpkg", "", "-old"),
+            Like("var/cache/debconf", "", "-old"),
+        ],
+    },
+    Rule {
+        class: Class::Trace,
+        what: "a copy that the account tools keep of their files",
+        places: &[
+            At("etc/group-"),
+            At("etc/gshadow-"),
+            At("etc/passwd-"),
+            At("etc/shadow-"),
+            At("etc/subgid-"),
+            At("etc/subuid-"),
+        ],
+    },
+    Rule {
+        class: Class::Trace,
+        what: "a log",
+        places: &[
+            At("var/log/alternatives.log"),
+            In("var/log/apt"),
+            At("var/log/bootstrap.log"),
+            At("var/log/cloud-init-output.log"),
+            At("var/log/cloud-init.log"),
+            At("var/log/dpkg.log"),
+            In("var/log/journal"),
+        ],
+    },
+    Rule {
+        class: Class::Trace,
+        what: "a report of a crash, or post",
+        places: &[In("var/crash"), In("var/mail"), In("var/spool/mail")],
+    },
+    Rule { class: Class::Trace, what: "a file for swapping", places: &[At("swap.img"), At("swapfile")] },
 ];
 
 /// Files that must exist and be empty. An empty machine-id makes systemd choose one at boot without the presets of a
 /// first boot, which would enable and disable units.
-const EMPTY: &[&str] = &["etc/machine-id", "var/log/btmp", "var/log/lastlog", "var/log/wtmp"];
+const EMPTY: &[&str] = &[MACHINE_ID, "var/log/btmp", "var/log/lastlog", "var/log/wtmp"];
+/// systemd's name of one machine.
+pub const MACHINE_ID: &str = "etc/machine-id";
 
-/// Decides about the entry at `path`, given without a leading slash.
+/// Where Docker and containerd have container images that a golden image carries on purpose.
+const CARRIED: &[&str] = &[
+    "var/lib/containerd/io.containerd.content.v1.content/blobs",
+    "var/lib/containerd/io.containerd.metadata.v1.bolt",
+    "var/lib/docker/image",
+    "var/lib/docker/overlay2",
+];
+
+impl Place {
+    fn holds(&self, path: &str) -> bool {
+        match *self {
+            At(place) => is_at_or_below(path, place),
+            In(folder) => path != folder && is_at_or_below(path, folder),
+            Like(folder, beginning, end) => {
+                below(path, folder).is_some_and(|rest| rest.starts_with(beginning) && rest.ends_with(end))
+            }
+            Home(place) => in_home(path).is_some_and(|rest| is_at_or_below(rest, place)),
+            Named(name) => path.rsplit('/').next() == Some(name),
+        }
+    }
+}
+
+/// The rule that the entry at `path` breaks, given without a leading slash.
+#[must_use]
+pub fn broken_rule(path: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.places.iter().any(|place| place.holds(path)))
+}
+
+/// What a layer has from its build. A finished image may have the first one, by an overlay of its own: the layer's is the
+/// build machine's, which mmdebstrap copies. The second is what the layer is made of; it goes into the manifest.
+const OF_THE_BUILD: [&str; 2] = ["etc/resolv.conf", "imagegen-lock"];
+
+/// Decides about the entry of a layer at `path`, given without a leading slash.
 #[must_use]
 pub fn verdict(path: &str) -> Verdict {
-    if DROPPED.iter().any(|dropped| is_at_or_below(path, dropped))
-        || EMPTIED.iter().any(|emptied| path != *emptied && is_at_or_below(path, emptied))
-        || path.starts_with("etc/ssh/ssh_host_")
-        || (path.starts_with("var/lib/dpkg/") || path.starts_with("var/cache/debconf/"))
-            && path.ends_with("-old")
-    {
-        return Verdict::Drop;
+    match broken_rule(path) {
+        Some(_) => Verdict::Drop,
+        None if OF_THE_BUILD.contains(&path) => Verdict::Drop,
+        None if EMPTY.contains(&path) => Verdict::Empty,
+        None => Verdict::Keep,
     }
-    if EMPTY.contains(&path) { Verdict::Empty } else { Verdict::Keep }
+}
+
+/// Whether a finished image may have this although no layer may: it belongs to a container image that it carries.
+#[must_use]
+pub fn carried(path: &str) -> bool {
+    CARRIED.iter().any(|folder| is_at_or_below(path, folder))
 }
 
 /// Why an image with this in it must not be published, if so.
@@ -113,7 +324,17 @@ pub fn login_users(passwd: &str) -> Vec<&str> {
 }
 
 fn is_at_or_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path == folder || below(path, folder).is_some()
+}
+
+/// The path from `folder` on, of what is in it.
+fn below<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
+    path.strip_prefix(folder)?.strip_prefix('/')
+}
+
+/// The path from the home on, of what is in one.
+fn in_home(path: &str) -> Option<&str> {
+    below(path, "root").or_else(|| below(path, "home")?.split_once('/').map(|(_, rest)| rest))
 }
 
 #[cfg(test)]
@@ -129,6 +350,11 @@ mod tests {
             "var/lib/dpkg/status-old",
             "etc/dpkg/dpkg.cfg.d/99mmdebstrap",
             "run/lock",
+            "home/debian/.ssh/authorized_keys",
+            "home/ada/.bash_history",
+            "srv/hub/jupyterhub_cookie_secret",
+            "var/lib/dhcp/dhclient.eth0.leases",
+            "usr/bin/qemu-aarch64-static",
         ] {
             assert_eq!(verdict(path), Verdict::Drop, "{path}");
         }
@@ -141,11 +367,27 @@ mod tests {
 
     #[test]
     fn folders_themselves_and_neighbours_stay() {
-        for path in
-            ["run", "tmp", "var/lib/docker", "etc/hostname.d", "etc/ssh/ssh_config", "var/lib/dpkg/status"]
-        {
+        for path in [
+            "run",
+            "tmp",
+            "var/lib/docker",
+            "etc/hostname.d",
+            "etc/ssh/ssh_config",
+            "var/lib/dpkg/status",
+            "home",
+            "root/.bashrc",
+        ] {
             assert_eq!(verdict(path), Verdict::Keep, "{path}");
         }
+    }
+
+    #[test]
+    fn images_that_are_carried_may_stay_and_the_id_of_their_docker_may_not() {
+        assert!(
+            carried("var/lib/docker/overlay2/l/ABC")
+                && carried("var/lib/docker/image/overlay2/repositories.json")
+        );
+        assert!(!carried("var/lib/docker/engine-id") && !carried("var/lib/docker/swarm/worker/tasks.db"));
     }
 
     #[test]

@@ -3,17 +3,24 @@
 //! A plan is a list of stages in an order in which each comes after those that it needs. A stage's key is the hash of
 //! everything that goes into it, the keys of the stages below included; a layer is kept under its key and used again.
 
+mod carried;
+pub mod claim;
+pub mod difference;
 pub mod disk;
 pub mod hygiene;
+mod inputs;
+pub mod lock;
 mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::recipe::{Chain, Container, PackageSet, Recipe, hex};
+use crate::recipe::{Chain, Container, EspFile, PackageSet, Recipe, Reference, hex};
+
+pub use carried::{Archive, Carried};
+use lock::{Lock, LockedLayer};
 
 /// How long a kept layer counts as fresh, in seconds: a day. After that the archive has newer packages than it, and
 /// an image built on it would miss their security fixes.
@@ -51,7 +58,7 @@ impl Key {
 }
 
 /// What the user asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Request {
     /// The images to make, each with what it builds on.
     pub images: Vec<Chain>,
@@ -61,20 +68,14 @@ pub struct Request {
     pub mirror: Option<String>,
     /// Make every layer anew.
     pub fresh: bool,
-    /// An archive that machines carry in place of the container images that their recipes name.
+    /// An archive that machines carry in place of the container images that other recipes make for them.
     pub archive: Option<Archive>,
-}
-
-/// A container image in a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Archive {
-    /// Where it is.
-    #[serde(skip)]
-    pub path: PathBuf,
-    /// The SHA-256 of the file.
-    pub sha256: String,
-    /// The version of the hub's JupyterHub, which the image has to fit.
-    pub hub: String,
+    /// The archives that recipes name, by their paths in the folder of recipes.
+    pub archives: BTreeMap<String, Archive>,
+    /// What exactly the layers are to be made of; without it the newest packages are taken.
+    pub lock: Option<Lock>,
+    /// Seconds since 1970 that no file may be newer than; without it the time of the newest package.
+    pub epoch: Option<u64>,
 }
 
 /// What the plan depends on beside the request.
@@ -84,6 +85,8 @@ pub struct HostFacts {
     pub layers: BTreeMap<String, u64>,
     /// The keys of the kept sets of packages. They are locked by hashes, and so do not age.
     pub sets: BTreeSet<String>,
+    /// The kept container images of registries by the digits of their digests. They do not age either.
+    pub containers: BTreeSet<String>,
 }
 
 /// A layer: a root file system as a tar, as mmdebstrap leaves it.
@@ -103,8 +106,12 @@ pub struct Layer {
     pub installer: String,
     /// Scripts to run inside: path for messages, text.
     pub scripts: Vec<(String, String)>,
-    /// A mirror in place of mmdebstrap's default.
+    /// A mirror in place of mmdebstrap's default, where the packages are not locked.
     pub mirror: Option<String>,
+    /// The packages, where they are locked.
+    pub locked: Option<LockedLayer>,
+    /// The time that was asked for, where they are not.
+    pub epoch: Option<u64>,
 }
 
 /// An image: a layer with its overlays, cleaned, on a disk.
@@ -124,6 +131,8 @@ pub struct Image {
     pub overlay: Vec<(String, u32, String)>,
     /// Symbolic links: path, target.
     pub links: Vec<(String, String)>,
+    /// What is on the EFI system partition; nothing where the image boots by BIOS alone.
+    pub esp: Vec<EspFile>,
     /// The contents of the overlay's files, by path; in the key by their hashes.
     #[serde(skip)]
     pub contents: BTreeMap<String, Vec<u8>>,
@@ -133,20 +142,13 @@ pub struct Image {
     pub carried: Vec<Carried>,
 }
 
-/// A container image that a machine's image carries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub enum Carried {
-    /// Made by the stage with this key.
-    Made(Key),
-    /// Brought by the user.
-    Archive(Archive),
-}
-
 /// What a stage does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Action {
     /// Fetches a set of packages.
     Set(PackageSet),
+    /// Fetches a container image from a registry.
+    Fetch(Reference),
     /// Makes a layer.
     Layer(Layer),
     /// Makes a container image.
@@ -175,6 +177,14 @@ pub struct Plan {
     pub stages: Vec<Stage>,
 }
 
+impl Plan {
+    /// Whether anything has to be fetched from a registry of container images.
+    #[must_use]
+    pub fn fetches(&self) -> bool {
+        self.stages.iter().any(|stage| !stage.kept && matches!(stage.action, Action::Fetch(_)))
+    }
+}
+
 /// Decides what to do.
 #[must_use]
 pub fn plan(request: &Request, facts: &HostFacts) -> Plan {
@@ -199,13 +209,7 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn machine(&mut self, chain: &Chain) {
-        let carried = match &self.request.archive {
-            Some(archive) if !chain.containers().is_empty() => vec![Carried::Archive(archive.clone())],
-            _ => {
-                let made = chain.containers().iter();
-                made.map(|container| Carried::Made(self.container(container, false))).collect()
-            }
-        };
+        let carried = self.carried(chain.containers());
         let (layer, _) = self.layers(chain);
         let action = Action::Image(image(chain, layer, carried));
         self.add(action, false, true);
@@ -230,9 +234,7 @@ impl Planner<'_> {
         let mut below: Option<Key> = None;
         let mut oldest = LAYER_FRESH_FOR - 1;
         for recipe in chain.recipes() {
-            // Overlay and links alone are laid over the tar of the layer below, which takes no mmdebstrap.
-            let changes = [recipe.packages.len(), recipe.scripts.len(), recipe.sets.len()];
-            if below.is_some() && changes == [0; 3] {
+            if below.is_some() && !recipe.makes_layer() {
                 continue;
             }
             let sets = recipe.sets.iter().map(|set| (self.set(set), set.clone())).collect();
@@ -258,7 +260,10 @@ impl Planner<'_> {
     }
 
     fn add(&mut self, action: Action, kept: bool, asked: bool) -> Key {
-        let key = Key::of(&action);
+        self.add_as(Key::of(&action), action, kept, asked)
+    }
+
+    fn add_as(&mut self, key: Key, action: Action, kept: bool, asked: bool) -> Key {
         match self.plan.stages.iter_mut().find(|stage| stage.key == key) {
             Some(stage) => stage.asked |= asked,
             None => self.plan.stages.push(Stage { key: key.clone(), action, kept, asked }),
@@ -274,15 +279,21 @@ fn layer(
     sets: Vec<(Key, PackageSet)>,
     request: &Request,
 ) -> Layer {
+    // Whoever asks for another kernel gets a lowest layer of its own, so that no image has two.
+    let kernel = chain.kernel().filter(|_| below.is_none()).map(|kernel| kernel.package().to_owned());
+    let locked = request.lock.as_ref().and_then(|lock| lock.layer(&recipe.name)).cloned();
     Layer {
         recipe: recipe.name.clone(),
         suite: chain.suite().to_owned(),
+        packages: kernel.iter().chain(&recipe.packages).cloned().collect(),
         below,
-        packages: recipe.packages.clone(),
         installer: if sets.is_empty() { String::new() } else { PYTHON_INSTALLER.to_owned() },
         sets,
         scripts: recipe.scripts.iter().map(|script| (script.path.clone(), script.text.clone())).collect(),
-        mirror: request.mirror.clone(),
+        // Where the packages come from does not matter once it is said which they are.
+        mirror: request.mirror.clone().filter(|_| locked.is_none()),
+        epoch: request.epoch.filter(|_| locked.is_none()),
+        locked,
     }
 }
 
@@ -306,6 +317,7 @@ fn image(chain: &Chain, layer: Key, carried: Vec<Carried>) -> Image {
             .map(|(path, file)| (path.clone(), file.mode(), hex(&Sha256::digest(&file.content))))
             .collect(),
         links: links.into_iter().collect(),
+        esp: if chain.top().container.is_some() { vec![] } else { chain.esp().to_vec() },
         contents: files.into_iter().map(|(path, file)| (path, file.content.clone())).collect(),
         container: chain.top().container.clone(),
         carried,
@@ -328,6 +340,7 @@ mod tests {
                 layer: Key::of(&"layer"),
                 overlay: vec![],
                 links: vec![],
+                esp: vec![],
                 contents: BTreeMap::new(),
                 container: None,
                 carried: vec![],
@@ -349,7 +362,16 @@ mod tests {
             .collect(),
         );
         let images = names.iter().map(|name| Chain::load(&catalogue, name).expect("sound")).collect();
-        Request { images, layers: vec![], mirror: None, fresh: false, archive: None }
+        Request {
+            images,
+            layers: vec![],
+            mirror: None,
+            fresh: false,
+            archive: None,
+            archives: BTreeMap::new(),
+            lock: None,
+            epoch: None,
+        }
     }
 
     #[test]
@@ -386,6 +408,27 @@ mod tests {
         assert_eq!(kept(60, 30), [true, true, false]);
         assert_eq!(kept(30, 60), [true, false, false]);
         assert_eq!(kept(LAYER_FRESH_FOR, 30), [false, false, false]);
+    }
+
+    #[test]
+    fn whoever_asks_for_another_kernel_has_a_layer_of_its_own_below() {
+        let packages = |kernel: &str| {
+            let top = format!("version: 1\nfrom: base\nkernel: {kernel}\npackages: [autofs]\n");
+            let files =
+                [("base.yaml", "version: 1\nsuite: trixie\npackages: [systemd]\n"), ("node.yaml", &top)];
+            let files = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+            let catalogue = Catalogue::new("images", files.into());
+            let images = vec![Chain::load(&catalogue, "node").expect("sound")];
+            let request = Request { images, layers: vec![], mirror: None, fresh: false, archive: None };
+            let stages = plan(&request, &HostFacts::default()).stages;
+            let layers = stages.into_iter().filter_map(|stage| match stage.action {
+                Action::Layer(layer) => Some(layer.packages),
+                _ => None,
+            });
+            layers.collect::<Vec<_>>()
+        };
+        assert_eq!(packages("cloud"), [vec!["linux-image-cloud-amd64", "systemd"], vec!["autofs"]]);
+        assert_eq!(packages("general"), [vec!["linux-image-amd64", "systemd"], vec!["autofs"]]);
     }
 
     #[test]

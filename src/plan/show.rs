@@ -12,6 +12,7 @@ impl fmt::Display for Plan {
             writeln!(formatter, "{}. {}   {}{kept}", number + 1, stage.title(), stage.key.short())?;
             match &stage.action {
                 Action::Set(set) => show_set(formatter, set),
+                Action::Fetch(reference) => writeln!(formatter, "     digest     {}", reference.digest),
                 Action::Layer(layer) => show_layer(formatter, layer),
                 Action::Container(image) | Action::Image(image) => show_image(formatter, image, stage.asked),
             }
@@ -25,6 +26,7 @@ impl Stage {
     pub fn title(&self) -> String {
         match &self.action {
             Action::Set(set) => format!("{} set {}", set.registry, set.path),
+            Action::Fetch(reference) => format!("container image {}", reference.name),
             Action::Layer(layer) => format!("layer {}", layer.recipe),
             Action::Container(image) => format!("container image {}", image.recipe),
             Action::Image(image) => format!("image {}", image.recipe),
@@ -59,6 +61,9 @@ fn show_layer(formatter: &mut fmt::Formatter<'_>, layer: &Layer) -> fmt::Result 
         writeln!(formatter, "     mirror     {mirror}")?;
     }
     writeln!(formatter, "     packages   {}", layer.packages.join(" "))?;
+    if let Some(locked) = &layer.locked {
+        writeln!(formatter, "     locked     {} packages, as of {}", locked.packages.len(), locked.epoch)?;
+    }
     for (key, set) in &layer.sets {
         writeln!(formatter, "     set        {} into /{} ({})", set.path, set.into, key.short())?;
     }
@@ -73,15 +78,24 @@ fn show_image(formatter: &mut fmt::Formatter<'_>, image: &Image, asked: bool) ->
     for (path, target) in &image.links {
         writeln!(formatter, "     link       /{path} -> {target}")?;
     }
+    if image.container.is_none() {
+        let firmware = if image.esp.is_empty() { "BIOS" } else { "BIOS and UEFI" };
+        writeln!(formatter, "     boots by   {firmware}")?;
+    }
     for carried in &image.carried {
         match carried {
             Carried::Made(key) => writeln!(formatter, "     carries    {}", key.short())?,
+            Carried::Fetched(_, reference) => writeln!(formatter, "     carries    {reference}")?,
             Carried::Archive(archive) => writeln!(formatter, "     carries    {}", archive.path.display())?,
         }
     }
     let file = if image.container.is_some() { "oci.tar" } else { "qcow2" };
     if asked {
-        writeln!(formatter, "     result     {0}.{file}, {0}.manifest.json, SHA256SUMS", image.recipe)?;
+        writeln!(
+            formatter,
+            "     result     {0}.{file}, {0}.manifest.json, {0}.cdx.json, {0}.provenance.json, SHA256SUMS",
+            image.recipe
+        )?;
     }
     Ok(())
 }

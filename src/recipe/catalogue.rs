@@ -1,6 +1,6 @@
 //! The files that recipes are read from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use include_dir::{Dir, include_dir};
@@ -15,13 +15,29 @@ pub struct Catalogue {
     /// What to call the folder in messages.
     name: String,
     files: BTreeMap<String, Vec<u8>>,
+    archives: BTreeSet<String>,
 }
 
 impl Catalogue {
+    /// How the name of a file ends that is not read into memory, but carried.
+    pub const ARCHIVE: &str = ".tar";
+
     /// A catalogue of `files` (path below the folder, content); `name` stands for the folder in messages.
     #[must_use]
     pub fn new(name: impl Into<String>, files: BTreeMap<String, Vec<u8>>) -> Self {
-        Self { name: name.into(), files }
+        Self { name: name.into(), files, archives: BTreeSet::new() }
+    }
+
+    /// The catalogue with archives of container images in its folder, by their paths.
+    #[must_use]
+    pub fn with_archives(self, archives: impl IntoIterator<Item = String>) -> Self {
+        Self { archives: archives.into_iter().collect(), ..self }
+    }
+
+    /// Whether there is an archive at this path.
+    #[must_use]
+    pub fn has_archive(&self, path: &str) -> bool {
+        self.archives.contains(path)
     }
 
     /// The recipes that are compiled in.

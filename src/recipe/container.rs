@@ -69,7 +69,7 @@ fn environment(source: &Arc<Source>, fields: &mut Fields<'_, '_>) -> BTreeMap<St
 }
 
 /// Parts of lower-case letters, digits and separators between slashes (the grammar of `distribution/reference`).
-fn is_repository(name: &str) -> bool {
+pub(super) fn is_repository(name: &str) -> bool {
     let part = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
             && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c))

@@ -123,3 +123,87 @@ pub fn no_container(name: &str, by: &str) -> Finding {
         format!("give `{name}.yaml` a section `container`, or take it out of `containers` of `{by}.yaml`"),
     )
 }
+
+/// A word that none of the kernels is called.
+#[must_use]
+pub fn not_a_kernel(source: &Arc<Source>, name: &str, node: &Node) -> Finding {
+    Finding::error(
+        format!("there is no kernel `{name}`"),
+        "write `cloud` for the one with the drivers of virtual machines, or `general` for the one with all drivers",
+    )
+    .at(source, node.span.clone(), "not a kernel")
+}
+
+/// A kernel for what runs under its host's.
+#[must_use]
+pub fn kernel_of_a_container(source: &Arc<Source>, node: &Node) -> Finding {
+    Finding::error("a container image has no kernel", "take out `kernel`, or the section `container`").at(
+        source,
+        node.span.clone(),
+        "for machines alone",
+    )
+}
+
+/// A kernel by the key and another one by its package.
+#[must_use]
+pub fn second_kernel(source: &Arc<Source>, package: &str, node: &Node, key: &Node) -> Finding {
+    Finding::error(
+        format!("`{package}` is a kernel beside the one that `kernel` says"),
+        "take out one of them: of two kernels a machine boots the one that was installed last",
+    )
+    .at(source, node.span.clone(), "a kernel")
+    .at(source, key.span.clone(), "and another one")
+}
+
+/// A line that names no file for the EFI system partition.
+#[must_use]
+pub fn not_on_the_esp(source: &Arc<Source>, line: &str, span: std::ops::Range<usize>) -> Finding {
+    Finding::error(
+        format!("`{line}` names no file for the EFI system partition"),
+        "write its path there, one space, and the file of the image that it is a copy of, like \
+         `EFI/BOOT/BOOTX64.EFI /usr/lib/shim/shimx64.efi.signed`; paths have no spaces and no `..`",
+    )
+    .at(source, span, "not such a line")
+}
+
+/// A container image of a registry without the digest that says which one is meant.
+#[must_use]
+pub fn not_pinned(source: &Arc<Source>, name: &str, node: &Node) -> Finding {
+    Finding::error(
+        format!("`{name}` can be another image tomorrow: it has no digest"),
+        format!(
+            "write `{name}@sha256:…`; `skopeo inspect --format '{{{{.Digest}}}}' docker://{name}` prints the digest"
+        ),
+    )
+    .at(source, node.span.clone(), "no digest")
+}
+
+/// A word with an `@` that names no image of a registry.
+#[must_use]
+pub fn not_a_reference(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
+    Finding::error(
+        format!("`{text}` names no container image of a registry"),
+        "write it in small letters like `registry.example.org/team/app@sha256:…`, with 64 digits from 0 to f at the end",
+    )
+    .at(source, node.span.clone(), "not a reference")
+}
+
+/// An archive of a container image that is named and not there.
+#[must_use]
+pub fn no_such_archive(source: &Arc<Source>, path: &str, node: &Node) -> Finding {
+    Finding::error(
+        format!("the archive `{path}` is not there"),
+        "put it into the folder of recipes, and name it by its path there, like `archives/app.tar`",
+    )
+    .at(source, node.span.clone(), "not found")
+}
+
+/// An archive of a container image in a compression that would have to be undone first.
+#[must_use]
+pub fn compressed_archive(source: &Arc<Source>, path: &str, node: &Node) -> Finding {
+    Finding::error(
+        format!("the archive `{path}` is compressed as a whole"),
+        "unpack it (gunzip, xz -d, zstd -d), and name the file that ends in `.tar`",
+    )
+    .at(source, node.span.clone(), "compressed")
+}

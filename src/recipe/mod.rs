@@ -6,7 +6,10 @@
 
 mod catalogue;
 mod container;
+mod esp;
 pub mod findings;
+mod kernel;
+mod preload;
 mod read;
 mod sets;
 
@@ -14,6 +17,9 @@ use sha2::{Digest, Sha256};
 
 pub use catalogue::Catalogue;
 pub use container::Container;
+pub use esp::EspFile;
+pub use kernel::Kernel;
+pub use preload::{Preload, Reference};
 pub use sets::{PackageSet, Registry};
 
 use crate::document::Findings;
@@ -27,6 +33,8 @@ pub struct Recipe {
     pub description: String,
     /// Where the packages come from.
     pub ground: Ground,
+    /// The kernel of its machines, where it says so.
+    pub kernel: Option<Kernel>,
     /// Debian packages to install, in the order of the file.
     pub packages: Vec<String>,
     /// Sets of packages from other registries than Debian's, locked and hashed.
@@ -35,14 +43,24 @@ pub struct Recipe {
     pub scripts: Vec<Script>,
     /// What makes it a container image in place of a machine's.
     pub container: Option<Container>,
-    /// The recipes of the container images that it carries for Docker.
-    pub containers: Vec<String>,
+    /// The container images that it carries for Docker; those that recipes make, by the recipes' names.
+    pub containers: Vec<Preload<String>>,
     /// Files that are laid over the root file system.
     pub overlay: Vec<OverlayFile>,
+    /// What is on the EFI system partition, where its overlay says so.
+    pub esp: Option<Vec<EspFile>>,
     /// Symbolic links to make: path in the image, target.
     pub links: Vec<(String, String)>,
     /// SHA-256 over the recipe's own files.
     digest: String,
+}
+
+impl Recipe {
+    /// Whether it changes what mmdebstrap made below it; overlay and links are laid over that without mmdebstrap.
+    #[must_use]
+    pub fn makes_layer(&self) -> bool {
+        !(self.packages.is_empty() && self.scripts.is_empty() && self.sets.is_empty())
+    }
 }
 
 /// What a recipe starts from.
@@ -86,7 +104,7 @@ impl OverlayFile {
 pub struct Chain {
     recipes: Vec<Recipe>,
     suite: String,
-    containers: Vec<Chain>,
+    containers: Vec<Preload<Chain>>,
 }
 
 impl Chain {
@@ -116,10 +134,28 @@ impl Chain {
         &self.recipes
     }
 
-    /// The container images that the image carries for Docker.
+    /// The container images that the image carries for Docker, in the order in which the recipes name them.
     #[must_use]
-    pub fn containers(&self) -> &[Self] {
+    pub fn containers(&self) -> &[Preload<Self>] {
         &self.containers
+    }
+
+    /// The kernel that a machine of this image gets beside the packages: what the topmost recipe says that says
+    /// anything, and otherwise the one for clouds. A container has none, and recipes may name packages of their own.
+    #[must_use]
+    pub fn kernel(&self) -> Option<Kernel> {
+        let mut packages = self.recipes.iter().flat_map(|recipe| &recipe.packages);
+        if self.top().container.is_some() || packages.any(|package| kernel::is_kernel(package)) {
+            return None;
+        }
+        let said = self.recipes.iter().rev().find_map(|recipe| recipe.kernel);
+        Some(said.unwrap_or(Kernel::Cloud))
+    }
+
+    /// What is on the EFI system partition; nothing in an image that boots by BIOS alone.
+    #[must_use]
+    pub fn esp(&self) -> &[EspFile] {
+        self.recipes.iter().rev().find_map(|recipe| recipe.esp.as_deref()).unwrap_or_default()
     }
 
     /// SHA-256 over all files of all recipes of the chain, in hexadecimal.
@@ -190,6 +226,56 @@ mod tests {
                 "the script `nowhere.sh` is not there",
                 "`Bad Name` is no name of a Debian package",
             ]
+        );
+    }
+
+    #[test]
+    fn a_machine_has_the_kernel_that_its_recipes_ask_for() {
+        let kernel = |base: &str, top: &str| {
+            let text = |more: &str, ground: &str| format!("version: 1\n{ground}\n{more}\n");
+            let (base, top) = (text(base, "suite: trixie"), text(top, "from: a"));
+            let catalogue = catalogue(&[("a.yaml", base.as_str()), ("b.yaml", top.as_str())]);
+            Chain::load(&catalogue, "b").expect("sound").kernel()
+        };
+        assert_eq!(kernel("", ""), Some(Kernel::Cloud));
+        assert_eq!(kernel("kernel: general", ""), Some(Kernel::General));
+        assert_eq!(kernel("kernel: cloud", "kernel: general"), Some(Kernel::General));
+        assert_eq!(kernel("packages: [linux-image-rt-amd64]", ""), None);
+        assert_eq!(kernel("", "container: {name: a}"), None);
+    }
+
+    #[test]
+    fn wrong_kernels_are_told() {
+        let catalogue = catalogue(&[
+            ("a.yaml", "version: 1\nsuite: trixie\nkernel: clod\ncontainer: {name: a}\n"),
+            ("b.yaml", "version: 1\nfrom: a\nkernel: cloud\npackages: [linux-image-amd64]\n"),
+        ]);
+        assert_eq!(
+            messages(&Chain::load(&catalogue, "b").unwrap_err()),
+            [
+                "`linux-image-amd64` is a kernel beside the one that `kernel` says",
+                "there is no kernel `clod`",
+                "a container image has no kernel",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_esp_holds_what_the_topmost_list_says() {
+        let list = "# The boot loaders.\n\nEFI/BOOT/BOOTX64.EFI /usr/lib/shim\n";
+        let files = [
+            ("a.yaml", "version: 1\nsuite: trixie\n"),
+            ("a/usr/lib/imagegen/esp.list", list),
+            ("b.yaml", "version: 1\nfrom: a\n"),
+            ("c.yaml", "version: 1\nfrom: a\n"),
+            ("c/usr/lib/imagegen/esp.list", "a ../b\nc\n/d /e\nf /g /h\n"),
+        ];
+        let file = EspFile { place: "EFI/BOOT/BOOTX64.EFI".into(), source: "usr/lib/shim".into() };
+        assert_eq!(Chain::load(&catalogue(&files), "b").expect("sound").esp(), [file]);
+        assert_eq!(
+            messages(&Chain::load(&catalogue(&files), "c").unwrap_err()),
+            ["a ../b", "c", "/d /e", "f /g /h"]
+                .map(|line| format!("`{line}` names no file for the EFI system partition"))
         );
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Catalogue, Chain, Container, Ground, OverlayFile, PackageSet, Recipe, Script, container, findings, hex,
-    is_inside, sets,
+    Catalogue, Chain, Container, Ground, OverlayFile, PackageSet, Preload, Recipe, Script, container, esp,
+    findings, hex, is_inside, kernel, preload, sets,
 };
 use crate::document::findings::wrong_kind;
 use crate::document::{Document, Fields, Finding, Findings, Key, Node, Source, Value};
@@ -16,6 +16,7 @@ const KEYS: &[&str] = &[
     "description",
     "suite",
     "from",
+    "kernel",
     "packages",
     "python",
     "npm",
@@ -41,18 +42,33 @@ pub(super) fn chain(catalogue: &Catalogue, name: &str) -> Result<Chain, Findings
     }
 }
 
-/// The container images that the recipes of an image name.
-fn containers(catalogue: &Catalogue, recipes: &[Recipe]) -> Result<Vec<Chain>, Findings> {
-    let named = recipes.iter().flat_map(|recipe| recipe.containers.iter().map(move |name| (recipe, name)));
-    named
-        .map(|(recipe, name)| {
-            let carried = chain(catalogue, name)?;
-            match carried.top().container {
-                Some(_) => Ok(carried),
-                None => Err(findings::no_container(name, &recipe.name).into()),
-            }
-        })
-        .collect()
+/// The container images that the recipes of an image name; what several of them name is carried once.
+fn containers(catalogue: &Catalogue, recipes: &[Recipe]) -> Result<Vec<Preload<Chain>>, Findings> {
+    let mut containers: Vec<Preload<Chain>> = vec![];
+    for (recipe, named) in
+        recipes.iter().flat_map(|recipe| recipe.containers.iter().map(move |it| (recipe, it)))
+    {
+        let carried = match named {
+            Preload::Made(name) => Preload::Made(made(catalogue, name, recipe)?),
+            Preload::Registry(reference) => Preload::Registry(reference.clone()),
+            Preload::Archive(path) => Preload::Archive(path.clone()),
+        };
+        if !containers.contains(&carried) {
+            containers.push(carried);
+        }
+    }
+    Ok(containers)
+}
+
+/// A container image carries none itself.
+fn made(catalogue: &Catalogue, name: &str, by: &Recipe) -> Result<Chain, Findings> {
+    let mut findings = Findings::default();
+    let carried = collect(catalogue, name, &mut vec![], &mut findings);
+    match carried.map(|(recipes, suite)| Chain { recipes, suite, containers: vec![] }) {
+        Some(carried) if !findings.has_errors() && carried.top().container.is_some() => Ok(carried),
+        Some(_) if !findings.has_errors() => Err(findings::no_container(name, &by.name).into()),
+        _ => Err(findings),
+    }
 }
 
 /// Reads `name` and what it builds on; `above` are the recipes that lead here.
@@ -108,11 +124,13 @@ impl Reader<'_> {
                 .text("description", "description: a node")
                 .map_or("", |(text, _)| text)
                 .into(),
+            kernel: kernel::read(self.source, &mut fields),
             packages: self.packages(&mut fields),
             sets: [self.sets("python", &mut fields), self.sets("npm", &mut fields)].concat(),
             scripts: self.scripts(&mut fields),
             container: self.container(&mut fields),
-            containers: self.containers(&mut fields),
+            containers: preload::read(self.catalogue, self.source, &mut fields),
+            esp: esp::read(self.catalogue, name, fields.findings()),
             overlay: self.overlay(name),
             digest: self.digest(name),
             name: name.to_owned(),
@@ -167,20 +185,6 @@ impl Reader<'_> {
     fn container(&self, fields: &mut Fields<'_, '_>) -> Option<Container> {
         let node = fields.get("container")?;
         container::read(self.source, node, fields.findings())
-    }
-
-    fn containers(&self, fields: &mut Fields<'_, '_>) -> Vec<String> {
-        let known = self.catalogue.recipes();
-        let named = fields.texts("containers", "containers: [notebook]");
-        named
-            .into_iter()
-            .filter(|(name, node)| {
-                keep_if(known.contains(name), fields, || {
-                    findings::no_such_recipe(name, &known, Some((self.source, node)))
-                })
-            })
-            .map(|(name, _)| name.to_owned())
-            .collect()
     }
 
     fn scripts(&self, fields: &mut Fields<'_, '_>) -> Vec<Script> {

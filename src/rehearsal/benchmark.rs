@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 
 use super::machine::{Machine, Spec};
-use super::{BOOT, Hall, Script};
+use super::{BOOT, Equipment, Hall, Script};
 use crate::failure::Result;
 use crate::report::Progress;
 use crate::userdata::paths::JOINED;
@@ -46,7 +46,7 @@ impl fmt::Display for Figures {
 
 /// Measures.
 pub fn benchmark(script: Script, progress: &Progress) -> Result<Figures> {
-    let hall = Hall::open(&script, progress)?;
+    let hall = Hall::open(Equipment::of(&script), progress)?;
     let step = progress.step("the hub boots and makes its swarm");
     let mut hub = Machine::start(Spec::hub(Some(script.hub)), &hall.bench)?;
     hub.until(BOOT, &["cat", "/run/imagegen-rendezvous/join.json"], |_| Some(()))?;

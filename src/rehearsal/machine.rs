@@ -8,6 +8,7 @@ use anyhow::{Context, anyhow};
 use super::accelerator::Accelerator;
 use super::agent::{Agent, Outcome};
 use super::config_drive::{self, Identity};
+use super::firmware::Firmware;
 use super::network::Place;
 use crate::failure::{Failure, Result};
 use crate::host::command::{Running, Tool};
@@ -22,6 +23,8 @@ const VOLUME_FILE: &str = "hub.volume";
 const VOLUME_SIZE: u64 = 1 << 30;
 /// How often the inside of a machine is looked at while waiting for something.
 const GLANCE: Duration = Duration::from_secs(2);
+/// How long a machine may take to end all that runs in it.
+const POWER_OFF: Duration = Duration::from_secs(180);
 /// How long one command inside may take; under emulation a container can take a minute to start.
 const COMMAND: Duration = Duration::from_secs(240);
 /// How long a whole class at work may take inside.
@@ -50,8 +53,12 @@ impl Role {
 /// What a machine is to be.
 #[derive(Debug, Clone)]
 pub struct Spec {
-    /// Its host name, and the name of its log.
+    /// Its host name.
     pub name: String,
+    /// The name of its serial log.
+    pub log: String,
+    /// What it boots by.
+    pub firmware: Firmware,
     /// Which image it boots.
     pub role: Role,
     /// Its address.
@@ -66,15 +73,30 @@ impl Spec {
     /// The hub.
     #[must_use]
     pub fn hub(user_data: Option<String>) -> Self {
-        let (role, place) = (Role::Hub, Place::HUB);
-        Self { name: "hub".into(), role, place, memory: role.memory(), user_data }
+        Self::new("hub".into(), Role::Hub, Place::HUB, user_data)
     }
 
     /// One of the nodes, counted from 1.
     #[must_use]
     pub fn node(number: u8, user_data: Option<String>) -> Self {
-        let (name, role, place) = (format!("node-{number}"), Role::Node, Place::node(number));
-        Self { name, role, place, memory: role.memory(), user_data }
+        Self::new(format!("node-{number}"), Role::Node, Place::node(number), user_data)
+    }
+
+    fn new(name: String, role: Role, place: Place, user_data: Option<String>) -> Self {
+        let (log, memory) = (name.clone(), role.memory());
+        Self { name, log, firmware: Firmware::Bios, role, place, memory, user_data }
+    }
+
+    /// With other firmware than BIOS.
+    #[must_use]
+    pub fn with_firmware(self, firmware: Firmware) -> Self {
+        Self { firmware, ..self }
+    }
+
+    /// With a log of another name than its own.
+    #[must_use]
+    pub fn with_log(self, log: String) -> Self {
+        Self { log, ..self }
     }
 
     /// With more memory, for notebooks.
@@ -114,6 +136,11 @@ impl Bench {
         }
     }
 
+    /// The file with the variables of a machine's firmware.
+    fn variables(&self, spec: &Spec) -> PathBuf {
+        self.folder.join(format!("{}.vars", spec.name))
+    }
+
     fn has_volume(&self, spec: &Spec) -> bool {
         self.volume && spec.role == Role::Hub
     }
@@ -124,6 +151,7 @@ impl Bench {
 pub struct Machine {
     /// What it was to be.
     pub spec: Spec,
+    uuid: String,
     agent: Agent,
     process: Running,
 }
@@ -145,9 +173,36 @@ impl Machine {
         if bench.has_volume(&spec) {
             fs_err::File::create(bench.folder.join(VOLUME_FILE))?.set_len(VOLUME_SIZE)?;
         }
-        let process = qemu(&spec, &identity.uuid, bench).killed_with_us().spawn()?;
+        Self::switch_on(spec, identity.uuid, bench)
+    }
+
+    fn switch_on(spec: Spec, uuid: String, bench: &Bench) -> Result<Self> {
+        spec.firmware.forget(&bench.variables(&spec))?;
+        let process = qemu(&spec, &uuid, bench).killed_with_us().spawn()?;
         let agent = Agent::new(bench.folder.join(format!("{}.qga", spec.name)));
-        Ok(Self { spec, agent, process })
+        Ok(Self { spec, uuid, agent, process })
+    }
+
+    /// Has the machine power itself off, and switches it on again, changed: the same instance with the same disk.
+    pub fn power_cycle(mut self, change: impl FnOnce(Spec) -> Spec, bench: &Bench) -> Result<Self> {
+        // The agent may be gone before it has answered: what counts is that the machine goes.
+        if let Err(Failure::Interrupted) = self.run(&["systemctl", "--no-block", "poweroff"]) {
+            return Err(Failure::Interrupted);
+        }
+        let deadline = Instant::now() + POWER_OFF;
+        loop {
+            match self.process.ended()? {
+                Some(status) if status.success() => break,
+                Some(status) => return Err(self.process.failed(status)),
+                None => {}
+            }
+            if Instant::now() > deadline {
+                let (name, seconds) = (&self.spec.name, POWER_OFF.as_secs());
+                return Err(anyhow!("{name} has not powered itself off within {seconds} s").into());
+            }
+            signals::sleep(GLANCE)?;
+        }
+        Self::switch_on(change(self.spec), self.uuid, bench)
     }
 
     /// Runs a command inside and gives what became of it.
@@ -238,14 +293,15 @@ fn disk_size(image: &Path) -> Result<u64> {
 fn qemu(spec: &Spec, uuid: &str, bench: &Bench) -> Tool {
     let file = |ending: &str| bench.folder.join(format!("{}.{ending}", spec.name)).display().to_string();
     Tool::new(tools::QEMU.name)
-        .args(["-name", &spec.name, "-machine", "q35"])
+        .args(["-name", &spec.name, "-machine", spec.firmware.machine()])
+        .args(spec.firmware.arguments(&bench.variables(spec)))
         .args(bench.accelerator.arguments())
         // As Nova presents an instance; cloud-init looks at it.
         .args(["-uuid", uuid, "-smbios", "type=1,manufacturer=OpenStack Foundation,product=OpenStack Nova"])
         .args(["-smp", "1", "-m", &spec.memory.to_string()])
         .args(["-display", "none", "-nodefaults", "-no-user-config"])
         .arg("-serial")
-        .arg(format!("file:{}", bench.logs.join(format!("{}.log", spec.name)).display()))
+        .arg(format!("file:{}", bench.logs.join(format!("{}.log", spec.log)).display()))
         .args([
             "-drive",
             &format!("if=none,id=root,format=qcow2,cache=unsafe,discard=unmap,file={}", file("qcow2")),

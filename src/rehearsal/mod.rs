@@ -3,9 +3,11 @@
 mod accelerator;
 mod agent;
 mod benchmark;
+mod boot;
 mod checks;
 mod config_drive;
 pub mod findings;
+mod firmware;
 mod lan;
 mod machine;
 mod network;
@@ -19,7 +21,9 @@ use anyhow::anyhow;
 
 use accelerator::Accelerator;
 pub use benchmark::benchmark;
+pub use boot::{Trial, boot, boot_memory};
 use checks::Check;
+pub use firmware::Firmware;
 use lan::Lan;
 pub use machine::VOLUME;
 use machine::{Bench, Machine, Role, Spec};
@@ -78,6 +82,8 @@ pub struct Script {
     pub volume: bool,
     /// Folders that nodes mount from the hub to read: the path on nodes, the folder on the hub.
     pub shares: Vec<(String, String)>,
+    /// What all machines boot by.
+    pub firmware: Firmware,
     /// Where the logs go.
     pub logs: PathBuf,
     /// The hub's user-data.
@@ -164,7 +170,7 @@ pub fn check_images(images: &[PathBuf]) -> Result<()> {
 
 /// Rehearses: all machines are gone at the end, however it ends.
 pub fn run(script: Script, progress: &Progress) -> Result<()> {
-    let hall = Hall::open(&script, progress)?;
+    let hall = Hall::open(Equipment::of(&script), progress)?;
     let door = script.door.clone();
     let mut stage = set(script, &hall.bench, progress)?;
     let failed = run_checks(&mut stage, progress)?;
@@ -175,6 +181,27 @@ pub fn run(script: Script, progress: &Progress) -> Result<()> {
     Err(anyhow!("{} failed; the logs are in {}", failed.join(", "), hall.bench.logs.display()).into())
 }
 
+/// What a rehearsal needs of the place where it takes place.
+struct Equipment {
+    images: [PathBuf; 2],
+    outside: bool,
+    door: Option<u16>,
+    volume: bool,
+    logs: PathBuf,
+}
+
+impl Equipment {
+    fn of(script: &Script) -> Self {
+        Self {
+            images: script.images.clone(),
+            outside: script.plain,
+            door: script.door.as_ref().map(|door| door.port),
+            volume: script.volume,
+            logs: script.logs.clone(),
+        }
+    }
+}
+
 /// Where a rehearsal takes place. Dropped after the machines, it takes the LAN and all files but the logs with it.
 struct Hall {
     bench: Bench,
@@ -183,21 +210,21 @@ struct Hall {
 }
 
 impl Hall {
-    fn open(script: &Script, progress: &Progress) -> Result<Self> {
+    fn open(equipment: Equipment, progress: &Progress) -> Result<Self> {
         // Not the user's folder for temporary files: the path of a socket has at most 107 bytes.
         let folder = WorkFolder::named(Path::new("/tmp"), "imagegen-rehearsal-")?;
         let socket = folder.path("lan");
         let lan = Lan::start(&socket)?;
         let (accelerator, reason) = Accelerator::probe(&folder.path(""))?;
         progress.note(&reason);
-        fs_err::create_dir_all(&script.logs)?;
+        fs_err::create_dir_all(&equipment.logs)?;
         let bench = Bench {
-            images: script.images.clone(),
-            outside: script.plain,
-            door: script.door.as_ref().map(|door| door.port),
-            volume: script.volume,
+            images: equipment.images,
+            outside: equipment.outside,
+            door: equipment.door,
+            volume: equipment.volume,
             folder: folder.path(""),
-            logs: std::path::absolute(&script.logs)?,
+            logs: std::path::absolute(&equipment.logs)?,
             lan: socket,
             accelerator,
         };
@@ -210,7 +237,8 @@ fn set(script: Script, bench: &Bench, progress: &Progress) -> Result<Stage> {
     let nodes = if script.nodes == 0 { vec![] } else { nodes_without_hub(&script, bench, progress)? };
     let step = progress.step("the hub boots");
     let more = if nodes.is_empty() { for_notebooks(0, script.present) } else { 0 };
-    let mut hub = Machine::start(Spec::hub(Some(script.hub.clone())).with_memory(more), bench)?;
+    let spec = Spec::hub(Some(script.hub.clone())).with_memory(more).with_firmware(script.firmware);
+    let mut hub = Machine::start(spec, bench)?;
     supplies::hand_out(&mut hub, &script)?;
     step.done("");
     let Script { students, plain, volume, shares, homes, classic, present, materials, fingerprint, .. } =
@@ -224,7 +252,7 @@ fn nodes_without_hub(script: &Script, bench: &Bench, progress: &Progress) -> Res
     let step = progress.step(format!("{} node(s) boot, without a hub", script.nodes));
     let mut nodes = vec![];
     for number in 1..=script.nodes {
-        let spec = Spec::node(number, Some(script.node.clone()));
+        let spec = Spec::node(number, Some(script.node.clone())).with_firmware(script.firmware);
         nodes.push(Machine::start(spec.with_memory(for_notebooks(script.nodes, script.present)), bench)?);
     }
     for node in &mut nodes {

@@ -28,7 +28,7 @@ pub(super) fn hand_out(machine: &mut Machine, script: &Script) -> Result<()> {
 }
 
 /// The machine reaches what this host reaches, but may not know it by the same names: `/etc/hosts` is this host's own.
-fn introduce_mirrors(machine: &mut Machine) -> Result<()> {
+pub(super) fn introduce_mirrors(machine: &mut Machine) -> Result<()> {
     let names = machine.read(&["sh", "-c", MIRRORS])?;
     for name in names.lines() {
         let mut addresses = (name, 80).to_socket_addrs().with_context(|| format!("looking up {name}"))?;

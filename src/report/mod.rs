@@ -1,11 +1,13 @@
 //! The only code that prints. Data goes to standard output, talk to standard error.
 
+mod events;
 mod progress;
 mod snippet;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+pub use events::{Events, Published, StageEvents};
 pub use progress::{Progress, Step};
 
 use crate::document::Findings;

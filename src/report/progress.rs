@@ -4,10 +4,13 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::Events;
+
 /// Shows the steps of a long command on standard error.
 #[derive(Debug)]
 pub struct Progress {
     begun: Instant,
+    events: Events,
 }
 
 /// One step that is going on. Ended by [`Step::done`]; dropped without, it counts as failed.
@@ -23,7 +26,19 @@ impl Progress {
     /// Starts the clock.
     #[must_use]
     pub fn start() -> Self {
-        Self { begun: Instant::now() }
+        Self::with(Events::new(false))
+    }
+
+    /// Starts the clock; programs that read along are told by `events`.
+    #[must_use]
+    pub fn with(events: Events) -> Self {
+        Self { begun: Instant::now(), events }
+    }
+
+    /// Where programs are told.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.events
     }
 
     /// Says something that takes no time.

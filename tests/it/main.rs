@@ -11,8 +11,11 @@
 mod build;
 mod cli;
 mod guest;
+mod inspect;
+mod lock;
 mod nasty;
 mod readme;
+mod registry;
 mod tidy;
 mod userdata;
 mod workshops;

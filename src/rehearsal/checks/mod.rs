@@ -2,6 +2,7 @@
 //! what it saw.
 
 mod accounts;
+mod carried;
 mod classic;
 mod homes;
 mod hub;
@@ -90,7 +91,10 @@ const SHARES: &[Check] = &[Check {
     run: homes::shares_are_read,
 }];
 
-const GOLDEN: &[Check] = &[Check { name: "nothing listens on port 22", run: no_ssh }];
+const GOLDEN: &[Check] = &[
+    Check { name: "nothing listens on port 22", run: no_ssh },
+    Check { name: "Docker mounts the container images that came with the node", run: carried::are_mounted },
+];
 
 const PLAIN: &[Check] = &[Check {
     name: "the image's own user and the administrator are neither locked out nor hidden",

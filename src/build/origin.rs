@@ -1,0 +1,121 @@
+//! What an image is made from: exact enough that the same origin always makes the same bytes.
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::archive::OciArchive;
+use super::{Job, record};
+use crate::failure::Result;
+use crate::plan::lock::Lock;
+use crate::plan::{Action, Carried, Image, Key};
+
+/// What an image is made from.
+#[derive(Debug)]
+pub(super) struct Origin {
+    /// The packages of all layers, those of the container images that it carries included.
+    pub(super) lock: Lock,
+    /// Seconds since 1970 that no file of the image is newer than.
+    pub(super) epoch: u64,
+    /// The container images that it carries.
+    pub(super) carries: Vec<CarriedOrigin>,
+    /// A hash over everything that decides about the image, and over nothing that belongs to this machine or this
+    /// moment: identifiers in the image are made from it.
+    pub(super) identity: Key,
+}
+
+/// What a container image in a machine's image is made from.
+#[derive(Debug, Serialize)]
+pub(super) struct CarriedOrigin {
+    /// The digest by which Docker knows it.
+    digest: String,
+    /// The recipe that makes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipe: Option<String>,
+    /// The digest of its chain of recipes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipe_sha256: Option<String>,
+    /// The SHA-256 of the archive that the user brought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archive_sha256: Option<String>,
+}
+
+impl Job<'_> {
+    /// The origin of an image whose layers are there.
+    pub(super) fn origin(&self, image: &Image) -> Result<Origin> {
+        let lock = self.lock_of(image)?;
+        let epoch = lock.epoch().context("an image without layers")?;
+        let carries = image.carried.iter().map(|it| self.carried_origin(it)).collect::<Result<Vec<_>>>()?;
+        // The layer's own key would say which mirror it came from, and whether there was a lock.
+        let image = Image { layer: Key::of(&lock), carried: vec![], ..image.clone() };
+        let identity = Key::of(&(&image, &carries));
+        Ok(Origin { lock, epoch, carries, identity })
+    }
+
+    fn carried_origin(&self, carried: &Carried) -> Result<CarriedOrigin> {
+        let digest = OciArchive::open(&self.cargo(carried).path)?.image()?.digest;
+        let made = self.made(carried);
+        Ok(CarriedOrigin {
+            digest,
+            recipe: made.map(|image| image.recipe.clone()),
+            recipe_sha256: made.map(|image| image.recipe_digest.clone()),
+            archive_sha256: match carried {
+                Carried::Archive(archive) => Some(archive.sha256.clone()),
+                Carried::Made(_) => None,
+            },
+        })
+    }
+
+    /// Sees to it that all packages which a lock names are at hand, before anything is built.
+    pub(super) fn locked_packages(&self) -> Result<()> {
+        let stages = self.plan.stages.iter().filter(|stage| !stage.kept);
+        let layers = stages.filter_map(|stage| match &stage.action {
+            Action::Layer(layer) => layer.locked.as_ref(),
+            _ => None,
+        });
+        let (mut packages, mut archives) = (vec![], vec![]);
+        for locked in layers {
+            packages.extend(locked.packages.iter().cloned());
+            archives.extend(locked.archives());
+        }
+        if packages.is_empty() {
+            return Ok(());
+        }
+        archives.dedup();
+        let archives = self.settings.mirror.clone().map_or(archives, |mirror| vec![mirror]);
+        let step = self.progress.step("locked packages");
+        let provided = self.places.store.packages.provide(&packages, &archives)?;
+        step.done(&format!("{}{}", packages.len(), provided.told()));
+        Ok(())
+    }
+
+    /// What all layers of the plan are made of.
+    pub(super) fn lock(&self) -> Result<Lock> {
+        let mut lock = Lock::default();
+        for stage in &self.plan.stages {
+            if matches!(stage.action, Action::Layer(_)) {
+                lock.merge(record::lock_of(&self.places.store.layers.path(&stage.key))?);
+            }
+        }
+        Ok(lock)
+    }
+
+    /// What an image and the container images in it are made of.
+    fn lock_of(&self, image: &Image) -> Result<Lock> {
+        let mut lock = record::lock_of(&self.places.store.layers.path(&image.layer))?;
+        for carried in &image.carried {
+            if let Some(carried) = self.made(carried) {
+                lock.merge(record::lock_of(&self.places.store.layers.path(&carried.layer))?);
+            }
+        }
+        Ok(lock)
+    }
+
+    /// The container image that a stage of this plan makes.
+    fn made(&self, carried: &Carried) -> Option<&Image> {
+        let Carried::Made(key) = carried else { return None };
+        self.plan.stages.iter().find_map(|stage| match &stage.action {
+            Action::Container(image) if stage.key == *key => Some(image),
+            _ => None,
+        })
+    }
+}

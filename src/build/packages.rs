@@ -1,0 +1,290 @@
+//! Debian packages, kept by the hash of their content: each is downloaded once, whichever layer and build needs it, and
+//! none is used that does not have its hash.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+
+use super::manifest::hash;
+use crate::document::Findings;
+use crate::failure::Result;
+use crate::host::command::Tool;
+use crate::host::work::WorkFolder;
+use crate::plan::lock::{LockedPackage, findings};
+
+/// apt's own downloader: it knows this machine's proxies, and tries again when a connection breaks.
+const DOWNLOADER: &str = "/usr/lib/apt/apt-helper";
+/// What apt says of a file that a server does not have.
+const NOT_FOUND: &str = " 404 ";
+/// What it says when it could not ask.
+const UNREACHABLE: [&str; 4] = ["Could not", "Unable to", "onnection", "Temporary failure"];
+/// How often a child is looked at.
+const TICK: std::time::Duration = std::time::Duration::from_millis(20);
+
+/// The kept packages of the current user.
+#[derive(Debug, Clone)]
+pub struct PackageStore {
+    folder: PathBuf,
+}
+
+/// What had to be done for packages to be at hand.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Provided {
+    /// How many were downloaded.
+    pub(super) fetched: usize,
+    /// How many were kept, but damaged, and were downloaded again.
+    pub(super) damaged: usize,
+}
+
+impl Provided {
+    /// What to say behind the number of packages.
+    pub(super) fn told(self) -> String {
+        let Self { fetched, damaged } = self;
+        match damaged {
+            0 => format!(", {fetched} downloaded"),
+            _ => format!(", {fetched} downloaded, {damaged} of them because what was kept was damaged"),
+        }
+    }
+}
+
+impl PackageStore {
+    /// The store in a folder, which need not be there yet.
+    #[must_use]
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Where the package with this SHA-256 is kept.
+    #[must_use]
+    pub fn path(&self, sha256: &str) -> PathBuf {
+        self.folder.join(format!("{sha256}.deb"))
+    }
+
+    /// Sees to it that all `packages` are here, whole: what is not is downloaded from the first of the `archives` that
+    /// has it.
+    pub(super) fn provide(&self, packages: &[LockedPackage], archives: &[String]) -> Result<Provided> {
+        let mut provided = Provided::default();
+        let mut missing = vec![];
+        for package in packages {
+            // Several layers have it.
+            if missing.iter().any(|known: &&LockedPackage| known.sha256 == package.sha256) {
+                continue;
+            }
+            match self.state(package)? {
+                State::Whole => continue,
+                State::Damaged => provided.damaged += 1,
+                State::Absent => {}
+            }
+            missing.push(package);
+        }
+        provided.fetched = missing.len();
+        let mut complaints = vec![];
+        for archive in archives {
+            if !missing.is_empty() {
+                complaints.extend(self.download(&missing, archive)?);
+                missing.retain(|package| !self.path(&package.sha256).exists());
+            }
+        }
+        if missing.is_empty() { Ok(provided) } else { Err(failure(&missing, archives, &complaints)) }
+    }
+
+    /// Takes a damaged file away.
+    fn state(&self, package: &LockedPackage) -> Result<State> {
+        let path = self.path(&package.sha256);
+        if !path.exists() {
+            return Ok(State::Absent);
+        }
+        if is_whole(&path, package)? {
+            return Ok(State::Whole);
+        }
+        fs_err::remove_file(&path)?;
+        Ok(State::Damaged)
+    }
+
+    /// Downloads what `archive` has; gives what apt complained about, if it did.
+    fn download(&self, missing: &[&LockedPackage], archive: &str) -> Result<Option<String>> {
+        fs_err::create_dir_all(&self.folder)?;
+        let unfinished = WorkFolder::named(&self.folder, ".unfinished-")?;
+        let target = |package: &LockedPackage| unfinished.path(&package.sha256);
+        let mut tool = Tool::new(DOWNLOADER)
+            // The folder is ours alone, where apt's own user could not write.
+            .args(["-qq", "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=3", "download-file"]);
+        for package in missing {
+            tool = tool
+                .arg(format!("{archive}/{}", package.file))
+                .arg(target(package))
+                .arg(format!("SHA256:{}", package.sha256));
+        }
+        let mut running = tool.spawn()?;
+        let status = loop {
+            if let Some(status) = running.ended()? {
+                break status;
+            }
+            crate::host::signals::check()?;
+            std::thread::sleep(TICK);
+        };
+        for package in missing {
+            let path = target(package);
+            if path.exists() && is_whole(&path, package)? {
+                fs_err::rename(&path, self.path(&package.sha256))?;
+            }
+        }
+        Ok((!status.success()).then(|| running.error_tail()))
+    }
+}
+
+enum State {
+    Whole,
+    Damaged,
+    Absent,
+}
+
+fn is_whole(path: &Path, package: &LockedPackage) -> Result<bool> {
+    Ok(fs_err::metadata(path)?.len() == package.bytes && hash(path)?.0 == package.sha256)
+}
+
+/// An archive that answers, and does not have a package, is one thing; one that does not answer is another.
+fn failure(
+    missing: &[&LockedPackage],
+    archives: &[String],
+    complaints: &[String],
+) -> crate::failure::Failure {
+    let answered = complaints
+        .iter()
+        .all(|said| said.contains(NOT_FOUND) && !UNREACHABLE.iter().any(|trouble| said.contains(trouble)));
+    if answered && !complaints.is_empty() {
+        let mut all = Findings::default();
+        for package in missing {
+            all.push(findings::gone(package));
+        }
+        return all.into();
+    }
+    let from = archives.join(" and ");
+    let count = missing.len();
+    anyhow!("{count} packages could not be downloaded from {from}; apt said:\n{}", complaints.join("\n"))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+    use crate::failure::Failure;
+    use crate::plan::lock::tests::lock;
+    use crate::recipe::hex;
+
+    const CONTENT: &str = "what a package would be";
+
+    /// An archive on the loopback interface that has one file, at `pool/a.deb`; how often that was asked for.
+    struct Server {
+        address: String,
+        asked: Arc<AtomicUsize>,
+    }
+
+    impl Server {
+        fn with(content: &'static str) -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = format!("http://{}/debian", listener.local_addr().unwrap());
+            let asked = Arc::new(AtomicUsize::new(0));
+            let counter = Arc::clone(&asked);
+            std::thread::spawn(move || {
+                for stream in listener.incoming() {
+                    let counter = Arc::clone(&counter);
+                    std::thread::spawn(move || answer(&stream.unwrap(), content, &counter));
+                }
+            });
+            Self { address, asked }
+        }
+    }
+
+    /// Answers all requests of one connection.
+    fn answer(mut stream: &TcpStream, content: &str, asked: &AtomicUsize) {
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        while let Some(Ok(request)) = lines.next() {
+            while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+            let found = request.starts_with("GET /debian/pool/a.deb ");
+            asked.fetch_add(usize::from(found), Ordering::SeqCst);
+            let (status, body) = if found { ("200 OK", content) } else { ("404 Not Found", "") };
+            let length = body.len();
+            if write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}").is_err() {
+                return;
+            }
+        }
+    }
+
+    fn package(file: &str) -> LockedPackage {
+        LockedPackage {
+            file: file.to_owned(),
+            sha256: hex(&Sha256::digest(CONTENT)),
+            bytes: CONTENT.len() as u64,
+            ..lock().layers[0].packages[0].clone()
+        }
+    }
+
+    fn store() -> (tempfile::TempDir, PackageStore) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = PackageStore::new(folder.path().join("packages"));
+        (folder, store)
+    }
+
+    #[test]
+    fn a_package_is_downloaded_once_and_again_when_it_is_damaged() {
+        let (_folder, store) = store();
+        let (empty, server) = (Server::with(""), Server::with(CONTENT));
+        let packages = [package("pool/a.deb")];
+        let provide = || store.provide(&packages, std::slice::from_ref(&server.address)).unwrap();
+        assert_eq!(provide().fetched, 1);
+        assert_eq!(provide().fetched, 0);
+        let path = store.path(&packages[0].sha256);
+        fs_err::write(&path, CONTENT.replace("would", "could")).unwrap();
+        let again = provide();
+        assert_eq!((again.fetched, again.damaged), (1, 1));
+        assert_eq!(fs_err::read_to_string(&path).unwrap(), CONTENT);
+        assert_eq!(server.asked.load(Ordering::SeqCst), 2);
+        assert_eq!(empty.asked.load(Ordering::SeqCst), 0);
+    }
+
+    #[test]
+    fn what_has_another_hash_is_not_kept() {
+        let (_folder, store) = store();
+        let server = Server::with("what an attacker would send");
+        let failure = store.provide(&[package("pool/a.deb")], &[server.address]).unwrap_err();
+        assert!(matches!(failure, Failure::Work(_)), "{failure}");
+        assert_eq!(fs_err::read_dir(&store.folder).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn everything_that_the_archives_no_longer_have_is_named_at_once() {
+        let (_folder, store) = store();
+        let (one, other) = (Server::with(CONTENT), Server::with(CONTENT));
+        let gone = ["pool/b.deb", "pool/c.deb"].map(|file| LockedPackage {
+            name: file.into(),
+            sha256: hex(&Sha256::digest(file)),
+            ..package(file)
+        });
+        let packages = [package("pool/a.deb"), gone[0].clone(), gone[1].clone()];
+        let Failure::Input(findings) = store.provide(&packages, &[one.address, other.address]).unwrap_err()
+        else {
+            panic!("it is the lock that is out of date")
+        };
+        let messages: Vec<&str> = findings.iter().map(|finding| finding.message.as_str()).collect();
+        let wanted =
+            ["pool/b.deb", "pool/c.deb"].map(|name| format!("the archive no longer has {name} 1:2.41-12"));
+        assert_eq!(messages, wanted);
+    }
+
+    #[test]
+    fn an_archive_that_does_not_answer_is_another_matter() {
+        let (_folder, store) = store();
+        let failure =
+            store.provide(&[package("pool/a.deb")], &["http://127.0.0.1:9/debian".into()]).unwrap_err();
+        let text = failure.to_string();
+        assert!(matches!(failure, Failure::Work(_)) && text.contains("Could not connect"), "{text}");
+    }
+}

@@ -1,0 +1,145 @@
+//! Where an image comes from: an in-toto statement v1 with SLSA's build provenance v1 in it, not signed. Whoever runs
+//! the pipeline signs it.
+
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+
+use super::purl;
+use crate::build::rootfs::Rootfs;
+use crate::host::tools::{self, Program};
+use crate::plan::{Action, Carried, Image, Plan, Stage};
+use crate::recipe::{Registry, hex};
+
+/// How the two kinds of parameters are to be read.
+const BUILD_TYPE: &str = "urn:imagegen:build:v1";
+/// Whatever ran imagegen: we cannot know more of it.
+const BUILDER: &str = "urn:imagegen:builder";
+
+/// The statement on the files of an image, given by names and SHA-256.
+pub(super) fn statement(
+    files: &[(String, String)],
+    plan: &Plan,
+    stage: &Stage,
+    image: &Image,
+    rootfs: &Rootfs,
+    epoch: u64,
+) -> Json {
+    let inputs = plan.inputs(image);
+    let subjects = files.iter().map(|(name, sha256)| json!({ "name": name, "digest": { "sha256": sha256 } }));
+    let mut external = json!({ "recipe": image.recipe, "suite": image.suite });
+    if let Some(mirror) = inputs.iter().find_map(|stage| mirror(stage)) {
+        external["mirror"] = json!(without_login(mirror));
+    }
+    json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": subjects.collect::<Vec<_>>(),
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "predicate": {
+            "buildDefinition": {
+                "buildType": BUILD_TYPE,
+                "externalParameters": external,
+                "internalParameters": { "sourceDateEpoch": epoch.to_string(), "stage": stage.key },
+                "resolvedDependencies": dependencies(&inputs, image, rootfs),
+            },
+            "runDetails": { "builder": { "id": BUILDER, "version": versions(&inputs, image) } },
+        },
+    })
+}
+
+fn mirror(stage: &Stage) -> Option<&str> {
+    match &stage.action {
+        Action::Layer(layer) => layer.mirror.as_deref(),
+        _ => None,
+    }
+}
+
+/// A URL without the name and the password that may stand in it.
+fn without_login(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+            let host = host.rsplit('@').next().unwrap_or_default();
+            format!("{scheme}://{host}/{path}")
+        }
+        None => url.to_owned(),
+    }
+}
+
+fn dependencies(inputs: &[&Stage], image: &Image, rootfs: &Rootfs) -> Vec<Json> {
+    let recipe = json!({
+        "name": format!("recipe {}", image.recipe),
+        "digest": { "sha256": image.recipe_digest },
+    });
+    let carried = image.carried.iter().zip(&rootfs.aboard).map(|(carried, aboard)| {
+        let mut dependency = json!({
+            "name": format!("container image {}", aboard.name),
+            "uri": purl::oci(aboard),
+            "digest": { "sha256": aboard.digest.trim_start_matches("sha256:") },
+        });
+        if let Carried::Archive(archive) = carried {
+            dependency["annotations"] = json!({ "archiveSha256": archive.sha256 });
+        }
+        dependency
+    });
+    let stages = inputs.iter().filter_map(|stage| made(stage, image, rootfs));
+    std::iter::once(recipe).chain(stages).chain(carried).collect()
+}
+
+/// A layer is known by the hash of all that goes into it; the topmost, which holds those below, by its own hash too.
+fn made(stage: &Stage, image: &Image, rootfs: &Rootfs) -> Option<Json> {
+    let key = stage.key.as_str();
+    match &stage.action {
+        Action::Layer(_) if stage.key == image.layer => Some(json!({
+            "name": stage.title(),
+            "uri": format!("urn:imagegen:layer:{key}"),
+            "digest": { "sha256": rootfs.layer_sha256 },
+        })),
+        Action::Layer(_) => {
+            Some(json!({ "name": stage.title(), "uri": format!("urn:imagegen:layer:{key}") }))
+        }
+        Action::Set(set) => Some(json!({
+            "name": stage.title(),
+            "uri": format!("urn:imagegen:set:{key}"),
+            "digest": { "sha256": hex(&Sha256::digest(&set.lock)) },
+        })),
+        // Container images are told with what was found in them.
+        Action::Fetch(_) | Action::Container(_) | Action::Image(_) => None,
+    }
+}
+
+/// The versions of the programs on this machine that such a build uses.
+fn versions(inputs: &[&Stage], image: &Image) -> Json {
+    let mut versions = json!({ "imagegen": env!("CARGO_PKG_VERSION") });
+    let disk = image.container.is_none().then_some(tools::QEMU_IMG);
+    for program in inputs.iter().filter_map(|stage| program(stage)).chain(disk) {
+        if let Some(version) = tools::version_of(program) {
+            versions[program.name] = json!(version);
+        }
+    }
+    versions
+}
+
+fn program(stage: &Stage) -> Option<Program> {
+    match &stage.action {
+        Action::Set(set) if set.registry == Registry::Npm => Some(tools::NPM),
+        Action::Set(_) => Some(tools::PIP),
+        Action::Fetch(_) => Some(tools::SKOPEO),
+        Action::Layer(_) => Some(tools::MMDEBSTRAP),
+        Action::Container(_) | Action::Image(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_login_of_a_mirror_is_left_out() {
+        assert_eq!(
+            without_login("http://ada:secret@mirror.example.org/debian"),
+            "http://mirror.example.org/debian"
+        );
+        assert_eq!(without_login("http://ada:se@cret@mirror.example.org"), "http://mirror.example.org/");
+        assert_eq!(without_login("/srv/mirror"), "/srv/mirror");
+    }
+}

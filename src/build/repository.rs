@@ -1,0 +1,57 @@
+//! Exactly the packages of a layer as an archive for apt, in a tar that mmdebstrap unpacks into the root file system: it
+//! can be read there in every mode, which a folder of the user's cannot.
+
+use std::io::Write;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+use tar::{Builder, EntryType};
+
+use super::deb::Deb;
+use super::packages::PackageStore;
+use super::rootfs::header;
+use crate::failure::Result;
+use crate::plan::lock::LockedPackage;
+use crate::recipe::hex;
+
+/// Writes the tar; the `packages` have to be in the `store`.
+pub(super) fn write(
+    packages: &[LockedPackage],
+    suite: &str,
+    store: &PackageStore,
+    target: &Path,
+) -> Result<()> {
+    let mut builder = Builder::new(std::io::BufWriter::with_capacity(1 << 20, fs_err::File::create(target)?));
+    let mut index = String::new();
+    for package in packages {
+        let path = store.path(&package.sha256);
+        index.push_str(&stanza(&Deb::read(&path)?.control, package));
+        let mut header = header(EntryType::Regular, 0o644, 0, package.bytes);
+        builder.append_data(&mut header, file(package), fs_err::File::open(&path)?)?;
+    }
+    for (name, text) in [("Packages", &index), ("Release", &release(&index, suite))] {
+        let mut header = header(EntryType::Regular, 0o644, 0, text.len() as u64);
+        builder.append_data(&mut header, name, text.as_bytes())?;
+    }
+    builder.into_inner()?.flush()?;
+    Ok(())
+}
+
+fn file(package: &LockedPackage) -> String {
+    format!("{}.deb", package.sha256)
+}
+
+/// The package's own fields, and where it is.
+fn stanza(control: &str, package: &LockedPackage) -> String {
+    let LockedPackage { sha256, bytes, .. } = package;
+    format!("{control}\nFilename: ./{}\nSize: {bytes}\nSHA256: {sha256}\n\n", file(package))
+}
+
+/// mmdebstrap looks for essential packages of the suite.
+fn release(index: &str, suite: &str) -> String {
+    let sha256 = hex(&Sha256::digest(index.as_bytes()));
+    format!(
+        "Suite: {suite}\nCodename: {suite}\nArchitectures: amd64 all\nSHA256:\n {sha256} {} Packages\n",
+        index.len()
+    )
+}

@@ -1,0 +1,80 @@
+//! Comparing an image with what was rebuilt from its manifest.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+
+use super::listing;
+use crate::failure::Result;
+use crate::host::command::Tool;
+use crate::host::tools;
+use crate::host::work::WorkFolder;
+use crate::plan::difference::differences;
+
+const BUFFER: usize = 1 << 20;
+
+/// Fails with all that is different, unless `image` and `rebuilt` are the same to the byte.
+pub fn compare(image: &Path, rebuilt: &Path, is_container: bool, work: &WorkFolder) -> Result<()> {
+    if same_bytes(image, rebuilt)? {
+        return Ok(());
+    }
+    let lines = if is_container { containers(image, rebuilt)? } else { disks(image, rebuilt, work)? };
+    let name = image.display();
+    Err(anyhow!("{name} is not what its manifest makes:\n  {}", lines.join("\n  ")).into())
+}
+
+/// Byte for byte, and not by hashes: this is what the result is about.
+fn same_bytes(one: &Path, other: &Path) -> Result<bool> {
+    if fs_err::metadata(one)?.len() != fs_err::metadata(other)?.len() {
+        return Ok(false);
+    }
+    let (mut one, mut other) = (fs_err::File::open(one)?, fs_err::File::open(other)?);
+    let (mut left, mut right) = (vec![0; BUFFER], vec![0; BUFFER]);
+    loop {
+        crate::host::signals::check()?;
+        let read = one.read(&mut left)?;
+        if read == 0 {
+            return Ok(true);
+        }
+        other.read_exact(&mut right[..read])?;
+        if left[..read] != right[..read] {
+            return Ok(false);
+        }
+    }
+}
+
+fn disks(image: &Path, rebuilt: &Path, work: &WorkFolder) -> Result<Vec<String>> {
+    let (image, rebuilt) = (raw(image, "image.raw", work)?, raw(rebuilt, "rebuilt.raw", work)?);
+    if same_bytes(&image, &rebuilt)? {
+        return Ok(vec!["the disks are identical, and their qcow2 files are written differently".into()]);
+    }
+    let ((ours, before), (theirs, other)) = (listing::of_disk(&image)?, listing::of_disk(&rebuilt)?);
+    let mut lines = differences(&ours, &theirs);
+    if before != other {
+        lines.insert(0, "the partition table or the boot loader differs".into());
+    }
+    if lines.is_empty() {
+        lines.push("all files are the same, and the file systems around them are not".into());
+    }
+    Ok(lines)
+}
+
+fn raw(image: &Path, name: &str, work: &WorkFolder) -> Result<PathBuf> {
+    let target = work.path(name);
+    Tool::new(tools::QEMU_IMG.name).args(["convert", "-O", "raw"]).arg(image).arg(&target).run()?;
+    Ok(target)
+}
+
+fn containers(image: &Path, rebuilt: &Path) -> Result<Vec<String>> {
+    let ((ours, settings), (theirs, other)) =
+        (listing::of_container(image)?, listing::of_container(rebuilt)?);
+    let mut lines = differences(&ours, &theirs);
+    if lines.is_empty() && settings != other {
+        lines.push(format!("the configuration {settings} became {other}"));
+    }
+    if lines.is_empty() {
+        lines.push("all files are the same, and the archives around them are not".into());
+    }
+    Ok(lines)
+}

@@ -1,0 +1,80 @@
+//! `imagegen verify`.
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use super::build::{archive, catalogue};
+use crate::build::{self, Places, Settings, Shelf, Store};
+use crate::cli::VerifyArgs;
+use crate::document::Source;
+use crate::failure::Result;
+use crate::host::work::WorkFolder;
+use crate::host::{files, signals, tools};
+use crate::plan::claim::{self, Claim};
+use crate::plan::{self, HostFacts, Request, lock};
+use crate::recipe::{Catalogue, Chain};
+use crate::report::{self, Progress};
+
+/// Runs the command.
+pub fn run(args: &VerifyArgs) -> Result<()> {
+    fs_err::File::open(&args.image)?;
+    let claim = read_claim(&args.image)?;
+    let catalogue = catalogue(args.images.as_deref())?;
+    let request = request(args, &claim, &catalogue)?;
+    signals::listen()?;
+    let scratch = args.scratch.as_deref().unwrap_or_else(|| files::folder_of(&args.image));
+    let work = WorkFolder::within(scratch)?;
+    let places = places(&work)?;
+    tools::require(tools::lacking_for_build(places.store.layers.folder(), &places.output))?;
+    let facts = HostFacts { sets: build::host_facts(&places.store)?.sets, ..HostFacts::default() };
+    let settings = Settings { mirror: args.mirror.clone(), root: tools::is_root() };
+    let progress = Progress::start();
+    build::execute(&plan::plan(&request, &facts), &places, &settings, &progress)?;
+    let step = progress.step("comparing");
+    let rebuilt = places.output.join(&claim.file.name);
+    build::compare(&args.image, &rebuilt, claim.file.format == "oci-archive", &work)?;
+    step.done("");
+    let sha256 = build::hash(&args.image)?.0;
+    report::data(&format!("{}: identical to what was rebuilt, SHA-256 {sha256}\n", args.image.display()))
+}
+
+fn read_claim(image: &Path) -> Result<Claim> {
+    let name = image.file_name().context("the image has no name")?.to_string_lossy().into_owned();
+    let stem = [".qcow2", ".oci.tar"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+    let path = image.with_file_name(format!("{stem}.manifest.json"));
+    let shown = path.display().to_string();
+    let text =
+        fs_err::read_to_string(&path).map_err(|error| claim::no_such_manifest(&shown, &error.to_string()))?;
+    Ok(Claim::parse(&Source::new(shown, text))?)
+}
+
+/// What makes the image again, from the same recipes.
+fn request(args: &VerifyArgs, claim: &Claim, catalogue: &Catalogue) -> Result<Request> {
+    let chain = Chain::load(catalogue, &claim.image)?;
+    let mut findings = claim.check(&chain, &format!("imagegen {}", env!("CARGO_PKG_VERSION")));
+    let archive = args.notebook.as_deref().map(|path| archive(path, catalogue)).transpose()?;
+    findings.extend(claim.check_archive(archive.as_ref().map(|archive| archive.sha256.as_str())));
+    let chains = std::iter::once(&chain);
+    findings.extend(lock::check(&claim.lock, "its manifest", chains, archive.is_none()));
+    if findings.has_errors() {
+        return Err(findings.into());
+    }
+    report::findings(&findings);
+    Ok(Request {
+        images: vec![chain],
+        layers: vec![],
+        mirror: args.mirror.clone(),
+        fresh: true,
+        archive,
+        lock: Some(claim.lock.clone()),
+        epoch: None,
+    })
+}
+
+/// A place where no layer was kept: a layer that is used again proves nothing. What is kept by its hash may be used.
+fn places(work: &WorkFolder) -> Result<Places> {
+    let kept = Store::of_user()?;
+    let output = work.path("rebuilt");
+    Ok(Places { output, store: Store { layers: Shelf::new(work.path("layers")), ..kept } })
+}

@@ -1,0 +1,125 @@
+//! The file: what Glance's inspector demands of it (oslo.utils, `imageutils/format_inspector.py`), and what a cloud would
+//! stumble over later.
+
+use super::Check;
+use crate::inspect::container::Format;
+use crate::inspect::disk::Disk;
+use crate::inspect::evidence::Evidence;
+use crate::inspect::finding::{Fault, Severity};
+use crate::inspect::qcow2::{Header, feature};
+
+const CONVERT: &str = "write it anew: qemu-img convert -O qcow2 OLD NEW";
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        name: "format",
+        severity: Severity::Error,
+        message: "this is {}, and no disk image that can be looked into",
+        remedy: "unpack or decrypt it, and turn it into one: qemu-img convert -O qcow2 OLD NEW",
+        look: |evidence| match evidence.container.format {
+            Format::Other(name) => vec![file(name)],
+            Format::Raw if evidence.container.file_size == 0 => vec![file("empty")],
+            _ => vec![],
+        },
+    },
+    Check {
+        name: "qcow2-damaged",
+        severity: Severity::Error,
+        message: "the file is damaged or cut off: {}",
+        remedy: "copy it again and compare its SHA-256; `qemu-img check` says more",
+        look: |evidence| evidence.container.faults.iter().map(|fault| file(fault.as_str())).collect(),
+    },
+    Check {
+        name: "qcow2-version",
+        severity: Severity::Error,
+        message: "this is qcow2 of version {}, which Glance refuses",
+        remedy: CONVERT,
+        look: |evidence| {
+            let wrong = |header: &Header| !matches!(header.version, 2 | 3);
+            header_fault(evidence, wrong, |header| header.version.to_string())
+        },
+    },
+    Check {
+        name: "qcow2-backing-file",
+        severity: Severity::Error,
+        message: "it is a layer over another file, which Glance refuses",
+        remedy: "write it anew with all of its data: qemu-img convert -O qcow2 OLD NEW",
+        look: |evidence| header_fault(evidence, |header| header.backing_file, |_| String::new()),
+    },
+    Check {
+        name: "qcow2-data-file",
+        severity: Severity::Error,
+        message: "its data is in another file, which Glance refuses",
+        remedy: "write it anew with all of its data: qemu-img convert -O qcow2 OLD NEW",
+        look: |evidence| has_feature(evidence, feature::DATA_FILE),
+    },
+    Check {
+        name: "qcow2-features",
+        severity: Severity::Error,
+        message: "it uses features that Glance does not know: {}",
+        remedy: "write it anew without them (extended_l2 is one): qemu-img convert -O qcow2 OLD NEW",
+        look: |evidence| {
+            let unknown = |header: &Header| header.unknown_features() != 0;
+            header_fault(evidence, unknown, |header| format!("bits {:#x}", header.unknown_features()))
+        },
+    },
+    Check {
+        name: "qcow2-encrypted",
+        severity: Severity::Error,
+        message: "it is encrypted, and nothing in it can be looked at",
+        remedy: "decrypt it: qemu-img convert with the key and -O qcow2",
+        look: |evidence| header_fault(evidence, |header| header.encrypted, |_| String::new()),
+    },
+    Check {
+        name: "qcow2-corrupt",
+        severity: Severity::Error,
+        message: "QEMU has marked it as corrupt",
+        remedy: "build it again, or see what `qemu-img check -r all` can save",
+        look: |evidence| has_feature(evidence, feature::CORRUPT),
+    },
+    Check {
+        name: "qcow2-dirty",
+        severity: Severity::Warning,
+        message: "it was not closed by the program that wrote it last",
+        remedy: "end that program, and mend it: qemu-img check -r all",
+        look: |evidence| has_feature(evidence, feature::DIRTY),
+    },
+    Check {
+        name: "qcow2-snapshots",
+        severity: Severity::Warning,
+        message: "{} snapshots in it keep what has been deleted since",
+        remedy: "write it anew without them: qemu-img convert -O qcow2 OLD NEW",
+        look: |evidence| {
+            header_fault(evidence, |header| header.snapshots > 0, |header| header.snapshots.to_string())
+        },
+    },
+    Check {
+        name: "disk-size",
+        severity: Severity::Error,
+        message: "the disk has {} bytes, which are no whole sectors",
+        remedy: "it is cut off, or was never a disk: copy it again and compare its SHA-256",
+        look: |evidence| {
+            let size = evidence.container.disk.as_ref().map_or(0, Disk::size);
+            if size % 512 == 0 { vec![] } else { vec![file(size.to_string())] }
+        },
+    },
+];
+
+fn file(detail: impl Into<String>) -> Fault {
+    Fault::at("the file", detail)
+}
+
+fn header_fault(
+    evidence: &Evidence,
+    wrong: impl Fn(&Header) -> bool,
+    detail: impl Fn(&Header) -> String,
+) -> Vec<Fault> {
+    match &evidence.container.format {
+        Format::Qcow2(header) if wrong(header) => vec![file(detail(header))],
+        _ => vec![],
+    }
+}
+
+fn has_feature(evidence: &Evidence, bit: u64) -> Vec<Fault> {
+    header_fault(evidence, |header| header.features & bit != 0, |_| String::new())
+}

@@ -1,0 +1,143 @@
+//! What a golden image may not have, by the rules that the build itself follows ([`crate::plan::hygiene`]).
+
+use std::collections::BTreeMap;
+
+use super::Check;
+use crate::inspect::evidence::Evidence;
+use crate::inspect::finding::{Fault, Severity};
+use crate::inspect::system::System;
+use crate::plan::hygiene::{self, Class, MACHINE_ID};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        name: "identity",
+        severity: Severity::Error,
+        message: "{}, which all instances would share",
+        remedy: "delete it after the last start of the machine; each instance makes its own",
+        look: |evidence| broken(evidence, Class::Identity),
+    },
+    Check {
+        name: "machine-id",
+        severity: Severity::Error,
+        message: "{}",
+        remedy: "let it be an empty file: each instance gets its own id then, and units stay as they are enabled",
+        look: |evidence| {
+            let fault = evidence.system().and_then(machine_id_fault);
+            fault.map(|fault| Fault::file(MACHINE_ID, fault)).into_iter().collect()
+        },
+    },
+    Check {
+        name: "secret",
+        severity: Severity::Error,
+        message: "{}, which everybody with the image would have",
+        remedy: "delete it, and change what it gave away wherever it is used",
+        look: |evidence| broken(evidence, Class::Secret),
+    },
+    Check {
+        name: "private-key",
+        severity: Severity::Error,
+        message: "a private key, which everybody with the image would have",
+        remedy: "delete it, and have each instance make its own or get it by user-data",
+        look: |evidence| of_system(evidence, |system| paths(&system.private_keys)),
+    },
+    Check {
+        name: "password",
+        severity: Severity::Error,
+        message: "the account `{}` has a password, or needs none",
+        remedy: "lock it: passwd --lock NAME",
+        look: |evidence| {
+            let text =
+                evidence.system().and_then(|system| system.tree.text("etc/shadow")).unwrap_or_default();
+            accounts("etc/shadow", hygiene::accounts_with_password(&text))
+        },
+    },
+    Check {
+        name: "login-user",
+        severity: Severity::Error,
+        message: "there is a login user `{}`",
+        remedy: "delete it: deluser --remove-home NAME; user-data makes the users of an instance",
+        look: |evidence| {
+            let text =
+                evidence.system().and_then(|system| system.tree.text("etc/passwd")).unwrap_or_default();
+            accounts("etc/passwd", hygiene::login_users(&text))
+        },
+    },
+    Check {
+        name: "forbidden",
+        severity: Severity::Error,
+        message: "{}",
+        remedy: "remove its package",
+        look: |evidence| {
+            of_system(evidence, |system| {
+                system.forbidden.iter().map(|(path, why)| Fault::file(path, *why)).collect()
+            })
+        },
+    },
+    Check {
+        name: "leftover",
+        severity: Severity::Error,
+        message: "{}, which was meant for the build alone",
+        remedy: "delete it at the end of the build",
+        look: |evidence| broken(evidence, Class::Leftover),
+    },
+    Check {
+        name: "trace",
+        severity: Severity::Warning,
+        message: "{}, of the machine that the image was made of",
+        remedy: "delete it at the end of the build",
+        look: |evidence| broken(evidence, Class::Trace),
+    },
+    Check {
+        name: "log",
+        severity: Severity::Warning,
+        message: "a log that is not empty{}",
+        remedy: "empty it, or delete it where no package put it there",
+        look: |evidence| {
+            let logs = evidence.system().map_or(&[][..], |system| &system.logs);
+            let more = logs.len().saturating_sub(1);
+            let detail = if more == 0 { String::new() } else { format!(", and {more} more") };
+            logs.first().map(|first| Fault::file(first, detail)).into_iter().collect()
+        },
+    },
+];
+
+fn of_system(evidence: &Evidence, look: impl Fn(&System) -> Vec<Fault>) -> Vec<Fault> {
+    evidence.system().map(look).unwrap_or_default()
+}
+
+fn paths(paths: &[String]) -> Vec<Fault> {
+    paths.iter().map(|path| Fault::file(path, "")).collect()
+}
+
+fn accounts(path: &str, names: Vec<&str>) -> Vec<Fault> {
+    names.into_iter().map(|name| Fault::file(path, name)).collect()
+}
+
+/// One fault for each rule, at the first place that breaks it.
+fn broken(evidence: &Evidence, class: Class) -> Vec<Fault> {
+    let marked = evidence.system().map_or(&[][..], |system| &system.marked);
+    let mut rules: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (path, rule) in marked.iter().filter(|(_, rule)| rule.class == class) {
+        rules.entry(rule.what).or_default().push(path);
+    }
+    let faults = rules.into_iter().map(|(what, paths)| match paths.len() {
+        1 => Fault::file(paths[0], what),
+        count => Fault::file(paths[0], format!("{what} (and {} more)", count - 1)),
+    });
+    faults.collect()
+}
+
+fn machine_id_fault(system: &System) -> Option<String> {
+    let Some(text) = system.tree.text(MACHINE_ID) else {
+        return Some(
+            "it is missing, so each instance has a first boot that enables and disables units anew".into(),
+        );
+    };
+    match text.trim() {
+        "" => None,
+        "uninitialized" => {
+            Some("it says `uninitialized`, which enables and disables units anew at the first boot".into())
+        }
+        _ => Some("it holds the id of one machine, which all instances would share".into()),
+    }
+}

@@ -1,0 +1,131 @@
+//! How the system in the image is set up: packages, units, cloud-init, names.
+
+use super::Check;
+use crate::inspect::evidence::Evidence;
+use crate::inspect::finding::{Fault, Severity};
+use crate::inspect::system::{State, System};
+use crate::inspect::tree::Kind;
+
+const APT: &str = "etc/apt/apt.conf.d";
+const CLOUD: &str = "etc/cloud/cloud.cfg.d";
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        name: "package-state",
+        severity: Severity::Error,
+        message: "the package {} is not installed to its end",
+        remedy: "finish it: dpkg --configure -a",
+        look: |evidence| {
+            let unfinished = evidence.system().map_or(&[][..], |system| &system.unfinished);
+            let detail = |(name, state): &(String, String)| {
+                Fault::file("var/lib/dpkg/status", format!("{name} ({state})"))
+            };
+            unfinished.iter().map(detail).collect()
+        },
+    },
+    Check {
+        name: "packages",
+        severity: Severity::Note,
+        message: "there is no package of dpkg, so nobody can say what is in the image",
+        remedy: "leave /var/lib/dpkg in place; images of other distributions are looked at without their packages",
+        look: |evidence| missing(evidence, "var/lib/dpkg/status", |system| !system.packages.is_empty()),
+    },
+    Check {
+        name: "unit",
+        severity: Severity::Warning,
+        message: "{} is enabled and not there",
+        remedy: "delete the link, or install the unit",
+        look: |evidence| {
+            let units = evidence.system().map_or(&[][..], |system| &system.units);
+            let dangling = units.iter().filter_map(|unit| match &unit.state {
+                State::Enabled { link, there: false } => Some(Fault::file(link, unit.name.as_str())),
+                _ => None,
+            });
+            dangling.collect()
+        },
+    },
+    Check {
+        name: "cloud-init",
+        severity: Severity::Error,
+        message: "there is no cloud-init, so an instance does nothing with its user-data",
+        remedy: "install cloud-init",
+        look: |evidence| {
+            missing(evidence, "usr/bin/cloud-init", |system| system.tree.exists("usr/bin/cloud-init"))
+        },
+    },
+    Check {
+        name: "cloud-init-sources",
+        severity: Severity::Note,
+        message: "no file names the sources of user-data, so cloud-init guesses by the machine's maker",
+        remedy: "for clouds that call themselves otherwise, say datasource_list: [ConfigDrive, OpenStack, NoCloud, None]",
+        look: |evidence| missing(evidence, CLOUD, names_sources),
+    },
+    Check {
+        name: "apt-proxy",
+        severity: Severity::Error,
+        message: "apt goes through a proxy of the build",
+        remedy: "delete the setting at the end of the build",
+        look: |evidence| {
+            with_line(evidence, APT, |line| line.starts_with("Acquire::") && line.contains("::Proxy"))
+        },
+    },
+    Check {
+        name: "resolver",
+        severity: Severity::Warning,
+        message: "the name servers of one network are written down, and are not there in another",
+        remedy: "link it to ../run/systemd/resolve/stub-resolv.conf, or delete it",
+        look: |evidence| {
+            let entry = evidence.system().and_then(|system| system.tree.entry("etc/resolv.conf"));
+            let written = entry.is_some_and(|(kind, size)| kind == Kind::File && size > 0);
+            if written { vec![Fault::file("etc/resolv.conf", "")] } else { vec![] }
+        },
+    },
+    Check {
+        name: "hosts",
+        severity: Severity::Warning,
+        message: "the name of one machine stands for 127.0.1.1: {}",
+        remedy: "delete the line; cloud-init writes the instance's own with manage_etc_hosts",
+        look: |evidence| lines(evidence, "etc/hosts", |line| line.starts_with("127.0.1.1")),
+    },
+    Check {
+        name: "fstab",
+        severity: Severity::Warning,
+        message: "a disk goes by a name that another cloud gives to another disk, or to none: {}",
+        remedy: "name it by UUID= or LABEL=",
+        look: |evidence| {
+            let named = |line: &str| {
+                ["/dev/sd", "/dev/vd", "/dev/xvd", "/dev/nvme"].iter().any(|it| line.starts_with(it))
+            };
+            lines(evidence, "etc/fstab", named)
+        },
+    },
+];
+
+fn missing(evidence: &Evidence, path: &str, has: impl Fn(&System) -> bool) -> Vec<Fault> {
+    match evidence.system() {
+        Some(system) if !has(system) => vec![Fault::file(path, "")],
+        _ => vec![],
+    }
+}
+
+fn names_sources(system: &System) -> bool {
+    let names = system.tree.list(CLOUD).into_iter().map(|(name, _)| format!("{CLOUD}/{name}"));
+    names.chain(["etc/cloud/cloud.cfg".to_owned()]).any(|path| {
+        let text = system.tree.text(&path).unwrap_or_default();
+        text.lines().any(|line| line.starts_with("datasource_list:"))
+    })
+}
+
+/// The files in a folder that have such a line.
+fn with_line(evidence: &Evidence, folder: &str, wanted: impl Fn(&str) -> bool) -> Vec<Fault> {
+    let Some(system) = evidence.system() else { return vec![] };
+    let paths = system.tree.list(folder).into_iter().map(|(name, _)| format!("{folder}/{name}"));
+    let having = paths.filter(|path| system.tree.text(path).is_some_and(|text| text.lines().any(&wanted)));
+    having.map(|path| Fault::file(&path, "")).collect()
+}
+
+/// Such lines of a file.
+fn lines(evidence: &Evidence, path: &str, wanted: impl Fn(&str) -> bool) -> Vec<Fault> {
+    let text = evidence.system().and_then(|system| system.tree.text(path)).unwrap_or_default();
+    text.lines().map(str::trim).filter(|line| wanted(line)).map(|line| Fault::file(path, line)).collect()
+}

@@ -1,0 +1,73 @@
+//! The EFI system partition.
+
+use fatfs::{Dir, FileSystem, FsOptions};
+
+use super::disk::{Window, le16};
+
+/// What firmware starts on a disk that it knows nothing of (UEFI specification, 3.5.1.1), without regard to case.
+pub(super) const REMOVABLE_LOADER: &str = "EFI/BOOT/BOOTX64.EFI";
+/// Entries of an EFI system partition that we look at, and how deep.
+const MOST_ENTRIES: usize = 4096;
+const DEPTH: usize = 8;
+
+/// What is in an EFI system partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Esp {
+    pub(super) number: u32,
+    /// Paths of all files in capital letters, with their sizes in bytes; or why there is no telling.
+    pub(super) files: Result<Vec<(String, u64)>, String>,
+}
+
+impl Esp {
+    pub(super) fn read(number: u32, window: Window) -> Self {
+        Self { number, files: files(window) }
+    }
+
+    /// Whether firmware finds something to start.
+    pub(super) fn boots(&self) -> bool {
+        let files = self.files.as_deref().unwrap_or_default();
+        files.iter().any(|(path, size)| path == REMOVABLE_LOADER && *size > 0)
+    }
+}
+
+fn files(window: Window) -> Result<Vec<(String, u64)>, String> {
+    sound(&window)?;
+    let system = FileSystem::new(window, FsOptions::new()).map_err(|error| error.to_string())?;
+    let mut found = vec![];
+    list(&system.root_dir(), "", DEPTH, &mut found).map_err(|error| error.to_string())?;
+    Ok(found)
+}
+
+/// What the crate takes for granted of the first sector (Microsoft's FAT specification, section 3.1).
+fn sound(window: &Window) -> Result<(), String> {
+    let mut sector = vec![0; 512];
+    window.fill(0, &mut sector).map_err(|error| error.to_string())?;
+    let right = le16(&sector, 510) == 0xaa55
+        && matches!(le16(&sector, 11), 512 | 1024 | 2048 | 4096)
+        && sector[13].is_power_of_two()
+        && le16(&sector, 14) > 0
+        && matches!(sector[16], 1 | 2);
+    if right { Ok(()) } else { Err("it has no FAT file system".into()) }
+}
+
+fn list(
+    folder: &Dir<'_, Window>,
+    path: &str,
+    depth: usize,
+    found: &mut Vec<(String, u64)>,
+) -> std::io::Result<()> {
+    for entry in folder.iter() {
+        let entry = entry?;
+        let name = entry.file_name().to_uppercase();
+        if name == "." || name == ".." || found.len() >= MOST_ENTRIES {
+            continue;
+        }
+        let place = format!("{path}{name}");
+        if !entry.is_dir() {
+            found.push((place, entry.len()));
+        } else if depth > 0 {
+            list(&entry.to_dir(), &format!("{place}/"), depth - 1, found)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! What is wrong with an image, where, and what to do about it.
+
+use serde::Serialize;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The image must not be used.
+    Error,
+    /// The image can be used; somebody would want to know.
+    Warning,
+    /// It is as it is, and nothing is wrong with it.
+    Note,
+}
+
+impl Severity {
+    /// As it is shown.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The name of the check.
+    pub check: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// A path in the image with a leading slash, or a part of the image.
+    pub place: String,
+    /// What is wrong there, in one sentence without a full stop.
+    pub message: String,
+    /// What to do, in one sentence without a full stop.
+    pub remedy: &'static str,
+}
+
+/// What a check looks for. Its wording is part of it, so that all of it can be read in one place.
+pub(super) struct Check<E> {
+    pub(super) name: &'static str,
+    pub(super) severity: Severity,
+    /// `{}` stands for what is particular to a fault.
+    pub(super) message: &'static str,
+    pub(super) remedy: &'static str,
+    pub(super) look: fn(&E) -> Vec<Fault>,
+}
+
+/// One place where a check has found what it looks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) place: String,
+    pub(super) detail: String,
+}
+
+impl Fault {
+    /// In a part of the image that is no file.
+    pub(super) fn at(place: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { place: place.into(), detail: detail.into() }
+    }
+
+    /// At a path without a leading slash.
+    pub(super) fn file(path: &str, detail: impl Into<String>) -> Self {
+        Self::at(format!("/{path}"), detail)
+    }
+}
+
+impl<E> Check<E> {
+    pub(super) fn findings(&self, evidence: &E) -> Vec<Finding> {
+        let faults = (self.look)(evidence).into_iter();
+        faults
+            .map(|fault| Finding {
+                check: self.name,
+                severity: self.severity,
+                message: self.message.replace("{}", &fault.detail),
+                place: fault.place,
+                remedy: self.remedy,
+            })
+            .collect()
+    }
+}

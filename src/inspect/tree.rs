@@ -1,0 +1,238 @@
+//! The files of an image's root file system, by reading alone.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::rc::Rc;
+
+use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType};
+
+use super::disk::Window;
+use super::superblock::Superblock;
+
+/// Bytes of a file that we are ready to read; dpkg's status of a large system has 10 MB.
+const LARGEST_FILE: u64 = 32 << 20;
+/// Bytes that opening a file system may read: a journal that claims more is not to be trusted.
+const LARGEST_JOURNAL: u64 = 64 << 20;
+/// Entries and depth of a tree that we are ready to walk.
+const MOST_ENTRIES: usize = 1_000_000;
+const DEPTH: usize = 64;
+/// Places that are told of those that cannot be read.
+const MOST_FAULTS: usize = 20;
+
+/// What an entry of a folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Folder,
+    File,
+    Link,
+    Special,
+}
+
+impl Kind {
+    fn of(kind: FileType) -> Self {
+        match kind {
+            kind if kind.is_dir() => Self::Folder,
+            kind if kind.is_regular_file() => Self::File,
+            kind if kind.is_symlink() => Self::Link,
+            _ => Self::Special,
+        }
+    }
+}
+
+/// A file system, with another one mounted on /boot where the image has one.
+pub(super) struct Tree {
+    root: Ext4,
+    boot: Option<Ext4>,
+    faults: RefCell<BTreeMap<String, String>>,
+}
+
+/// Opens the file system in a partition.
+pub(super) fn open(window: Window, superblock: &Superblock) -> Result<Ext4, String> {
+    if !superblock.reasonable() {
+        return Err("it has more groups of blocks than any file system".into());
+    }
+    let allowance = Rc::new(Cell::new(LARGEST_JOURNAL));
+    let loaded = Ext4::load(Box::new(Allowed { window, allowance: Rc::clone(&allowance) }));
+    allowance.set(u64::MAX);
+    loaded.map_err(|error| error.to_string())
+}
+
+/// A window of which only so much may be read.
+struct Allowed {
+    window: Window,
+    allowance: Rc<Cell<u64>>,
+}
+
+impl Ext4Read for Allowed {
+    fn read(&mut self, start: u64, bytes: &mut [u8]) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let left = self.allowance.get().checked_sub(bytes.len() as u64);
+        self.allowance.set(left.ok_or("its journal is larger than any")?);
+        Ok(self.window.fill(start, bytes)?)
+    }
+}
+
+impl Tree {
+    pub(super) fn new(root: Ext4) -> Self {
+        Self { root, boot: None, faults: RefCell::default() }
+    }
+
+    /// The tree with another file system on /boot.
+    pub(super) fn with_boot(self, boot: Ext4) -> Self {
+        Self { boot: Some(boot), ..self }
+    }
+
+    /// Places that could not be read, and why.
+    pub(super) fn faults(&self) -> Vec<(String, String)> {
+        self.faults.borrow().clone().into_iter().collect()
+    }
+
+    /// The file system that has `path`, and the path in there.
+    fn place<'a>(&self, path: &'a str) -> (&Ext4, &'a str) {
+        match (&self.boot, path.strip_prefix("boot/")) {
+            (Some(boot), Some(rest)) => (boot, rest),
+            (Some(boot), None) if path == "boot" => (boot, ""),
+            _ => (&self.root, path),
+        }
+    }
+
+    /// What `look` finds at a path without a leading slash; what is not there is nothing, and what cannot be read is noted.
+    fn look<T>(&self, path: &str, look: impl FnOnce(&Ext4, &str) -> Result<T, Ext4Error>) -> Option<T> {
+        let (system, within) = self.place(path);
+        match look(system, &format!("/{within}")) {
+            Ok(found) => Some(found),
+            Err(Ext4Error::NotFound | Ext4Error::NotADirectory | Ext4Error::TooManySymlinks) => None,
+            Err(error) => {
+                let mut faults = self.faults.borrow_mut();
+                if faults.len() < MOST_FAULTS {
+                    faults.insert(format!("/{path}"), error.to_string());
+                }
+                None
+            }
+        }
+    }
+
+    /// What stands at `path` itself, and its size in bytes.
+    pub(super) fn entry(&self, path: &str) -> Option<(Kind, u64)> {
+        let found = self.look(path, |system, path| system.symlink_metadata(path))?;
+        Some((Kind::of(found.file_type()), found.len()))
+    }
+
+    /// Where the link at `path` points to.
+    pub(super) fn link(&self, path: &str) -> Option<String> {
+        let (kind, _) = self.entry(path)?;
+        let target = || self.look(path, |system, path| system.read_link(path));
+        (kind == Kind::Link).then(target).flatten().map(|target| target.display().to_string())
+    }
+
+    /// The size of the file at `path` in bytes, links followed.
+    pub(super) fn size(&self, path: &str) -> Option<u64> {
+        let (_, (kind, size)) = self.end(path)?;
+        (kind == Kind::File).then_some(size)
+    }
+
+    /// Whether there is anything at `path`, links followed.
+    pub(super) fn exists(&self, path: &str) -> bool {
+        self.end(path).is_some()
+    }
+
+    /// Follows links, which may lead from / into /boot and back; none where the last leads nowhere.
+    fn end(&self, path: &str) -> Option<(String, (Kind, u64))> {
+        let mut path = path.to_owned();
+        for _ in 0..16 {
+            let entry = self.entry(&path)?;
+            match self.link(&path) {
+                Some(target) => path = resolve(&path, &target),
+                None => return Some((path, entry)),
+            }
+        }
+        None
+    }
+
+    /// A file's text, links followed; nothing where there is none.
+    pub(super) fn text(&self, path: &str) -> Option<String> {
+        let (path, (kind, size)) = self.end(path)?;
+        if kind != Kind::File {
+            return None;
+        }
+        if size > LARGEST_FILE {
+            self.faults.borrow_mut().insert(format!("/{path}"), format!("it has {size} bytes"));
+            return None;
+        }
+        let bytes = self.look(&path, |system, path| system.read(path))?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The names in a folder, in order.
+    pub(super) fn list(&self, folder: &str) -> Vec<(String, Kind)> {
+        let listed = self.look(folder, |system, path| {
+            let mut names = vec![];
+            for entry in system.read_dir(path)? {
+                let entry = entry?;
+                let name = entry.file_name().display().to_string();
+                if name != "." && name != ".." {
+                    names.push((name, Kind::of(entry.file_type()?)));
+                }
+            }
+            Ok(names)
+        });
+        let mut names = listed.unwrap_or_default();
+        names.sort_by(|one, other| one.0.cmp(&other.0));
+        names
+    }
+
+    /// Visits everything from `folder` on; below a folder only where `visit` wants it.
+    pub(super) fn walk(&self, folder: &str, visit: &mut dyn FnMut(&str, Kind) -> bool) {
+        let mut left = MOST_ENTRIES;
+        self.walk_from(folder, DEPTH, &mut left, visit);
+        if left == 0 {
+            self.faults.borrow_mut().insert(format!("/{folder}"), "it has too many entries".into());
+        }
+    }
+
+    fn walk_from(
+        &self,
+        folder: &str,
+        depth: usize,
+        left: &mut usize,
+        visit: &mut dyn FnMut(&str, Kind) -> bool,
+    ) {
+        for (name, kind) in self.list(folder) {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                return;
+            }
+            let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            if visit(&path, kind) && kind == Kind::Folder && depth > 0 {
+                self.walk_from(&path, depth - 1, left, visit);
+            }
+        }
+    }
+}
+
+/// Where the link at `path` leads, without a leading slash; `..` above the root is the root.
+fn resolve(path: &str, target: &str) -> String {
+    let mut parts: Vec<&str> = if target.starts_with('/') { vec![] } else { path.split('/').collect() };
+    parts.pop();
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            name => parts.push(name),
+        }
+    }
+    parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_resolved_within_the_image() {
+        assert_eq!(resolve("vmlinuz", "boot/vmlinuz-6.12"), "boot/vmlinuz-6.12");
+        assert_eq!(resolve("etc/resolv.conf", "../run/stub.conf"), "run/stub.conf");
+        assert_eq!(resolve("etc/a/b", "../../../../x"), "x");
+        assert_eq!(resolve("etc/a", "/dev/null"), "dev/null");
+    }
+}

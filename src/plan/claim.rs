@@ -1,0 +1,186 @@
+//! What a manifest says that its image was made from.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::lock::{self, Lock};
+use crate::document::{Document, Finding, Findings, Node, Source, Value};
+use crate::recipe::Chain;
+
+/// What `imagegen verify` has to know of an image.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Claim {
+    /// The recipe's name.
+    pub image: String,
+    /// The program that made it, with its version.
+    built_with: String,
+    /// The digest of the chain of recipes.
+    recipe_sha256: String,
+    /// The image's file.
+    pub file: ClaimedFile,
+    /// The container images in it.
+    #[serde(default)]
+    pub carries: Vec<ClaimedContainer>,
+    /// The packages; read on its own, so that a finding can point to a line of it.
+    #[serde(skip)]
+    pub lock: Lock,
+}
+
+/// The file of an image.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ClaimedFile {
+    /// Its name.
+    pub name: String,
+    /// `qcow2` or `oci-archive`.
+    pub format: String,
+}
+
+/// A container image in an image.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ClaimedContainer {
+    /// The digest of its chain of recipes, where one made it.
+    recipe: Option<String>,
+    recipe_sha256: Option<String>,
+    /// The SHA-256 of the archive that the user brought.
+    pub archive_sha256: Option<String>,
+}
+
+impl Claim {
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(source: &Arc<Source>) -> Result<Self, Findings> {
+        let document = Document::parse(Arc::clone(source))?;
+        let mut claim: Self =
+            serde_json::from_str(&source.text).map_err(|error| no_manifest(source, &error.to_string()))?;
+        let mut findings = Findings::default();
+        let layers = get(&document.root, "lock").and_then(|lock| get(lock, "layers"));
+        let Some(Node { value: Value::List(items), .. }) = layers else {
+            return Err(no_manifest(source, "it has no lock").into());
+        };
+        claim.lock.layers = lock::layers(source, items, &mut findings);
+        findings.or_value(claim).map(|(claim, _)| claim)
+    }
+
+    /// What is in the way of rebuilding it from `chain`: other recipes are errors, another version of imagegen is not.
+    #[must_use]
+    pub fn check(&self, chain: &Chain, version: &str) -> Findings {
+        let mut findings = Findings::default();
+        if self.built_with != version {
+            findings.push(other_version(&self.built_with, version));
+        }
+        if chain.digest() != self.recipe_sha256 {
+            findings.push(other_recipes(&self.image));
+        }
+        for carried in &self.carries {
+            let chain = chain.containers().iter().find(|it| Some(&it.top().name) == carried.recipe.as_ref());
+            if let (Some(name), Some(digest)) = (&carried.recipe, &carried.recipe_sha256)
+                && chain.is_none_or(|chain| chain.digest() != *digest)
+            {
+                findings.push(other_recipes(name));
+            }
+        }
+        findings
+    }
+
+    /// Whether `archive_sha256`, of the archive that the user gives, is what the image carries.
+    #[must_use]
+    pub fn check_archive(&self, archive_sha256: Option<&str>) -> Findings {
+        let claimed = self.carries.iter().find_map(|carried| carried.archive_sha256.as_deref());
+        let mut findings = Findings::default();
+        if claimed != archive_sha256 {
+            findings.push(other_archive(claimed));
+        }
+        findings
+    }
+}
+
+fn get<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
+    let Value::Map(entries) = &node.value else { return None };
+    entries.iter().find(|(name, _)| name.name == key).map(|(_, node)| node)
+}
+
+fn no_manifest(source: &Arc<Source>, reason: &str) -> Finding {
+    Finding::error(
+        format!("{} is no manifest that an image can be rebuilt from: {reason}", source.name),
+        "give the image together with the NAME.manifest.json that was built with it",
+    )
+}
+
+/// A manifest that is not there.
+#[must_use]
+pub fn no_such_manifest(path: &str, reason: &str) -> Finding {
+    Finding::error(
+        format!("the image's manifest {path} cannot be read: {reason}"),
+        "put the NAME.manifest.json that was built with the image beside it",
+    )
+}
+
+fn other_recipes(name: &str) -> Finding {
+    Finding::error(
+        format!("the recipe `{name}`, or one below it, is not the one that the image was made from"),
+        "name the folder of its recipes by --images, or use the version of imagegen that built it",
+    )
+}
+
+fn other_version(then: &str, now: &str) -> Finding {
+    Finding::warning(
+        format!("the image was built with {then}, and this is {now}"),
+        "use that version if there are differences",
+    )
+}
+
+fn other_archive(claimed: Option<&str>) -> Finding {
+    match claimed {
+        Some(sha256) => Finding::error(
+            "the image carries a container image that was brought to its build, and this is not given",
+            format!("name the archive with the SHA-256 {sha256} by --notebook"),
+        ),
+        None => Finding::error(
+            "the image carries no container image that was brought to its build",
+            "leave out --notebook",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::lock::tests::lock;
+    use crate::recipe::Catalogue;
+
+    fn manifest(recipe_sha256: &str) -> Arc<Source> {
+        let value = serde_json::json!({
+            "format": 1, "image": "node", "built_with": "imagegen 0.0.9", "recipe_sha256": recipe_sha256,
+            "file": { "name": "node.qcow2", "format": "qcow2" }, "lock": lock(),
+        });
+        Source::new("node.manifest.json", serde_json::to_string_pretty(&value).expect("JSON"))
+    }
+
+    #[test]
+    fn a_manifest_gives_back_its_lock() {
+        let claim = Claim::parse(&manifest("0")).expect("sound");
+        assert_eq!(claim.lock.to_string(), lock().to_string());
+    }
+
+    #[test]
+    fn other_recipes_are_an_error_and_another_version_is_not() {
+        let files = [("node.yaml".to_owned(), b"version: 1\nsuite: trixie\npackages: [libc6]\n".to_vec())];
+        let chain = Chain::load(&Catalogue::new("images", files.into()), "node").expect("sound");
+        let same = Claim::parse(&manifest(&chain.digest())).expect("sound");
+        let found = same.check(&chain, "imagegen 0.1.0");
+        assert!(!found.is_empty() && !found.has_errors());
+        let other = Claim::parse(&manifest("0")).expect("sound");
+        assert!(other.check(&chain, "imagegen 0.0.9").has_errors());
+        assert!(same.check_archive(Some("a")).has_errors() && same.check_archive(None).is_empty());
+    }
+
+    #[test]
+    fn what_is_no_manifest_is_said_so() {
+        for text in ["{}", "[1]", "{\"image\": \"node\"}"] {
+            assert!(Claim::parse(&Source::new("x.json", text)).is_err(), "{text}");
+        }
+    }
+}

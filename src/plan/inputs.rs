@@ -1,0 +1,72 @@
+//! What goes into an image, for those who want to know where it comes from.
+
+use std::collections::BTreeSet;
+
+use super::{Action, Carried, Image, Key, Plan, Stage};
+
+impl Plan {
+    /// The stages that an image is made from, straight or through others, in the order of the plan.
+    #[must_use]
+    pub fn inputs(&self, image: &Image) -> Vec<&Stage> {
+        let mut wanted = BTreeSet::from_iter(needed_by_image(image));
+        // Each stage comes after those that it needs.
+        for stage in self.stages.iter().rev().filter(|stage| !matches!(stage.action, Action::Image(_))) {
+            if wanted.contains(&stage.key) {
+                wanted.extend(needed(&stage.action));
+            }
+        }
+        self.stages.iter().filter(|stage| wanted.contains(&stage.key)).collect()
+    }
+}
+
+fn needed(action: &Action) -> Vec<Key> {
+    match action {
+        Action::Set(_) | Action::Fetch(_) => vec![],
+        Action::Layer(layer) => {
+            layer.below.iter().chain(layer.sets.iter().map(|(key, _)| key)).cloned().collect()
+        }
+        Action::Container(image) | Action::Image(image) => needed_by_image(image),
+    }
+}
+
+fn needed_by_image(image: &Image) -> Vec<Key> {
+    let carried = image.carried.iter().filter_map(|carried| match carried {
+        Carried::Made(key) | Carried::Fetched(key, _) => Some(key.clone()),
+        Carried::Archive(_) => None,
+    });
+    carried.chain([image.layer.clone()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{HostFacts, Request, plan};
+    use super::*;
+    use crate::recipe::{Catalogue, Chain};
+
+    #[test]
+    fn a_node_is_made_from_its_own_layers_and_from_those_of_what_it_carries() {
+        let load = |name| Chain::load(&Catalogue::built_in(), name).expect("sound");
+        let request = Request { images: vec![load("hub"), load("node")], ..Request::default() };
+        let plan = plan(&request, &HostFacts::default());
+        let inputs = |number: usize| -> Vec<String> {
+            let images = plan.stages.iter().filter_map(|stage| match &stage.action {
+                Action::Image(image) => Some(image),
+                _ => None,
+            });
+            plan.inputs(images.collect::<Vec<_>>()[number]).iter().map(|stage| stage.title()).collect()
+        };
+        assert_eq!(
+            inputs(0),
+            ["layer base", "Python 3.13 set locks/hub.txt", "npm set locks/proxy.json", "layer hub"]
+        );
+        assert_eq!(
+            inputs(1),
+            [
+                "layer base",
+                "Python 3.13 set locks/notebook.txt",
+                "layer notebook",
+                "container image notebook"
+            ]
+        );
+    }
+}

@@ -1,0 +1,201 @@
+//! A lock: every Debian package of every layer, by version and hash, and the time that counts as that of the build.
+//!
+//! What a lock says decides every byte of a layer. It is a YAML file that people may read and compare; the record of a
+//! layer, the manifest of an image and the file of `imagegen build --write-lock` all have this one form.
+
+mod check;
+pub mod findings;
+mod read;
+
+use std::fmt;
+
+use serde::Serialize;
+
+pub use check::check;
+pub use read::{layers, parse};
+
+use crate::document::Place;
+
+/// The locked layers of a build.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Lock {
+    /// One per recipe that installs something.
+    pub layers: Vec<LockedLayer>,
+}
+
+/// What one layer is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LockedLayer {
+    /// The recipe that it belongs to.
+    pub recipe: String,
+    /// The Debian suite.
+    pub suite: String,
+    /// Seconds since 1970 that no file of the layer is newer than.
+    pub epoch: u64,
+    /// The lines of apt's `sources.list`: where the packages were, and where an instance finds newer ones.
+    pub sources: Vec<String>,
+    /// The packages that are installed in it and not in the one below, by name.
+    pub packages: Vec<LockedPackage>,
+}
+
+/// A package, by its content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LockedPackage {
+    /// The binary package's name.
+    pub name: String,
+    /// Debian's version.
+    pub version: String,
+    /// `amd64` or `all`.
+    pub architecture: String,
+    /// The SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// The file's size in bytes.
+    pub bytes: u64,
+    /// Where it is in an archive, below the folder of the archive.
+    pub file: String,
+    /// Whether the archive has it among those that every system needs (priority `required`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub required: bool,
+    /// Where the lock has it, if it was read from one.
+    #[serde(skip)]
+    pub place: Option<Place>,
+}
+
+impl Lock {
+    /// The layer of a recipe.
+    #[must_use]
+    pub fn layer(&self, recipe: &str) -> Option<&LockedLayer> {
+        self.layers.iter().find(|layer| layer.recipe == recipe)
+    }
+
+    /// The time of what is made from all these layers; none without any.
+    #[must_use]
+    pub fn epoch(&self) -> Option<u64> {
+        self.layers.iter().map(|layer| layer.epoch).max()
+    }
+
+    /// Adds the layers of `other` that are not in here yet.
+    pub fn merge(&mut self, other: Self) {
+        for layer in other.layers {
+            if self.layer(&layer.recipe).is_none() {
+                self.layers.push(layer);
+            }
+        }
+    }
+}
+
+impl LockedLayer {
+    /// The folders of the archives that its sources name, without a slash behind them, each once.
+    #[must_use]
+    pub fn archives(&self) -> Vec<String> {
+        let mut archives: Vec<String> = vec![];
+        for archive in self.sources.iter().filter_map(|line| archive(line)) {
+            if !archives.iter().any(|known| known == archive) {
+                archives.push(archive.to_owned());
+            }
+        }
+        archives
+    }
+}
+
+/// The address in a line of sources.list(5): the first word behind `deb` and the options in brackets.
+fn archive(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("deb ")?.trim_start();
+    let rest = match rest.strip_prefix('[') {
+        Some(options) => options.split_once(']')?.1,
+        None => rest,
+    };
+    Some(rest.split_whitespace().next()?.trim_end_matches('/'))
+}
+
+/// As YAML, one package to a line, so that two locks can be compared line by line.
+impl fmt::Display for Lock {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(
+            "# Written by `imagegen build --write-lock`; `imagegen build --lock` builds from it.\n",
+        )?;
+        formatter.write_str("version: 1\nlayers:\n")?;
+        self.layers.iter().try_for_each(|layer| {
+            writeln!(formatter, "  - recipe: {}", json(&layer.recipe)?)?;
+            writeln!(formatter, "    suite: {}", json(&layer.suite)?)?;
+            writeln!(formatter, "    epoch: {}", layer.epoch)?;
+            list(formatter, "sources", &layer.sources)?;
+            list(formatter, "packages", &layer.packages)
+        })
+    }
+}
+
+fn list<T: Serialize>(formatter: &mut fmt::Formatter<'_>, key: &str, items: &[T]) -> fmt::Result {
+    if items.is_empty() {
+        return writeln!(formatter, "    {key}: []");
+    }
+    writeln!(formatter, "    {key}:")?;
+    items.iter().try_for_each(|item| writeln!(formatter, "      - {}", json(item)?))
+}
+
+/// JSON is YAML too, and leaves no doubt about what is text.
+fn json(value: &impl Serialize) -> Result<String, fmt::Error> {
+    serde_json::to_string(value).map_err(|_| fmt::Error)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::document::Source;
+
+    /// A lock of one layer with one package.
+    pub(crate) fn lock() -> Lock {
+        Lock {
+            layers: vec![LockedLayer {
+                recipe: "base".into(),
+                suite: "trixie".into(),
+                epoch: 1_763_000_000,
+                sources: vec![
+                    "deb http://archive.example/debian trixie main".into(),
+                    "deb [signed-by=\"/a.gpg\"] http://archive.example/debian/ trixie-updates main".into(),
+                    "deb http://security.example/debian-security trixie-security main".into(),
+                ],
+                packages: vec![LockedPackage {
+                    name: "libc6".into(),
+                    version: "1:2.41-12".into(),
+                    architecture: "amd64".into(),
+                    sha256: "0123456789abcdef".repeat(4),
+                    bytes: 2_800_000,
+                    file: "pool/main/g/glibc/libc6_2.41-12_amd64.deb".into(),
+                    required: true,
+                    place: None,
+                }],
+            }],
+        }
+    }
+
+    #[test]
+    fn a_lock_that_was_written_is_read_as_the_same() {
+        let text = lock().to_string();
+        let read = parse(Source::new("lock.yaml", text.clone())).expect("sound");
+        assert_eq!(read.to_string(), text);
+        assert!(read.layers[0].packages[0].place.is_some());
+    }
+
+    #[test]
+    fn each_archive_is_asked_once() {
+        assert_eq!(
+            lock().layers[0].archives(),
+            ["http://archive.example/debian", "http://security.example/debian-security"]
+        );
+    }
+
+    #[test]
+    fn the_time_is_that_of_the_newest_layer() {
+        let mut both = lock();
+        both.merge(Lock {
+            layers: vec![LockedLayer {
+                recipe: "hub".into(),
+                epoch: 1_764_000_000,
+                ..lock().layers[0].clone()
+            }],
+        });
+        both.merge(lock());
+        assert_eq!((both.layers.len(), both.epoch()), (2, Some(1_764_000_000)));
+    }
+}

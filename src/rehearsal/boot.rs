@@ -1,0 +1,110 @@
+//! One image by itself on each firmware, before and after its kernel and its boot loaders are upgraded inside.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{anyhow, ensure};
+
+use super::firmware::Firmware;
+use super::machine::{Machine, Role, Spec};
+use super::{BOOT, Equipment, Hall, supplies};
+use crate::failure::Result;
+use crate::report::Progress;
+
+/// Replaces another kernel and the boot loaders; prints the kernel that is to boot next.
+const UPGRADE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/upgrade.sh"));
+/// How long cloud-init may take to enlarge the root file system, once the machine answers.
+const GROWING: Duration = Duration::from_secs(300);
+
+/// What is to be tried.
+#[derive(Debug)]
+pub struct Trial {
+    /// The image.
+    pub image: PathBuf,
+    /// On what it boots before it is upgraded, in this order: on the last one it is upgraded.
+    pub first: Vec<Firmware>,
+    /// Where the logs go.
+    pub logs: PathBuf,
+}
+
+/// The memory in MiB that a trial takes.
+#[must_use]
+pub fn boot_memory() -> u64 {
+    Role::Node.memory()
+}
+
+/// Boots one disk on the firmware that is asked for, upgrades it there, and boots it on each that there is.
+pub fn boot(trial: &Trial, progress: &Progress) -> Result<()> {
+    let hall = Hall::open(
+        Equipment {
+            images: [trial.image.clone(), trial.image.clone()],
+            outside: true,
+            door: None,
+            volume: false,
+            logs: trial.logs.clone(),
+        },
+        progress,
+    )?;
+    let mut session = Session { hall: &hall, progress, machine: None, boots: 0 };
+    for firmware in &trial.first {
+        session.boots(*firmware, None)?;
+    }
+    let kernel = session.upgrade()?;
+    for firmware in Firmware::ALL {
+        session.boots(firmware, Some(&kernel))?;
+    }
+    Ok(())
+}
+
+/// A disk that goes from machine to machine.
+struct Session<'a> {
+    hall: &'a Hall,
+    progress: &'a Progress,
+    machine: Option<Machine>,
+    boots: u8,
+}
+
+impl Session<'_> {
+    /// Switches the machine off and on, now with `firmware`, and looks around in it.
+    fn boots(&mut self, firmware: Firmware, kernel: Option<&str>) -> Result<()> {
+        let what = if kernel.is_some() { "the upgraded image" } else { "the image" };
+        let step = self.progress.step(format!("{what} boots by {firmware}"));
+        self.boots += 1;
+        let log = format!("boot-{}", self.boots);
+        let bench = &self.hall.bench;
+        let mut machine = match self.machine.take() {
+            None => Machine::start(Spec::node(1, None).with_firmware(firmware).with_log(log), bench)?,
+            Some(machine) => machine.power_cycle(|spec| spec.with_firmware(firmware).with_log(log), bench)?,
+        };
+        let running = machine.until(BOOT, &["uname", "-r"], |printed| Some(printed.to_owned()))?;
+        let found = Firmware::of(&mut machine)?;
+        let expected = || -> anyhow::Result<()> {
+            ensure!(found == Some(firmware), "the machine says that it was booted by {found:?}");
+            ensure!(kernel.is_none_or(|kernel| kernel == running), "it runs {running}, not {kernel:?}");
+            Ok(())
+        };
+        expected()?;
+        let size = machine.until(GROWING, &["df", "--output=size", "--block-size=1M", "/"], grown)?;
+        step.done(&format!("it runs {running}, and its root has {size} MiB"));
+        self.machine = Some(machine);
+        Ok(())
+    }
+
+    /// Gives the kernel that has to boot from now on.
+    fn upgrade(&mut self) -> Result<String> {
+        let step = self.progress.step("another kernel, and shim and GRUB anew");
+        let machine = self.machine.as_mut().ok_or_else(|| anyhow!("no machine has booted"))?;
+        supplies::introduce_mirrors(machine)?;
+        let outcome = machine.patiently(&["sh", "-c", UPGRADE], "")?;
+        let said = machine.succeeded(&outcome, &["userdata/rehearsal/upgrade.sh"])?;
+        let kernel = said.lines().last().unwrap_or_default().to_owned();
+        step.done(&format!("{kernel} is next"));
+        Ok(kernel)
+    }
+}
+
+/// The size in MiB of a root file system that has been enlarged, as df(1) shows it.
+fn grown(shown: &str) -> Option<u64> {
+    let size: u64 = shown.lines().last()?.trim().parse().ok()?;
+    (size >= 10 * 1024).then_some(size)
+}
