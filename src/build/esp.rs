@@ -19,6 +19,8 @@ use crate::plan::{Image, Key};
 /// What mount(8) and lsblk(8) call it, padded as FAT wants it.
 const LABEL: [u8; 11] = *b"esp        ";
 
+/// Bytes of a sector, and here of a cluster too.
+const SECTOR: usize = 512;
 /// Bytes of an entry in a folder; four of them at the beginning of each are about itself.
 const ENTRY: usize = 32;
 /// The first byte of an entry that is not in use any more.
@@ -94,10 +96,10 @@ impl TimeProvider for FirstDay {
     }
 }
 
-/// fatfs 0.3 gives `.` and `..` long names too, and has `..` name the cluster of the topmost folder, which FAT's rules call
-/// 0: fsck.fat(8) finds fault with both, and firmware might.
+/// fatfs 0.3 gives `.` and `..` long names too, and has `..` name the cluster of the topmost folder, which FAT's rules
+/// call 0: fsck.fat(8) finds fault with both, and firmware might.
 fn straighten(partition: &mut (impl Read + Write + Seek)) -> std::io::Result<()> {
-    let mut boot_sector = [0; disk::SECTOR as usize];
+    let mut boot_sector = [0; SECTOR];
     partition.read_exact(&mut boot_sector)?;
     let number = |at: usize, size: usize| {
         let bytes = boot_sector[at..at + size].iter().rev();
@@ -108,7 +110,7 @@ fn straighten(partition: &mut (impl Read + Write + Seek)) -> std::io::Result<()>
     let place = |cluster: u64| (reserved + tables * size + cluster - 2) * disk::SECTOR;
     let mut folders = vec![top];
     while let Some(at) = folders.pop() {
-        let mut entries = [0; disk::SECTOR as usize];
+        let mut entries = [0; SECTOR];
         partition.seek(SeekFrom::Start(place(at)))?;
         partition.read_exact(&mut entries)?;
         if entries[11] == LONG_NAME && entries[ENTRY] == b'.' {

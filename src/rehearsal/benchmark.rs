@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 
-use super::machine::{Machine, Spec};
+use super::machine::Machine;
+use super::spec::Spec;
 use super::{BOOT, Equipment, Hall, Script};
 use crate::failure::Result;
 use crate::report::Progress;

@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::{anyhow, ensure};
 
 use super::firmware::Firmware;
-use super::machine::{Machine, Role, Spec};
+use super::machine::Machine;
+use super::spec::{Role, Spec};
 use super::{BOOT, Equipment, Hall, supplies};
-use crate::failure::Result;
-use crate::report::Progress;
+use crate::failure::{Failure, Result};
+use crate::report::{self, Progress};
 
 /// Replaces another kernel and the boot loaders; prints the kernel that is to boot next.
 const UPGRADE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/upgrade.sh"));
@@ -46,14 +47,11 @@ pub fn boot(trial: &Trial, progress: &Progress) -> Result<()> {
         progress,
     )?;
     let mut session = Session { hall: &hall, progress, machine: None, boots: 0 };
-    for firmware in &trial.first {
-        session.boots(*firmware, None)?;
+    let outcome = session.run(&trial.first);
+    if matches!(outcome, Err(Failure::Work(_))) {
+        report::say(&format!("The serial logs are in {}.", hall.bench.logs.display()));
     }
-    let kernel = session.upgrade()?;
-    for firmware in Firmware::ALL {
-        session.boots(firmware, Some(&kernel))?;
-    }
-    Ok(())
+    outcome
 }
 
 /// A disk that goes from machine to machine.
@@ -65,6 +63,14 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
+    fn run(&mut self, first: &[Firmware]) -> Result<()> {
+        for firmware in first {
+            self.boots(*firmware, None)?;
+        }
+        let kernel = self.upgrade()?;
+        Firmware::ALL.into_iter().try_for_each(|firmware| self.boots(firmware, Some(&kernel)))
+    }
+
     /// Switches the machine off and on, now with `firmware`, and looks around in it.
     fn boots(&mut self, firmware: Firmware, kernel: Option<&str>) -> Result<()> {
         let what = if kernel.is_some() { "the upgraded image" } else { "the image" };
@@ -79,8 +85,10 @@ impl Session<'_> {
         let running = machine.until(BOOT, &["uname", "-r"], |printed| Some(printed.to_owned()))?;
         let found = Firmware::of(&mut machine)?;
         let expected = || -> anyhow::Result<()> {
-            ensure!(found == Some(firmware), "the machine says that it was booted by {found:?}");
-            ensure!(kernel.is_none_or(|kernel| kernel == running), "it runs {running}, not {kernel:?}");
+            let by = found.map_or_else(|| "nothing known".to_owned(), |found| found.to_string());
+            ensure!(found == Some(firmware), "the machine says that it was booted by {by}");
+            let wanted = kernel.unwrap_or(&running);
+            ensure!(wanted == running, "the machine runs {running}, and was to run {wanted}");
             Ok(())
         };
         expected()?;

@@ -8,8 +8,7 @@ use anyhow::{Context, anyhow};
 use super::accelerator::Accelerator;
 use super::agent::{Agent, Outcome};
 use super::config_drive::{self, Identity};
-use super::firmware::Firmware;
-use super::network::Place;
+use super::spec::{Role, Spec};
 use crate::failure::{Failure, Result};
 use crate::host::command::{Running, Tool};
 use crate::host::{signals, tools};
@@ -29,82 +28,6 @@ const POWER_OFF: Duration = Duration::from_secs(180);
 const COMMAND: Duration = Duration::from_secs(240);
 /// How long a whole class at work may take inside.
 const LONG_COMMAND: Duration = Duration::from_secs(2700);
-
-/// What a machine is in the workshop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// The manager with the homes.
-    Hub,
-    /// A worker.
-    Node,
-}
-
-impl Role {
-    /// Memory in MiB.
-    #[must_use]
-    pub fn memory(self) -> u64 {
-        match self {
-            Self::Hub => 2048,
-            Self::Node => 1536,
-        }
-    }
-}
-
-/// What a machine is to be.
-#[derive(Debug, Clone)]
-pub struct Spec {
-    /// Its host name.
-    pub name: String,
-    /// The name of its serial log.
-    pub log: String,
-    /// What it boots by.
-    pub firmware: Firmware,
-    /// Which image it boots.
-    pub role: Role,
-    /// Its address.
-    pub place: Place,
-    /// Its memory in MiB.
-    pub memory: u64,
-    /// What cloud-init gets; none for a machine without any.
-    pub user_data: Option<String>,
-}
-
-impl Spec {
-    /// The hub.
-    #[must_use]
-    pub fn hub(user_data: Option<String>) -> Self {
-        Self::new("hub".into(), Role::Hub, Place::HUB, user_data)
-    }
-
-    /// One of the nodes, counted from 1.
-    #[must_use]
-    pub fn node(number: u8, user_data: Option<String>) -> Self {
-        Self::new(format!("node-{number}"), Role::Node, Place::node(number), user_data)
-    }
-
-    fn new(name: String, role: Role, place: Place, user_data: Option<String>) -> Self {
-        let (log, memory) = (name.clone(), role.memory());
-        Self { name, log, firmware: Firmware::Bios, role, place, memory, user_data }
-    }
-
-    /// With other firmware than BIOS.
-    #[must_use]
-    pub fn with_firmware(self, firmware: Firmware) -> Self {
-        Self { firmware, ..self }
-    }
-
-    /// With a log of another name than its own.
-    #[must_use]
-    pub fn with_log(self, log: String) -> Self {
-        Self { log, ..self }
-    }
-
-    /// With more memory, for notebooks.
-    #[must_use]
-    pub fn with_memory(self, more: u64) -> Self {
-        Self { memory: self.memory + more, ..self }
-    }
-}
 
 /// What the machines of one rehearsal share.
 #[derive(Debug)]

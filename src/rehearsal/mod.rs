@@ -11,6 +11,7 @@ mod firmware;
 mod lan;
 mod machine;
 mod network;
+mod spec;
 mod supplies;
 
 use std::net::Ipv4Addr;
@@ -26,8 +27,9 @@ use checks::Check;
 pub use firmware::Firmware;
 use lan::Lan;
 pub use machine::VOLUME;
-use machine::{Bench, Machine, Role, Spec};
+use machine::{Bench, Machine};
 use network::Place;
+use spec::{Role, Spec};
 
 use crate::document::Findings;
 use crate::failure::{Failure, Result};

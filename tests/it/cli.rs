@@ -37,6 +37,7 @@ fn wrong_usage_has_an_exit_code_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     imagegen(folder.path()).arg("frobnicate").assert().code(2);
     imagegen(folder.path()).args(["node", "--for", "mars"]).assert().code(2);
+    imagegen(folder.path()).args(["rehearse", "--boot", "a", "--nodes", "2"]).assert().code(2);
 }
 
 #[test]
@@ -54,9 +55,11 @@ fn completions_and_man_pages_name_every_verb() {
 #[test]
 fn a_rehearsal_without_images_says_how_to_get_them() {
     let folder = tempfile::tempdir().unwrap();
-    let output = imagegen(folder.path()).arg("rehearse").output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("imagegen build all"), "{}", text(&output.stderr));
+    for arguments in [vec!["rehearse"], vec!["rehearse", "--boot", "node.qcow2"]] {
+        let output = imagegen(folder.path()).args(&arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("imagegen build all"), "{}", text(&output.stderr));
+    }
 }
 
 #[test]

@@ -19,8 +19,8 @@ apt-get update -q >&2
 apt-get install -q -y --reinstall grub-common grub-pc-bin grub-efi-amd64-signed shim-signed >&2
 # One of another day where the archive has one: it is smaller. Which of two is newer does not matter, for the links lead
 # to the one that was installed last.
-other=$(apt-cache pkgnames linux-image- | grep '^linux-image-[0-9].*-cloud-amd64$' | grep -vxF "linux-image-$(uname -r)" |
-	sort -V | tail -n 1)
+other=$(apt-cache pkgnames linux-image- | grep '^linux-image-[0-9].*-cloud-amd64$' |
+	grep -vxF "linux-image-$(uname -r)" | sort -V | tail -n 1)
 apt-get install -q -y "${other:-linux-image-amd64}" >&2
 # As hooks of other packages call it.
 update-grub >&2
