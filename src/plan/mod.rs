@@ -439,4 +439,20 @@ mod tests {
         assert_eq!(key(&plain), key(&request(&["node"])));
         assert_ne!(key(&plain), key(&mirrored));
     }
+
+    #[test]
+    fn a_locked_layer_is_the_same_whichever_mirror_its_packages_come_from() {
+        let lock = lock::tests::lock();
+        let locked = Request { lock: Some(lock.clone()), ..request(&["node"]) };
+        let key = |request: &Request| plan(request, &HostFacts::default()).stages[0].key.clone();
+        let elsewhere =
+            Request { mirror: Some("http://127.0.0.1/debian".into()), epoch: Some(1), ..locked.clone() };
+        assert_eq!(key(&locked), key(&elsewhere));
+        assert_ne!(key(&locked), key(&request(&["node"])));
+        let mut newer = lock;
+        newer.layers[0].packages[0].sha256 = "f".repeat(64);
+        assert_ne!(key(&locked), key(&Request { lock: Some(newer), ..locked.clone() }));
+        let shown = plan(&locked, &HostFacts::default()).to_string();
+        assert!(shown.contains("locked     1 packages, as of 1763000000"), "{shown}");
+    }
 }
