@@ -248,7 +248,7 @@ pub struct InspectArgs {
 /// Arguments of `imagegen verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// The image, with its manifest beside it
+    /// The image, or the raw disk in it, with its manifest beside it
     pub image: PathBuf,
     /// The recipes that it was made from, where they are not the built-in ones
     #[arg(long, value_name = "DIR")]

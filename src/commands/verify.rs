@@ -41,7 +41,8 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
 
 fn read_claim(image: &Path) -> Result<Claim> {
     let name = image.file_name().context("the image has no name")?.to_string_lossy().into_owned();
-    let stem = [".qcow2", ".oci.tar"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+    let stem =
+        [".qcow2", ".raw", ".oci.tar"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
     let path = image.with_file_name(format!("{stem}.manifest.json"));
     let shown = path.display().to_string();
     let text =
