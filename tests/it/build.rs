@@ -100,12 +100,20 @@ fn a_pipeline_reads_why_a_build_failed() {
     assert_eq!((wrong.len(), &wrong[0]["kind"]), (1, &"input".into()));
 }
 
-/// The folders in which mmdebstrap is at work.
-fn chroots() -> usize {
-    let entries = std::fs::read_dir(std::env::temp_dir()).unwrap();
-    entries
-        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("mmdebstrap."))
-        .count()
+/// The folders in `temporary` in which mmdebstrap is at work.
+fn chroots(temporary: &Path) -> usize {
+    let named = |path: &std::path::PathBuf| path.display().to_string().contains("/mmdebstrap.");
+    entries(temporary).iter().filter(|path| named(path)).count()
+}
+
+/// A folder for temporary files of one run alone, which other users' namespaces can enter.
+fn temporary(folder: &Path) -> std::path::PathBuf {
+    let path = folder.join("tmp");
+    std::fs::create_dir(&path).unwrap();
+    for (path, mode) in [(folder, 0o755), (path.as_path(), 0o1777)] {
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    }
+    path
 }
 
 /// What is in a folder; nothing where it was never made.
@@ -118,15 +126,18 @@ fn entries(folder: &Path) -> Vec<std::path::PathBuf> {
 #[ignore = "slow: it bootstraps packages"]
 fn a_build_that_is_stopped_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let chroots_before = chroots();
+    let temporary = temporary(folder.path());
+    let packages = folder.path().join("cache/imagegen/packages");
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_imagegen"))
         .args(["build", "base", "--fresh"])
         .current_dir(folder.path())
         .env("XDG_CACHE_HOME", folder.path().join("cache"))
+        .env("TMPDIR", &temporary)
         .spawn()
         .unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
-    while chroots() == chroots_before {
+    // Packages are there before anything is installed.
+    while entries(&packages).is_empty() || chroots(&temporary) == 0 {
         assert!(Instant::now() < deadline, "mmdebstrap has not begun");
         std::thread::sleep(Duration::from_millis(200));
     }
@@ -141,9 +152,9 @@ fn a_build_that_is_stopped_leaves_nothing() {
     {
         assert!(left.is_empty(), "{left:?}");
     }
-    let packages = entries(&folder.path().join("cache/imagegen/packages"));
+    let packages = entries(&packages);
     assert!(packages.iter().all(|path| path.extension().is_some_and(|it| it == "deb")), "{packages:?}");
-    assert_eq!(chroots(), chroots_before);
+    assert!(entries(&temporary).is_empty(), "{:?}", entries(&temporary));
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
     assert!(!mounts.contains("mmdebstrap"), "{mounts}");
 }
