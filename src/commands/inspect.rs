@@ -15,8 +15,11 @@ pub fn run(args: &InspectArgs) -> Result<()> {
     let name = args.image.display().to_string();
     let file = fs_err::File::open(&args.image).map_err(|error| unusable(&name, error))?;
     let found = inspect::inspect(file).map_err(|error| unusable(&name, error))?;
-    let text =
-        if args.json { found.json().context("writing the report")? } else { found.text(&name, args.list) };
+    let text = if args.json {
+        found.json().context("writing the report")?
+    } else {
+        found.text(&name, args.list, report::size)
+    };
     report::data(&text)?;
     match found.errors() {
         0 => Ok(()),

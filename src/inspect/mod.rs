@@ -11,7 +11,7 @@ mod esp;
 mod evidence;
 mod finding;
 mod qcow2;
-mod report;
+mod summary;
 mod superblock;
 mod system;
 mod table;
@@ -19,7 +19,7 @@ mod tree;
 
 pub use disk::Source;
 pub use finding::{Finding, Severity};
-pub use report::Report;
+pub use summary::Report;
 
 use evidence::Evidence;
 

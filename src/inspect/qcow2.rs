@@ -144,7 +144,6 @@ fn damaged(what: String) -> Error {
 }
 
 /// Where a cluster's bytes are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cluster {
     Zero,
     Plain(u64),
@@ -182,7 +181,7 @@ impl Qcow2 {
             if !seen.insert(place) {
                 faults.push(format!("two parts of the disk share the table at byte {place}"));
             }
-            let table = self.read_table(place)?;
+            let table = self.read_cluster(place)?;
             let entries = (0..self.header.l2_entries()).map(|index| entry_of(&table, index));
             faults
                 .extend(entries.filter_map(|entry| self.locate(entry).err()).map(|error| error.to_string()));
@@ -190,8 +189,7 @@ impl Qcow2 {
                 break;
             }
         }
-        faults.truncate(ENOUGH);
-        Ok(faults)
+        Ok(faults.into_iter().take(ENOUGH).collect())
     }
 
     /// Where the second-level table `number` is; none where all that it would lead to is zero.
@@ -211,9 +209,12 @@ impl Qcow2 {
         }
     }
 
-    fn read_table(&mut self, place: u64) -> io::Result<Vec<u8>> {
-        let length = usize::try_from(self.header.cluster()).map_err(Error::other)?;
-        read_at(&mut *self.file, place, length)
+    /// The cluster at byte `start` of the file, which may be a table.
+    fn read_cluster(&mut self, start: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(self.header.cluster()).map_err(Error::other)?];
+        self.file.seek(SeekFrom::Start(start))?;
+        self.file.read_exact(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// What an entry of a second-level table means.
@@ -251,7 +252,7 @@ impl Qcow2 {
         let (table, index) = (number / self.header.l2_entries(), number % self.header.l2_entries());
         if !self.tables.has(table) {
             let bytes = match self.table_place(table)? {
-                Some(place) => self.read_table(place)?,
+                Some(place) => self.read_cluster(place)?,
                 None => vec![],
             };
             self.tables.put(table, bytes);
@@ -260,7 +261,7 @@ impl Qcow2 {
         let size = usize::try_from(self.header.cluster()).map_err(Error::other)?;
         match self.locate(entry)? {
             Cluster::Zero => Ok(vec![0; size]),
-            Cluster::Plain(start) => read_at(&mut *self.file, start, size),
+            Cluster::Plain(start) => self.read_cluster(start),
             Cluster::Compressed { start, length } => {
                 let mut bytes = vec![];
                 self.file.seek(SeekFrom::Start(start))?;
@@ -269,13 +270,6 @@ impl Qcow2 {
             }
         }
     }
-}
-
-fn read_at(file: &mut dyn Source, start: u64, length: usize) -> io::Result<Vec<u8>> {
-    file.seek(SeekFrom::Start(start))?;
-    let mut bytes = vec![0; length];
-    file.read_exact(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn entry_of(table: &[u8], index: u64) -> u64 {

@@ -26,7 +26,7 @@ fn found(image: Vec<u8>) -> BTreeSet<String> {
 #[test]
 fn a_sound_image_has_no_finding() {
     let report = report(faults::sound().clone());
-    assert_eq!(report.findings(), [], "{}", report.text("sound", false));
+    assert_eq!(report.findings(), [], "{}", report.text("sound", false, imagegen::report::size));
 }
 
 #[test]
@@ -39,7 +39,12 @@ fn each_fault_is_found_by_its_check_and_by_no_other() {
         let report = report(image);
         let names: BTreeSet<String> = report.findings().iter().map(|it| it.check.to_owned()).collect();
         if names != expected {
-            wrong.push(format!("{}: {:?}\n{}", fault.name, fault.checks, report.text("faulty", false)));
+            wrong.push(format!(
+                "{}: {:?}\n{}",
+                fault.name,
+                fault.checks,
+                report.text("faulty", false, imagegen::report::size)
+            ));
         }
         covered.extend(expected);
     }

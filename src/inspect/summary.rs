@@ -7,7 +7,6 @@ use super::evidence::Evidence;
 use super::finding::{Finding, Severity};
 use super::system::System;
 use crate::build::Package;
-use crate::report::size;
 
 /// All that is known of an image.
 #[derive(Debug, Serialize)]
@@ -109,10 +108,11 @@ impl Report {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
-    /// The report for a person on the image that is called `name`; `list` adds packages and units.
+    /// The report for a person on the image that is called `name`; `list` adds packages and units, and `size` writes a
+    /// number of bytes.
     #[must_use]
-    pub fn text(&self, name: &str, list: bool) -> String {
-        let mut lines = vec![self.headline(name)];
+    pub fn text(&self, name: &str, list: bool, size: fn(u64) -> String) -> String {
+        let mut lines = vec![self.headline(name, size)];
         lines.extend(self.system.iter().flat_map(|system| system.lines(list)));
         lines.extend(self.findings.iter().map(shown));
         let counts = [Severity::Error, Severity::Warning, Severity::Note];
@@ -121,7 +121,7 @@ impl Report {
         lines.join("\n") + "\n"
     }
 
-    fn headline(&self, name: &str) -> String {
+    fn headline(&self, name: &str, size: fn(u64) -> String) -> String {
         let file = format!("{name}: {}, {}", self.file.format, size(self.file.bytes));
         let Some(disk) = self.file.disk_bytes else { return file };
         let ways = if self.boots_by.is_empty() { "nothing".into() } else { self.boots_by.join(" and ") };
