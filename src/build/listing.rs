@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow};
 use ext4_view::{Ext4, Ext4Read, FileType, Metadata};
 use sha2::{Digest, Sha256};
 
-use super::archive::OciArchive;
+use super::archive::ImageArchive;
 use super::rootfs::relative;
 use crate::failure::Result;
 use crate::host::signals;
@@ -109,7 +109,7 @@ fn entry_of(system: &Ext4, path: &str, metadata: &Metadata) -> Result<Entry> {
 
 /// All layers of a container image, and its configuration as text.
 pub(super) fn of_container(archive: &Path) -> Result<(Listing, String)> {
-    let mut archive = OciArchive::open(archive)?;
+    let mut archive = ImageArchive::open(archive)?;
     let image = archive.image()?;
     let mut listing = Listing::new();
     for number in 0..image.diff_ids.len() {

@@ -39,6 +39,7 @@ use crate::recipe::{PackageSet, Reference};
 use crate::report::{Progress, Published, size};
 
 use manifest::Product;
+use origin::Origin;
 pub(crate) use manifest::installed_packages;
 pub use manifest::{Package, hash};
 pub use packages::PackageStore;

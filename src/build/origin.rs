@@ -3,7 +3,7 @@
 use anyhow::Context;
 use serde::Serialize;
 
-use super::archive::OciArchive;
+use super::archive::ImageArchive;
 use super::{Job, record};
 use crate::failure::Result;
 use crate::plan::lock::Lock;
@@ -34,6 +34,9 @@ pub(super) struct CarriedOrigin {
     /// The digest of its chain of recipes.
     #[serde(skip_serializing_if = "Option::is_none")]
     recipe_sha256: Option<String>,
+    /// The reference by which a registry gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
     /// The SHA-256 of the archive that the user brought.
     #[serde(skip_serializing_if = "Option::is_none")]
     archive_sha256: Option<String>,
@@ -52,15 +55,19 @@ impl Job<'_> {
     }
 
     fn carried_origin(&self, carried: &Carried) -> Result<CarriedOrigin> {
-        let digest = OciArchive::open(&self.cargo(carried).path)?.image()?.digest;
+        let digest = ImageArchive::open(&self.cargo(carried).path)?.image()?.digest;
         let made = self.made(carried);
         Ok(CarriedOrigin {
             digest,
             recipe: made.map(|image| image.recipe.clone()),
             recipe_sha256: made.map(|image| image.recipe_digest.clone()),
+            reference: match carried {
+                Carried::Fetched(_, reference) => Some(reference.to_string()),
+                Carried::Made(_) | Carried::Archive(_) => None,
+            },
             archive_sha256: match carried {
                 Carried::Archive(archive) => Some(archive.sha256.clone()),
-                Carried::Made(_) => None,
+                Carried::Made(_) | Carried::Fetched(..) => None,
             },
         })
     }

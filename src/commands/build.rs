@@ -100,7 +100,7 @@ pub(super) fn archive(path: &Path, catalogue: &Catalogue) -> Result<Archive> {
 }
 
 /// The archives that the recipes of `images` name.
-fn archives(images: &[Chain], folder: Option<&Path>) -> Result<BTreeMap<String, Archive>> {
+pub(super) fn archives(images: &[Chain], folder: Option<&Path>) -> Result<BTreeMap<String, Archive>> {
     let named = images.iter().flat_map(Chain::containers).filter_map(|container| match container {
         Preload::Archive(path) => Some(path.clone()),
         _ => None,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::build::{archive, catalogue};
+use super::build::{archive, archives, catalogue};
 use crate::build::{self, Places, Settings, Shelf, Store};
 use crate::cli::VerifyArgs;
 use crate::document::Source;
@@ -55,21 +55,23 @@ fn request(args: &VerifyArgs, claim: &Claim, catalogue: &Catalogue) -> Result<Re
     let chain = Chain::load(catalogue, &claim.image)?;
     let mut findings = claim.check(&chain, &format!("imagegen {}", env!("CARGO_PKG_VERSION")));
     let archive = args.notebook.as_deref().map(|path| archive(path, catalogue)).transpose()?;
-    findings.extend(claim.check_archive(archive.as_ref().map(|archive| archive.sha256.as_str())));
-    let chains = std::iter::once(&chain);
-    findings.extend(lock::check(&claim.lock, "its manifest", chains, archive.is_none()));
+    let chains = [chain];
+    let archives = archives(&chains, args.images.as_deref())?;
+    let at_hand = archives.values().chain(&archive).map(|archive| archive.sha256.as_str());
+    findings.extend(claim.check_archives(at_hand));
+    findings.extend(lock::check(&claim.lock, "its manifest", chains.iter(), archive.is_none()));
     if findings.has_errors() {
         return Err(findings.into());
     }
     report::findings(&findings);
     Ok(Request {
-        images: vec![chain],
-        layers: vec![],
+        images: chains.into(),
         mirror: args.mirror.clone(),
         fresh: true,
         archive,
+        archives,
         lock: Some(claim.lock.clone()),
-        epoch: None,
+        ..Request::default()
     })
 }
 

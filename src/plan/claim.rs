@@ -1,5 +1,6 @@
 //! What a manifest says that its image was made from.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -75,7 +76,7 @@ impl Claim {
             findings.push(other_recipes(&self.image));
         }
         for carried in &self.carries {
-            let chain = chain.containers().iter().find(|it| Some(&it.top().name) == carried.recipe.as_ref());
+            let chain = chain.made_containers().find(|it| Some(&it.top().name) == carried.recipe.as_ref());
             if let (Some(name), Some(digest)) = (&carried.recipe, &carried.recipe_sha256)
                 && chain.is_none_or(|chain| chain.digest() != *digest)
             {
@@ -85,14 +86,15 @@ impl Claim {
         findings
     }
 
-    /// Whether `archive_sha256`, of the archive that the user gives, is what the image carries.
+    /// Whether the archives at hand, by their SHA-256, are those that the image carries.
     #[must_use]
-    pub fn check_archive(&self, archive_sha256: Option<&str>) -> Findings {
-        let claimed = self.carries.iter().find_map(|carried| carried.archive_sha256.as_deref());
+    pub fn check_archives<'a>(&'a self, at_hand: impl Iterator<Item = &'a str>) -> Findings {
+        let claimed = self.carries.iter().filter_map(|carried| carried.archive_sha256.as_deref());
+        let claimed: BTreeSet<&str> = claimed.collect();
+        let at_hand = at_hand.collect();
         let mut findings = Findings::default();
-        if claimed != archive_sha256 {
-            findings.push(other_archive(claimed));
-        }
+        claimed.difference(&at_hand).for_each(|sha256| findings.push(missing_archive(sha256)));
+        at_hand.difference(&claimed).for_each(|sha256| findings.push(foreign_archive(sha256)));
         findings
     }
 }
@@ -132,17 +134,18 @@ fn other_version(then: &str, now: &str) -> Finding {
     )
 }
 
-fn other_archive(claimed: Option<&str>) -> Finding {
-    match claimed {
-        Some(sha256) => Finding::error(
-            "the image carries a container image that was brought to its build, and this is not given",
-            format!("name the archive with the SHA-256 {sha256} by --notebook"),
-        ),
-        None => Finding::error(
-            "the image carries no container image that was brought to its build",
-            "leave out --notebook",
-        ),
-    }
+fn missing_archive(sha256: &str) -> Finding {
+    Finding::error(
+        format!("the image carries the container image of an archive that is not at hand, SHA-256 {sha256}"),
+        "name that archive by --notebook, or put it where the recipe says",
+    )
+}
+
+fn foreign_archive(sha256: &str) -> Finding {
+    Finding::error(
+        format!("the image does not carry the archive with the SHA-256 {sha256}"),
+        "leave out --notebook, or take the archive that was there when the image was built",
+    )
 }
 
 #[cfg(test)]
@@ -174,7 +177,8 @@ mod tests {
         assert!(!found.is_empty() && !found.has_errors());
         let other = Claim::parse(&manifest("0")).expect("sound");
         assert!(other.check(&chain, "imagegen 0.0.9").has_errors());
-        assert!(same.check_archive(Some("a")).has_errors() && same.check_archive(None).is_empty());
+        assert!(same.check_archives(["a"].into_iter()).has_errors());
+        assert!(same.check_archives(std::iter::empty()).is_empty());
     }
 
     #[test]

@@ -362,16 +362,7 @@ mod tests {
             .collect(),
         );
         let images = names.iter().map(|name| Chain::load(&catalogue, name).expect("sound")).collect();
-        Request {
-            images,
-            layers: vec![],
-            mirror: None,
-            fresh: false,
-            archive: None,
-            archives: BTreeMap::new(),
-            lock: None,
-            epoch: None,
-        }
+        Request { images, ..Request::default() }
     }
 
     #[test]
@@ -419,7 +410,7 @@ mod tests {
             let files = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
             let catalogue = Catalogue::new("images", files.into());
             let images = vec![Chain::load(&catalogue, "node").expect("sound")];
-            let request = Request { images, layers: vec![], mirror: None, fresh: false, archive: None };
+            let request = Request { images, ..Request::default() };
             let stages = plan(&request, &HostFacts::default()).stages;
             let layers = stages.into_iter().filter_map(|stage| match stage.action {
                 Action::Layer(layer) => Some(layer.packages),

@@ -140,6 +140,14 @@ impl Chain {
         &self.containers
     }
 
+    /// Those among them that recipes make.
+    pub fn made_containers(&self) -> impl Iterator<Item = &Self> {
+        self.containers.iter().filter_map(|container| match container {
+            Preload::Made(chain) => Some(chain),
+            Preload::Registry(_) | Preload::Archive(_) => None,
+        })
+    }
+
     /// The kernel that a machine of this image gets beside the packages: what the topmost recipe says that says
     /// anything, and otherwise the one for clouds. A container has none, and recipes may name packages of their own.
     #[must_use]

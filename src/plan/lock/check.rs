@@ -17,7 +17,7 @@ pub fn check<'a>(
     for chain in chains {
         check_chain(lock, name, chain, &mut found);
         if with_containers {
-            chain.containers().iter().for_each(|container| check_chain(lock, name, container, &mut found));
+            chain.made_containers().for_each(|container| check_chain(lock, name, container, &mut found));
         }
     }
     found
