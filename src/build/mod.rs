@@ -39,9 +39,9 @@ use crate::recipe::{PackageSet, Reference};
 use crate::report::{Progress, Published, size};
 
 use manifest::Product;
-use origin::Origin;
 pub(crate) use manifest::installed_packages;
 pub use manifest::{Package, hash};
+use origin::Origin;
 pub use packages::PackageStore;
 use preload::Cargo;
 use publish::Outcome;
