@@ -1,5 +1,7 @@
 //! What can be typed; no decisions.
 
+mod quantity;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -36,10 +38,15 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Build an image again from what its manifest says, and compare byte for byte
     Verify(VerifyArgs),
+    /// Show what is kept between builds, or take it away
+    Cache(CacheArgs),
     /// Boot the built images as a hub and its nodes, and check that they work together
     Rehearse(RehearseArgs),
     /// Say everything that this machine lacks for building and rehearsing
     Doctor,
+    /// End what a killed imagegen leaves; imagegen starts this itself
+    #[command(hide = true)]
+    Keep,
     /// Print a completion script for a shell
     Completions {
         /// The shell.
@@ -262,6 +269,39 @@ pub struct VerifyArgs {
     /// Where to build; by default beside the image, in a folder that goes again
     #[arg(long, value_name = "DIR")]
     pub scratch: Option<PathBuf>,
+}
+
+/// Arguments of `imagegen cache`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct CacheArgs {
+    /// What to do with it, if not show it.
+    #[command(subcommand)]
+    pub action: Option<CacheAction>,
+    /// Print it as JSON, with sizes in bytes and ages in seconds
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What can be done with what is kept.
+#[derive(Debug, Subcommand)]
+pub enum CacheAction {
+    /// Take away what no build can use any more, and more if you say so; never what a running build uses
+    Prune(PruneArgs),
+}
+
+/// Arguments of `imagegen cache prune`.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct PruneArgs {
+    /// Also what is older: a number with s, m, h, d or w
+    #[arg(long, value_name = "AGE", value_parser = quantity::age)]
+    pub older_than: Option<u64>,
+    /// Also the oldest, until no more than this is left: a number with K, M, G or T
+    #[arg(long, value_name = "SIZE", value_parser = quantity::size)]
+    pub down_to: Option<u64>,
+    /// Everything
+    #[arg(long, conflicts_with_all = ["older_than", "down_to"])]
+    pub all: bool,
 }
 
 /// Arguments of `imagegen rehearse`.

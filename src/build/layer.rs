@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use super::deb::Deb;
-use super::packages::Provided;
-use super::{Places, Settings, record, repository, resolve};
+use super::packages::{PackageStore, Provided};
+use super::{Settings, record, repository, resolve};
 use crate::failure::Result;
+use crate::host::clock;
 use crate::host::command::{Tool, quote};
 use crate::host::tools;
 use crate::host::work::WorkFolder;
 use crate::plan::lock::{Lock, LockedLayer};
-use crate::plan::{Key, Layer};
+use crate::plan::Layer;
 use crate::recipe::{PackageSet, Registry};
 
 /// Where a recipe's script stands inside the root file system while it runs.
@@ -22,10 +23,9 @@ const PACKAGES: &str = "/imagegen-packages";
 /// What apt reads in place of `sources.list` meanwhile, beside it.
 const SOURCES: &str = "imagegen.list";
 
-/// What mmdebstrap has to know of the environment: where programs are, where there is room, how to reach the archive.
+/// What mmdebstrap has to know of the environment: where programs are, and how to reach the archive.
 const ENVIRONMENT: &[&str] = &[
     "PATH",
-    "TMPDIR",
     "http_proxy",
     "https_proxy",
     "ftp_proxy",
@@ -35,37 +35,64 @@ const ENVIRONMENT: &[&str] = &[
     "NO_PROXY",
 ];
 
-/// Makes the layer from its packages, which are in the store, and keeps it; gives its size in bytes.
+/// What a layer is made from, and where.
+pub(super) struct Surroundings<'a> {
+    /// The tar of the layer below.
+    pub(super) below: Option<PathBuf>,
+    /// The tars of the layer's sets of packages, in their order.
+    pub(super) sets: Vec<PathBuf>,
+    /// Where the Debian packages are.
+    pub(super) packages: &'a PackageStore,
+    /// For files on the way.
+    pub(super) work: &'a WorkFolder,
+    /// For what mmdebstrap unpacks.
+    pub(super) scratch: &'a WorkFolder,
+    /// For what it says.
+    pub(super) log: PathBuf,
+    pub(super) settings: &'a Settings,
+}
+
+impl Surroundings<'_> {
+    /// mmdebstrap as every step needs it.
+    pub(super) fn mmdebstrap(&self) -> Tool {
+        mmdebstrap(self.settings.root).env("TMPDIR", self.scratch.path("")).logged(&self.log)
+    }
+}
+
+/// What mmdebstrap runs in the root file system must not see who runs it, and where.
+fn mmdebstrap(root: bool) -> Tool {
+    Tool::new(tools::MMDEBSTRAP.name)
+        .inheriting(ENVIRONMENT)
+        .env("HOME", "/root")
+        // Python orders sets by hashes that are random otherwise, also those that it writes into compiled files.
+        .env("PYTHONHASHSEED", "0")
+        .arg(if root { "--mode=root" } else { "--mode=unshare" })
+}
+
+/// Makes the layer `target` from its packages, which are in the store.
 pub(super) fn make(
     layer: &Layer,
     locked: &LockedLayer,
-    key: &Key,
-    places: &Places,
-    work: &WorkFolder,
-    settings: &Settings,
-) -> Result<u64> {
-    let unfinished = places.store.layers.unfinished()?;
+    target: &Path,
+    surroundings: &Surroundings<'_>,
+) -> Result<()> {
+    let Surroundings { below, sets, work, .. } = surroundings;
     let scripts = write_scripts(layer, work)?;
-    let installer = work.path("python-set.sh");
+    let installer = work.path(&format!("{}-python-set.sh", layer.recipe));
     fs_err::write(&installer, &layer.installer)?;
-    let below = layer.below.as_ref().map(|below| places.store.layers.path(below));
-    let files = Files::write(layer, locked, places, work)?;
-    let sets: Vec<_> = layer.sets.iter().map(|(key, set)| (places.store.sets.path(key), set)).collect();
-    let tool = mmdebstrap(settings).env("SOURCE_DATE_EPOCH", locked.epoch.to_string());
+    let files = Files::write(layer, locked, surroundings)?;
+    let tool = surroundings.mmdebstrap().env("SOURCE_DATE_EPOCH", locked.epoch.to_string());
     let mut tool = install(tool, layer, locked, below.as_deref(), &files);
-    for (path, set) in &sets {
+    for (path, (_, set)) in sets.iter().zip(&layer.sets) {
         tool = with_set(tool, path, set, &installer);
     }
     for script in &scripts {
         tool = with_script(tool, script, "");
     }
     // The empty mirror keeps mmdebstrap from writing a sources.list of its own.
-    tool.arg("--format=tar").arg(&layer.suite).arg(&*unfinished).arg("").run()?;
+    tool.arg("--format=tar").arg(&layer.suite).arg(target).arg("").run()?;
     fs_err::remove_file(&files.packages)?;
-    record::ensure_installed(&unfinished, locked, layer.below.is_none())?;
-    let bytes = fs_err::metadata(&unfinished)?.len();
-    places.store.layers.keep(unfinished, key)?;
-    Ok(bytes)
+    record::ensure_installed(target, locked, layer.below.is_none())
 }
 
 fn write_scripts(layer: &Layer, work: &WorkFolder) -> Result<Vec<String>> {
@@ -79,47 +106,34 @@ fn write_scripts(layer: &Layer, work: &WorkFolder) -> Result<Vec<String>> {
 }
 
 /// What the layer is to be made of: as locked, or as apt chooses now. The packages are put into the store.
-pub(super) fn choose(
-    layer: &Layer,
-    places: &Places,
-    work: &WorkFolder,
-    settings: &Settings,
-) -> Result<(LockedLayer, Provided)> {
+pub(super) fn choose(layer: &Layer, surroundings: &Surroundings<'_>) -> Result<(LockedLayer, Provided)> {
     if let Some(locked) = &layer.locked {
         // All of these are at hand since the build began.
         return Ok((locked.clone(), Provided::default()));
     }
-    let below = layer.below.as_ref().map(|below| places.store.layers.path(below));
-    let mut locked = resolve::resolve(layer, below.as_deref(), work, settings)?;
-    let provided = places.store.packages.provide(&locked.packages, &locked.archives())?;
+    let mut locked = if layer.packages.is_empty() {
+        LockedLayer::without_packages(&layer.recipe, &layer.suite)
+    } else {
+        resolve::resolve(layer, surroundings).map_err(clock::doubted)?
+    };
+    let provided = surroundings.packages.provide(&locked.packages, &locked.archives())?;
     locked.epoch = match layer.epoch {
         Some(epoch) => epoch,
-        None => newest(&locked, below.as_deref(), places)?,
+        None => newest(&locked, surroundings)?,
     };
     Ok((locked, provided))
 }
 
 /// The time of the newest package in the layer and below it: whenever the same packages are installed, it is the same.
-fn newest(locked: &LockedLayer, below: Option<&Path>, places: &Places) -> Result<u64> {
-    let mut newest = match below {
+fn newest(locked: &LockedLayer, surroundings: &Surroundings<'_>) -> Result<u64> {
+    let mut newest = match &surroundings.below {
         Some(below) => record::lock_of(below)?.epoch().unwrap_or(0),
         None => 0,
     };
     for package in &locked.packages {
-        newest = newest.max(Deb::read(&places.store.packages.path(&package.sha256))?.epoch);
+        newest = newest.max(Deb::read(&surroundings.packages.path(&package.sha256))?.epoch);
     }
     Ok(newest)
-}
-
-/// mmdebstrap as every step needs it. What it runs in the root file system must not see who runs it, and where.
-pub(super) fn mmdebstrap(settings: &Settings) -> Tool {
-    let mode = if settings.root { "--mode=root" } else { "--mode=unshare" };
-    Tool::new(tools::MMDEBSTRAP.name)
-        .inheriting(ENVIRONMENT)
-        .env("HOME", "/root")
-        // Python orders sets by hashes that are random otherwise, also those that it writes into compiled files.
-        .env("PYTHONHASHSEED", "0")
-        .arg(mode)
 }
 
 /// Files that go into the root file system while the layer is made.
@@ -133,10 +147,10 @@ struct Files {
 }
 
 impl Files {
-    fn write(layer: &Layer, locked: &LockedLayer, places: &Places, work: &WorkFolder) -> Result<Self> {
-        let at = |name: &str| work.path(&format!("{}-{name}", layer.recipe));
+    fn write(layer: &Layer, locked: &LockedLayer, surroundings: &Surroundings<'_>) -> Result<Self> {
+        let at = |name: &str| surroundings.work.path(&format!("{}-{name}", layer.recipe));
         let files = Self { packages: at("packages.tar"), sources: at("sources.list"), record: at("record") };
-        repository::write(&locked.packages, &layer.suite, &places.store.packages, &files.packages)?;
+        repository::write(&locked.packages, &layer.suite, surroundings.packages, &files.packages)?;
         fs_err::write(&files.sources, locked.sources.join("\n") + "\n")?;
         fs_err::write(&files.record, Lock { layers: vec![locked.clone()] }.to_string())?;
         Ok(files)
@@ -148,7 +162,8 @@ fn install(tool: Tool, layer: &Layer, locked: &LockedLayer, below: Option<&Path>
     let required = locked.packages.iter().filter(|package| package.required).map(|package| &package.name);
     let packages: Vec<&str> = layer.packages.iter().chain(required).map(String::as_str).collect();
     let tool = tool
-        .arg(format!("--include={}", packages.join(",")))
+        // A layer may consist of a script alone, and an empty list is none to mmdebstrap.
+        .args((!packages.is_empty()).then(|| format!("--include={}", packages.join(","))))
         // None of these options reaches an image: hygiene drops the files that carry them.
         .arg(format!("--aptopt=Dir::Etc::SourceList \"{SOURCES}\""))
         .arg("--aptopt=Dir::Etc::SourceParts \"/dev/null\"")
@@ -244,7 +259,7 @@ mod tests {
 
     #[test]
     fn an_ordinary_user_bootstraps_in_a_user_namespace_from_the_chosen_packages() {
-        let tool = mmdebstrap(&Settings { mirror: None, root: false });
+        let tool = mmdebstrap(false);
         let tool = install(tool, &layer(), &lock().layers[0], None, &files("work"));
         insta::assert_snapshot!(one_to_a_line(&tool), @r##"
         `mmdebstrap
@@ -269,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_layer_on_another_begins_with_its_tar_and_paths_are_quoted() {
-        let tool = mmdebstrap(&Settings { mirror: None, root: true });
+        let tool = mmdebstrap(true);
         let tool = install(
             tool,
             &layer(),

@@ -4,7 +4,8 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::archive::ImageArchive;
-use super::{Job, record};
+use super::job::Job;
+use super::record;
 use crate::failure::Result;
 use crate::plan::lock::Lock;
 use crate::plan::{Action, Carried, Image, Key};
@@ -55,7 +56,7 @@ impl Job<'_> {
     }
 
     fn carried_origin(&self, carried: &Carried) -> Result<CarriedOrigin> {
-        let digest = ImageArchive::open(&self.cargo(carried).path)?.image()?.digest;
+        let digest = ImageArchive::open(&self.cargo(carried)?.path)?.image()?.digest;
         let made = self.made(carried);
         Ok(CarriedOrigin {
             digest,
@@ -100,7 +101,7 @@ impl Job<'_> {
         let mut lock = Lock::default();
         for stage in &self.plan.stages {
             if matches!(stage.action, Action::Layer(_)) {
-                lock.merge(record::lock_of(&self.places.store.layers.path(&stage.key))?);
+                lock.merge(record::lock_of(&self.hold(&stage.key)?.path())?);
             }
         }
         Ok(lock)
@@ -108,10 +109,10 @@ impl Job<'_> {
 
     /// What an image and the container images in it are made of.
     fn lock_of(&self, image: &Image) -> Result<Lock> {
-        let mut lock = record::lock_of(&self.places.store.layers.path(&image.layer))?;
+        let mut lock = record::lock_of(&self.hold(&image.layer)?.path())?;
         for carried in &image.carried {
             if let Some(carried) = self.made(carried) {
-                lock.merge(record::lock_of(&self.places.store.layers.path(&carried.layer))?);
+                lock.merge(record::lock_of(&self.hold(&carried.layer)?.path())?);
             }
         }
         Ok(lock)

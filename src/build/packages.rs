@@ -1,15 +1,19 @@
 //! Debian packages, kept by the hash of their content: each is downloaded once, whichever layer and build needs it, and
 //! none is used that does not have its hash.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::anyhow;
 
 use super::manifest::hash;
+use super::shelf::Shelf;
 use crate::document::Findings;
 use crate::failure::Result;
 use crate::host::command::Tool;
 use crate::host::work::WorkFolder;
+use crate::host::{lock, signals};
 use crate::plan::lock::{LockedPackage, findings};
 
 /// apt's own downloader: it knows this machine's proxies, and tries again when a connection breaks.
@@ -21,10 +25,13 @@ const UNREACHABLE: [&str; 4] = ["Could not", "Unable to", "onnection", "Temporar
 /// How often a child is looked at.
 const TICK: std::time::Duration = std::time::Duration::from_millis(20);
 
-/// The kept packages of the current user.
+/// The beginning of the names of folders into which a download goes.
+const DOWNLOADS: &str = ".unfinished-";
+
+/// The kept packages of the current user. A package says itself by its name what its content has to be.
 #[derive(Debug, Clone)]
 pub struct PackageStore {
-    folder: PathBuf,
+    shelf: Shelf,
 }
 
 /// What had to be done for packages to be at hand.
@@ -48,16 +55,39 @@ impl Provided {
 }
 
 impl PackageStore {
-    /// The store in a folder, which need not be there yet.
-    #[must_use]
-    pub fn new(folder: PathBuf) -> Self {
-        Self { folder }
+    /// The store on a shelf.
+    pub(super) fn new(shelf: Shelf) -> Self {
+        Self { shelf }
+    }
+
+    pub(super) fn shelf(&self) -> &Shelf {
+        &self.shelf
     }
 
     /// Where the package with this SHA-256 is kept.
     #[must_use]
     pub fn path(&self, sha256: &str) -> PathBuf {
-        self.folder.join(format!("{sha256}.deb"))
+        self.shelf.path(sha256)
+    }
+
+    /// Keeps all packages from being taken away as long as what this gives is there.
+    pub(super) fn hold(&self) -> Result<File> {
+        fs_err::create_dir_all(self.shelf.folder())?;
+        let folder = lock::open(self.shelf.folder())?;
+        // Whoever takes packages away holds the folder for moments.
+        while !lock::share(&folder)? {
+            signals::sleep(TICK)?;
+        }
+        Ok(folder)
+    }
+
+    /// Takes a package away, unless a build is going on; says whether it did.
+    pub(super) fn remove(&self, sha256: &str) -> Result<bool> {
+        let Ok(folder) = lock::open(self.shelf.folder()) else { return Ok(false) };
+        if !lock::claim(&folder)? {
+            return Ok(false);
+        }
+        self.shelf.remove(sha256)
     }
 
     /// Sees to it that all `packages` are here, whole: what is not is downloaded from the first of the `archives` that
@@ -103,8 +133,8 @@ impl PackageStore {
 
     /// Downloads what `archive` has; gives what apt complained about, if it did.
     fn download(&self, missing: &[&LockedPackage], archive: &str) -> Result<Option<String>> {
-        fs_err::create_dir_all(&self.folder)?;
-        let unfinished = WorkFolder::named(&self.folder, ".unfinished-")?;
+        fs_err::create_dir_all(self.shelf.folder())?;
+        let unfinished = WorkFolder::named(self.shelf.folder(), DOWNLOADS)?;
         let target = |package: &LockedPackage| unfinished.path(&package.sha256);
         let mut tool = Tool::new(DOWNLOADER)
             // The folder is ours alone, where apt's own user could not write.
@@ -120,12 +150,13 @@ impl PackageStore {
             if let Some(status) = running.ended()? {
                 break status;
             }
-            crate::host::signals::check()?;
-            std::thread::sleep(TICK);
+            signals::sleep(TICK)?;
         };
         for package in missing {
             let path = target(package);
             if path.exists() && is_whole(&path, package)? {
+                // apt gives it the time of the archive's file, and here it is new.
+                fs_err::OpenOptions::new().append(true).open(&path)?.set_modified(SystemTime::now())?;
                 fs_err::rename(&path, self.path(&package.sha256))?;
             }
         }
@@ -175,6 +206,7 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
+    use crate::build::Store;
     use crate::failure::Failure;
     use crate::plan::lock::tests::lock;
     use crate::recipe::hex;
@@ -229,7 +261,7 @@ mod tests {
 
     fn store() -> (tempfile::TempDir, PackageStore) {
         let folder = tempfile::tempdir().unwrap();
-        let store = PackageStore::new(folder.path().join("packages"));
+        let store = Store::within(folder.path()).packages;
         (folder, store)
     }
 
@@ -256,7 +288,7 @@ mod tests {
         let server = Server::with("what an attacker would send");
         let failure = store.provide(&[package("pool/a.deb")], &[server.address]).unwrap_err();
         assert!(matches!(failure, Failure::Work(_)), "{failure}");
-        assert_eq!(fs_err::read_dir(&store.folder).unwrap().count(), 0);
+        assert_eq!(fs_err::read_dir(store.shelf.folder()).unwrap().count(), 0);
     }
 
     #[test]

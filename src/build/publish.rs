@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 
 use super::manifest::hash;
 use crate::failure::Result;
+use crate::host::{lock, signals};
 use crate::report::{Progress, Published};
 
 /// The checksums of all files in an output folder, in the format of sha256sum(1).
@@ -21,27 +23,57 @@ pub(super) struct Outcome {
     pub(super) image_size: u64,
 }
 
+impl Outcome {
+    /// The final names of the files, with their SHA-256.
+    pub(super) fn names(&self) -> Result<Vec<(String, String)>> {
+        let named = self.files.iter().map(|(path, sha256)| {
+            let name = path.file_name().context("a result without a name")?;
+            Ok((name.to_string_lossy().into_owned(), sha256.clone()))
+        });
+        named.collect()
+    }
+}
+
 /// Moves everything into `output` and writes the checksums anew.
-pub(super) fn all(outcomes: Vec<Outcome>, output: &Path, progress: &Progress) -> Result<Vec<Published>> {
-    let mut published = vec![];
+pub(super) fn all(outcomes: &[&Outcome], output: &Path, progress: &Progress) -> Result<Vec<Published>> {
     if outcomes.is_empty() {
-        return Ok(published);
+        return Ok(vec![]);
     }
     let step = progress.step(format!("results in {}", output.display()));
+    let mut files = vec![];
+    for outcome in outcomes {
+        for ((path, _), (name, sha256)) in outcome.files.iter().zip(outcome.names()?) {
+            let file = fs_err::File::open(path)?;
+            file.sync_all()?;
+            let target = output.join(&name);
+            let published =
+                Published { path: target.display().to_string(), bytes: file.metadata()?.len(), sha256 };
+            files.push((path, target, name, published));
+        }
+    }
+    // Nothing slow from here on. A build that is killed before the end leaves whole files, and checksums that do not
+    // fit them rather than ones that do.
+    let _alone = alone_in(output)?;
     let mut checksums = read_checksums(output)?;
-    for (path, sha256) in outcomes.into_iter().flat_map(|outcome| outcome.files) {
-        let name = path.file_name().context("a result without a name")?.to_string_lossy().into_owned();
-        let (file, target) = (fs_err::File::open(&path)?, output.join(&name));
-        file.sync_all()?;
-        fs_err::rename(&path, &target)?;
-        let (path, bytes) = (target.display().to_string(), file.metadata()?.len());
-        published.push(Published { path, bytes, sha256: sha256.clone() });
-        checksums.insert(name, sha256);
+    let mut published = vec![];
+    for (path, target, name, file) in files {
+        fs_err::rename(path, target)?;
+        checksums.insert(name, file.sha256.clone());
+        published.push(file);
     }
     write_checksums(output, &checksums)?;
     published.push(described(&output.join(CHECKSUMS))?);
     step.done(&format!("{} files", published.len()));
     Ok(published)
+}
+
+/// Makes sure that no other build publishes into the folder at the same time.
+fn alone_in(output: &Path) -> Result<std::fs::File> {
+    let folder = lock::open(output)?;
+    while !lock::claim(&folder)? {
+        signals::sleep(Duration::from_millis(20))?;
+    }
+    Ok(folder)
 }
 
 fn described(path: &Path) -> Result<Published> {
@@ -50,7 +82,7 @@ fn described(path: &Path) -> Result<Published> {
 }
 
 /// What earlier builds left; files that are gone are forgotten.
-fn read_checksums(output: &Path) -> Result<BTreeMap<String, String>> {
+pub(super) fn read_checksums(output: &Path) -> Result<BTreeMap<String, String>> {
     let text = match fs_err::read_to_string(output.join(CHECKSUMS)) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),

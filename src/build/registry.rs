@@ -11,7 +11,6 @@ use anyhow::{Context, anyhow};
 use serde_json::{Value as Json, json};
 use tar::Builder;
 
-use super::Places;
 use super::archive::{blob, for_this_platform, is_index, sha256};
 use super::checked::Checked;
 use super::oci::append;
@@ -28,8 +27,14 @@ const UNKNOWN: [&str; 3] = ["manifest unknown", "name unknown", "repository name
 const REFUSED: [&str; 4] =
     ["unauthorized", "authentication required", "access to the resource is denied", "403 (Forbidden)"];
 
-/// Fetches an image into the store; gives its size in bytes.
-pub(super) fn fetch(reference: &Reference, key: &Key, places: &Places, work: &WorkFolder) -> Result<u64> {
+/// Fetches an image into the OCI archive `target`; what skopeo says goes to `log`.
+pub(super) fn fetch(
+    reference: &Reference,
+    key: &Key,
+    target: &Path,
+    log: &Path,
+    work: &WorkFolder,
+) -> Result<()> {
     let raw = skopeo(reference, |tool| {
         tool.args(["inspect", "--raw"]).arg(format!("docker://{}", reference.pinned())).output_bytes()
     })?;
@@ -47,14 +52,11 @@ pub(super) fn fetch(reference: &Reference, key: &Key, places: &Places, work: &Wo
         tool.args(["copy", "--quiet", "--preserve-digests", "--retry-times", "3"])
             .arg(format!("docker://{}", image.pinned()))
             .arg(format!("dir:{}", folder.display()))
+            .logged(log)
             .run()
     })?;
-    let unfinished = places.store.containers.unfinished()?;
-    pack(reference, &raw, &digest, &folder, &unfinished)?;
-    fs_err::remove_dir_all(&folder)?;
-    let bytes = fs_err::metadata(&unfinished)?.len();
-    places.store.containers.keep(unfinished, key)?;
-    Ok(bytes)
+    pack(reference, &raw, &digest, &folder, target)?;
+    Ok(fs_err::remove_dir_all(&folder)?)
 }
 
 /// Runs skopeo, and says of its commonest failures what to do about them.

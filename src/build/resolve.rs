@@ -4,11 +4,10 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::layer::mmdebstrap;
-use super::{Settings, record};
+use super::layer::Surroundings;
+use super::record;
 use crate::failure::Result;
 use crate::host::command::quote;
-use crate::host::work::WorkFolder;
 use crate::plan::Layer;
 use crate::plan::lock::{LockedLayer, LockedPackage};
 
@@ -18,21 +17,18 @@ const INSIDE: &str = "/imagegen-resolve";
 /// The folder of its results, as it knows too.
 const RESULTS: &str = "/imagegen-resolved";
 
-/// Asks apt, on top of the layer `below`; the epoch is still open.
-pub(super) fn resolve(
-    layer: &Layer,
-    below: Option<&Path>,
-    work: &WorkFolder,
-    settings: &Settings,
-) -> Result<LockedLayer> {
-    let folder = work.path(&format!("{}-resolved", layer.recipe));
+/// Asks apt, on top of the layer below; the epoch is still open.
+pub(super) fn resolve(layer: &Layer, surroundings: &Surroundings<'_>) -> Result<LockedLayer> {
+    let below = surroundings.below.as_deref();
+    let folder = surroundings.work.path(&format!("{}-resolved", layer.recipe));
     fs_err::create_dir(&folder)?;
     let script = folder.join("script");
     fs_err::write(&script, SCRIPT)?;
     let upload = |path: &Path, inside: &str| {
         format!("--setup-hook=upload {} {inside}", quote(&path.to_string_lossy()))
     };
-    let mut tool = mmdebstrap(settings)
+    let mut tool = surroundings
+        .mmdebstrap()
         .args(["--variant=custom", "--format=null", "--skip=cleanup"])
         .arg(upload(&script, INSIDE));
     if let Some(below) = below {

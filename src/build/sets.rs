@@ -7,7 +7,6 @@ use anyhow::Context;
 use serde_json::{Value as Json, json};
 use tar::{Builder, EntryType, Header};
 
-use super::Places;
 use crate::failure::Result;
 use crate::host::command::Tool;
 use crate::host::files::files_below;
@@ -28,24 +27,20 @@ const PLATFORMS: [&str; 6] = [
 /// npm's own note of what it did, which differs from run to run.
 const NPM_NOTE: &str = "node_modules/.package-lock.json";
 
-/// Fetches a set into the store; gives its size in bytes.
-pub(super) fn fetch(set: &PackageSet, key: &Key, places: &Places, work: &WorkFolder) -> Result<u64> {
+/// Fetches a set into the tar `target`; what pip3 or npm says goes to `log`.
+pub(super) fn fetch(set: &PackageSet, key: &Key, target: &Path, log: &Path, work: &WorkFolder) -> Result<()> {
     let folder = work.path(&format!("set-{}", key.short()));
     fs_err::create_dir(&folder)?;
     match &set.registry {
-        Registry::Python(version) => wheels(&set.lock, version, &folder)?,
-        Registry::Npm => modules(&set.lock, &folder)?,
+        Registry::Python(version) => wheels(&set.lock, version, &folder, log)?,
+        Registry::Npm => modules(&set.lock, &folder, log)?,
     }
-    let unfinished = places.store.sets.unfinished()?;
-    pack(&folder, &unfinished)?;
-    fs_err::remove_dir_all(&folder)?;
-    let bytes = fs_err::metadata(&unfinished)?.len();
-    places.store.sets.keep(unfinished, key)?;
-    Ok(bytes)
+    pack(&folder, target)?;
+    Ok(fs_err::remove_dir_all(&folder)?)
 }
 
 /// For the image's Python, whatever the host's is.
-fn wheels(lock: &str, version: &str, folder: &Path) -> Result<()> {
+fn wheels(lock: &str, version: &str, folder: &Path, log: &Path) -> Result<()> {
     let list = folder.with_extension("lock");
     fs_err::write(&list, lock)?;
     Tool::new(tools::PIP.name)
@@ -56,11 +51,12 @@ fn wheels(lock: &str, version: &str, folder: &Path) -> Result<()> {
         .arg(folder)
         .arg("--requirement")
         .arg(&list)
+        .logged(log)
         .run()
 }
 
 /// npm wants to see what it locks in a file beside the lock, which has it too.
-fn modules(lock: &str, folder: &Path) -> Result<()> {
+fn modules(lock: &str, folder: &Path, log: &Path) -> Result<()> {
     let parsed: Json = serde_json::from_str(lock).context("reading an npm lock")?;
     let root = &parsed["packages"][""];
     let package =
@@ -71,6 +67,7 @@ fn modules(lock: &str, folder: &Path) -> Result<()> {
         .args(["ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund", "--no-update-notifier"])
         .arg("--prefix")
         .arg(folder)
+        .logged(log)
         .run()
 }
 

@@ -1,14 +1,13 @@
-//! What is kept between builds, in the user's cache folder: layers, container images and sets of packages, one tar per
-//! key, and Debian packages by their hashes.
+//! What is kept between builds, in the user's cache folder: a shelf for each kind of thing.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
 use super::packages::PackageStore;
+use super::shelf::{Entry, JSON, Shelf};
 use crate::failure::Result;
-use crate::plan::Key;
+use crate::plan::LAYER_FRESH_FOR;
 
 /// What the current user keeps.
 #[derive(Debug, Clone)]
@@ -21,6 +20,30 @@ pub struct Store {
     pub packages: PackageStore,
     /// Container images of registries, by their digests. They do not age either.
     pub containers: Shelf,
+    /// What is remembered of finished images, to know them again.
+    pub results: Shelf,
+    /// What failed tools said.
+    pub logs: Shelf,
+}
+
+/// Which entries to take away.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pruning {
+    /// All of them.
+    pub all: bool,
+    /// Those that are older, in seconds.
+    pub older_than: Option<u64>,
+    /// The oldest ones, until no more than this is left, in bytes.
+    pub down_to: Option<u64>,
+}
+
+/// What a pruning did.
+#[derive(Debug, Default)]
+pub struct Pruned {
+    /// What was taken away.
+    pub removed: Vec<Entry>,
+    /// What would have been, but for a build that uses it.
+    pub in_use: Vec<Entry>,
 }
 
 impl Store {
@@ -31,84 +54,143 @@ impl Store {
             .filter(|path| path.is_absolute())
             .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))
             .context("neither XDG_CACHE_HOME nor HOME says where to keep layers")?;
-        let shelf = |name| Shelf::new(cache.join("imagegen").join(name));
-        let packages = PackageStore::new(cache.join("imagegen/packages"));
-        Ok(Self { layers: shelf("layers"), sets: shelf("sets"), containers: shelf("containers"), packages })
+        Ok(Self::within(&cache.join("imagegen")))
     }
-}
 
-/// A folder of files by key.
-#[derive(Debug, Clone)]
-pub struct Shelf {
-    folder: PathBuf,
-}
-
-impl Shelf {
-    /// The shelf in a folder, which need not be there yet.
+    /// The same, but with layers, and what is remembered of images, in a folder that has none yet.
     #[must_use]
-    pub fn new(folder: PathBuf) -> Self {
-        Self { folder }
+    pub fn with_layers_in(self, folder: &Path) -> Self {
+        let Self { layers, results, .. } = Self::within(folder);
+        Self { layers, results, ..self }
     }
 
-    /// The folder itself; it need not be there yet.
+    pub(super) fn within(folder: &Path) -> Self {
+        let shelf = |name, kind, suffix, useful_for, recorded| Shelf {
+            folder: folder.join(name),
+            kind,
+            suffix,
+            useful_for,
+            recorded,
+        };
+        Self {
+            layers: shelf("layers", "layer", ".tar", Some(LAYER_FRESH_FOR), true),
+            sets: shelf("sets", "set", ".tar", None, true),
+            packages: PackageStore::new(shelf("packages", "package", ".deb", None, false)),
+            containers: shelf("containers", "container", ".tar", None, true),
+            results: shelf("results", "result", JSON, None, false),
+            logs: shelf("logs", "log", ".log", Some(7 * LAYER_FRESH_FOR), false),
+        }
+    }
+
+    /// The folder of all shelves.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.layers.folder.parent().unwrap_or(&self.layers.folder)
     }
 
-    /// Where the file with this key is kept.
-    #[must_use]
-    pub fn path(&self, key: &Key) -> PathBuf {
-        self.folder.join(format!("{}.tar", key.as_str()))
+    /// All shelves: what is listed here is shown, pruned and cleared out.
+    fn shelves(&self) -> [&Shelf; 6] {
+        [&self.layers, &self.sets, self.packages.shelf(), &self.containers, &self.results, &self.logs]
     }
 
-    /// A name in the same folder for a file that is still being written.
-    pub fn unfinished(&self) -> Result<tempfile::TempPath> {
-        fs_err::create_dir_all(&self.folder)?;
-        let file =
-            tempfile::Builder::new().prefix(".unfinished-").suffix(".tar").tempfile_in(&self.folder)?;
-        Ok(file.into_temp_path())
+    /// Takes an entry away, unless a build makes it or uses it; says whether it did.
+    fn remove(&self, entry: &Entry) -> Result<bool> {
+        if entry.kind == self.packages.shelf().kind {
+            return self.packages.remove(&entry.key);
+        }
+        let its_shelf = self.shelves().into_iter().find(|it| it.kind == entry.kind);
+        its_shelf.context("an entry of no shelf")?.remove(&entry.key)
     }
 
-    /// Takes a finished file in.
-    pub fn keep(&self, unfinished: tempfile::TempPath, key: &Key) -> Result<()> {
-        Ok(unfinished.persist(self.path(key)).context("keeping what was made")?)
-    }
-
-    /// Puts away what is too old to be used again.
+    /// Puts away what is of no use any more, and what killed builds left.
     pub fn clear_out(&self) -> Result<()> {
-        for (old, age) in self.ages()? {
-            if age >= crate::plan::LAYER_FRESH_FOR {
-                fs_err::remove_file(self.folder.join(format!("{old}.tar")))?;
+        self.shelves().into_iter().try_for_each(Shelf::clear_out)
+    }
+
+    /// Everything that is kept, the oldest first on each shelf.
+    pub fn listing(&self) -> Result<Vec<Entry>> {
+        let mut entries = vec![];
+        for shelf in self.shelves() {
+            let mut found = shelf.listing()?;
+            found.sort_by_key(|entry| (std::cmp::Reverse(entry.age.unwrap_or(u64::MAX)), entry.key.clone()));
+            entries.extend(found);
+        }
+        Ok(entries)
+    }
+
+    /// Takes away what `pruning` says, what is of no use any more, and what killed builds left; never what a build
+    /// uses.
+    pub fn prune(&self, pruning: Pruning) -> Result<Pruned> {
+        let before = self.listing()?;
+        self.clear_out()?;
+        let mut pruned = Pruned::default();
+        for entry in chosen(self.listing()?, pruning) {
+            if !self.remove(&entry)? {
+                pruned.in_use.push(entry);
             }
         }
-        Ok(())
-    }
-
-    /// The kept files by key, with their age in seconds.
-    pub fn ages(&self) -> Result<BTreeMap<String, u64>> {
-        kept_in(&self.folder)
+        let left = self.listing()?;
+        let is_gone = |entry: &Entry| !left.iter().any(|it| (it.kind, &it.key) == (entry.kind, &entry.key));
+        pruned.removed = before.into_iter().filter(is_gone).collect();
+        pruned.in_use.retain(|entry| !is_gone(entry));
+        Ok(pruned)
     }
 }
 
-/// The finished files of a folder by key, with their age in seconds.
-fn kept_in(folder: &Path) -> Result<BTreeMap<String, u64>> {
-    let mut ages = BTreeMap::new();
-    let entries = match fs_err::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(ages),
-        Err(error) => return Err(error.into()),
-    };
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name();
-        if let Some(key) =
-            name.to_str().and_then(|name| name.strip_suffix(".tar")).filter(|key| key.len() == 64)
-        {
-            // A clock that was set back makes a layer from the future; it counts as new.
-            let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
-            ages.insert(key.to_owned(), age.as_secs());
-        }
+/// What to take away of `entries`.
+fn chosen(mut entries: Vec<Entry>, pruning: Pruning) -> Vec<Entry> {
+    // What is from the future has no age, and goes first.
+    let age = |entry: &Entry| entry.age.unwrap_or(u64::MAX);
+    entries.sort_by_key(|entry| std::cmp::Reverse(age(entry)));
+    let mut left: u64 = entries.iter().map(|entry| entry.bytes).sum();
+    entries.retain(|entry| {
+        let goes = pruning.all
+            || pruning.older_than.is_some_and(|limit| age(entry) > limit)
+            || pruning.down_to.is_some_and(|limit| left > limit);
+        left -= if goes { entry.bytes } else { 0 };
+        goes
+    });
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(key: &str, bytes: u64, age: Option<u64>) -> Entry {
+        Entry { kind: "layer", key: key.into(), what: None, bytes, age, in_use: false, usable: true }
     }
-    Ok(ages)
+
+    fn keys(pruning: Pruning) -> Vec<String> {
+        let entries = vec![
+            entry("new", 10, Some(1)),
+            entry("old", 20, Some(100)),
+            entry("middle", 30, Some(50)),
+            entry("future", 40, None),
+        ];
+        chosen(entries, pruning).into_iter().map(|entry| entry.key).collect()
+    }
+
+    #[test]
+    fn the_oldest_go_first_until_enough_is_gone() {
+        assert_eq!(keys(Pruning { down_to: Some(40), ..Pruning::default() }), ["future", "old"]);
+        assert_eq!(keys(Pruning { down_to: Some(100), ..Pruning::default() }), Vec::<String>::new());
+        assert_eq!(keys(Pruning { older_than: Some(50), ..Pruning::default() }), ["future", "old"]);
+        assert_eq!(keys(Pruning { all: true, ..Pruning::default() }).len(), 4);
+        assert_eq!(keys(Pruning::default()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn all_kinds_are_shown_and_pruned() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::within(folder.path());
+        for shelf in store.shelves() {
+            fs_err::create_dir_all(shelf.folder()).unwrap();
+            fs_err::write(shelf.path("key"), "content").unwrap();
+        }
+        assert_eq!(store.listing().unwrap().len(), store.shelves().len());
+        let pruned = store.prune(Pruning { all: true, ..Pruning::default() }).unwrap();
+        assert_eq!((pruned.removed.len(), pruned.in_use.len()), (store.shelves().len(), 0));
+        assert!(store.listing().unwrap().is_empty());
+    }
 }

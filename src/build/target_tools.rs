@@ -76,10 +76,10 @@ impl TargetTools {
 }
 
 fn unpack_into(layer: &Path, folder: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<()> {
-    let mut archive =
-        tar::Archive::new(std::io::BufReader::with_capacity(1 << 20, fs_err::File::open(layer)?));
+    // Most of a layer is skipped, which a buffer would read again and again.
+    let mut archive = tar::Archive::new(fs_err::File::open(layer)?);
     archive.set_preserve_ownerships(false);
-    for entry in archive.entries()? {
+    for entry in archive.entries_with_seek()? {
         let mut entry = entry?;
         let path = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
         if wanted(&path) && !entry.header().entry_type().is_dir() {

@@ -11,7 +11,7 @@ use crate::document::{Findings, Source};
 use crate::failure::Result;
 use crate::host::{files, signals, tools};
 use crate::plan::lock::Lock;
-use crate::plan::{self, Archive, Request};
+use crate::plan::{self, Archive, Plan, Request};
 use crate::recipe::{Catalogue, Chain, Preload, findings};
 use crate::report::{self, Events, Progress};
 
@@ -27,7 +27,7 @@ pub fn run(args: &BuildArgs) -> Result<()> {
 fn build(args: &BuildArgs, events: Events) -> Result<()> {
     let request = request(args)?;
     let places = Places { output: args.output.clone(), store: Store::of_user()? };
-    let plan = plan::plan(&request, &build::host_facts(&places.store)?);
+    let plan = plan::plan(&request, &build::host_facts(&places)?);
     if args.plan {
         return report::data(&plan.to_string());
     }
@@ -35,17 +35,30 @@ fn build(args: &BuildArgs, events: Events) -> Result<()> {
         return Err(plan::lock::findings::no_such_folder(&path.display().to_string()).into());
     }
     signals::listen()?;
-    let mut lacking = tools::lacking_for_build(places.store.layers.folder(), &places.output);
+    require(&plan, &places)?;
+    let settings = Settings {
+        mirror: args.mirror.clone(),
+        root: tools::is_root(),
+        hands: tools::processors(),
+        wants_lock: args.write_lock.is_some(),
+    };
+    let made = build::execute(&plan, &places, &settings, &Progress::with(events))?;
+    if let (Some(path), Some(lock)) = (&args.write_lock, &made.lock) {
+        files::replace(path, &lock.to_string(), 0o644)?;
+    }
+    events.result(&made.published)
+}
+
+/// Fails with all that this machine lacks for a plan; where all is kept, nothing is needed.
+fn require(plan: &Plan, places: &Places) -> Result<()> {
+    let mut lacking = vec![];
+    if plan.stages.iter().any(|stage| !stage.kept) {
+        lacking.extend(tools::lacking_for_build(places.store.layers.folder(), &places.output));
+    }
     if plan.fetches() {
         lacking.extend(tools::lacking_for_registries());
     }
-    tools::require(lacking)?;
-    let settings = Settings { mirror: args.mirror.clone(), root: tools::is_root() };
-    let made = build::execute(&plan, &places, &settings, &Progress::with(events))?;
-    if let Some(path) = &args.write_lock {
-        files::replace(path, &made.lock.to_string(), 0o644)?;
-    }
-    events.result(&made.published)
+    tools::require(lacking)
 }
 
 fn request(args: &BuildArgs) -> Result<Request> {

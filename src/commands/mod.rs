@@ -1,6 +1,7 @@
 //! One file per verb.
 
 mod build;
+mod cache;
 mod check;
 mod doctor;
 mod hub;
@@ -16,6 +17,7 @@ mod verify;
 
 use crate::cli::Command;
 use crate::failure::Result;
+use crate::host::keeper;
 use crate::report;
 use crate::workshop::schema;
 
@@ -31,8 +33,13 @@ pub fn run(command: Command) -> Result<()> {
         Command::Build(args) => build::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Cache(args) => cache::run(&args),
         Command::Rehearse(args) => rehearse::run(&args),
         Command::Doctor => doctor::run(),
+        Command::Keep => {
+            keeper::keep(std::io::stdin().lock());
+            Ok(())
+        }
         Command::Completions { shell } => man::completions(shell),
         Command::Man { folder } => man::pages(&folder),
     }

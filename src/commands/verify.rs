@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::build::{archive, archives, catalogue};
-use crate::build::{self, Places, Settings, Shelf, Store};
+use crate::build::{self, Places, Settings, Store};
 use crate::cli::VerifyArgs;
 use crate::document::Source;
 use crate::failure::Result;
@@ -27,8 +27,14 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
     let work = WorkFolder::within(scratch)?;
     let places = places(&work)?;
     tools::require(tools::lacking_for_build(places.store.layers.folder(), &places.output))?;
-    let facts = HostFacts { sets: build::host_facts(&places.store)?.sets, ..HostFacts::default() };
-    let settings = Settings { mirror: args.mirror.clone(), root: tools::is_root() };
+    let HostFacts { sets, containers, .. } = build::host_facts(&places)?;
+    let facts = HostFacts { sets, containers, ..HostFacts::default() };
+    let settings = Settings {
+        mirror: args.mirror.clone(),
+        root: tools::is_root(),
+        hands: tools::processors(),
+        wants_lock: false,
+    };
     let progress = Progress::start();
     build::execute(&plan::plan(&request, &facts), &places, &settings, &progress)?;
     let step = progress.step("comparing");
@@ -77,7 +83,6 @@ fn request(args: &VerifyArgs, claim: &Claim, catalogue: &Catalogue) -> Result<Re
 
 /// A place where no layer was kept: a layer that is used again proves nothing. What is kept by its hash may be used.
 fn places(work: &WorkFolder) -> Result<Places> {
-    let kept = Store::of_user()?;
-    let output = work.path("rebuilt");
-    Ok(Places { output, store: Store { layers: Shelf::new(work.path("layers")), ..kept } })
+    let store = Store::of_user()?.with_layers_in(&work.path("cache"));
+    Ok(Places { output: work.path("rebuilt"), store })
 }

@@ -1,13 +1,14 @@
 //! Every process that imagegen starts is started here.
 //!
-//! A child never outlives imagegen: it runs under `setpriv --pdeathsig`, is listed while it lives so that a signal to
-//! imagegen reaches it, and is killed when its guard is dropped.
+//! A child never outlives imagegen: it is listed while it lives so that a signal to imagegen reaches it, it is killed
+//! when its guard is dropped, and where imagegen itself is killed, `setpriv --pdeathsig` and the keeper end it.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, anyhow};
 
@@ -26,6 +27,7 @@ pub struct Tool {
     /// The variables of imagegen's own environment that it gets; none names all.
     inherited: Option<&'static [&'static str]>,
     death_signal: &'static str,
+    log: Option<PathBuf>,
 }
 
 impl Tool {
@@ -37,6 +39,7 @@ impl Tool {
             environment: vec![],
             inherited: None,
             death_signal: "TERM",
+            log: None,
         }
     }
 
@@ -75,9 +78,18 @@ impl Tool {
         self
     }
 
+    /// Writes all that the program says to this file, which stays only if the program fails.
+    #[must_use]
+    pub fn logged(mut self, path: &Path) -> Self {
+        self.log = Some(path.to_owned());
+        self
+    }
+
     /// Runs to the end and expects success.
     pub fn run(self) -> Result<()> {
-        self.start(Stdio::null())?.finish()
+        let log = self.log.clone();
+        self.start(Stdio::null())?.finish()?;
+        log.map_or(Ok(()), |log| Ok(fs_err::remove_file(log)?))
     }
 
     /// Runs to the end, expects success, and gives what it printed.
@@ -101,11 +113,11 @@ impl Tool {
 
     fn start(self, stdout: Stdio) -> Result<Running> {
         signals::check()?;
-        let errors = tempfile::tempfile()?;
+        let errors = self.errors()?;
         let child = self
             .command()
             .stdin(Stdio::null())
-            .stdout(stdout)
+            .stdout(if self.log.is_some() { errors.try_clone()?.into() } else { stdout })
             .stderr(errors.try_clone()?)
             .spawn()
             .with_context(|| format!("starting {self}"))?;
@@ -113,10 +125,16 @@ impl Tool {
         Ok(Running { tool: self, child, errors, reaped: false })
     }
 
+    /// Where its standard error goes.
+    fn errors(&self) -> Result<std::fs::File> {
+        let Some(log) = &self.log else { return Ok(tempfile::tempfile()?) };
+        let opened =
+            fs_err::OpenOptions::new().create(true).truncate(true).read(true).write(true).open(log)?;
+        Ok(opened.into_parts().0)
+    }
+
     fn command(&self) -> Command {
-        // The one place that may: everything else goes through `Tool`.
-        #[expect(clippy::disallowed_methods)]
-        let mut command = Command::new("setpriv");
+        let mut command = process("setpriv".as_ref());
         command.args(["--pdeathsig", self.death_signal, "--"]).arg(&self.program).args(&self.arguments);
         if let Some(names) = self.inherited {
             let values = names.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
@@ -125,6 +143,26 @@ impl Tool {
         command.process_group(0).env("LC_ALL", "C.UTF-8").envs(self.environment.iter().cloned());
         command
     }
+}
+
+/// The one place that may: everything else goes through `Tool`.
+#[expect(clippy::disallowed_methods)]
+fn process(program: &OsStr) -> Command {
+    Command::new(program)
+}
+
+/// Starts this program once more as its own keeper, and gives the pipe that the keeper reads.
+pub(super) fn start_keeper() -> Result<ChildStdin> {
+    let mut command = process("/proc/self/exe".as_ref());
+    // Out of the way of Ctrl-C, and of whoever wants to unmount a folder.
+    command.arg("keep").process_group(0).current_dir("/");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("starting the keeper of what is started")?;
+    Ok(child.stdin.take().context("a keeper without a pipe to it")?)
 }
 
 /// The line as one could paste it into a shell. The environment is left out: it may hold more than is wanted.
@@ -206,7 +244,9 @@ impl Running {
         }
         let said = self.error_tail();
         let told = if said.is_empty() { "it said nothing".to_owned() } else { format!("it said:\n{said}") };
-        anyhow!("{} failed ({status}); {told}", self.tool).into()
+        let log = self.tool.log.as_ref();
+        let all = log.map(|log| format!("\nall that it said is in {}", log.display())).unwrap_or_default();
+        anyhow!("{} failed ({status}); {told}{all}", self.tool).into()
     }
 
     /// The end of what the child wrote to its standard error.

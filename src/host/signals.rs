@@ -1,34 +1,74 @@
 //! Ctrl-C and SIGTERM: remembered here, passed on to the children, and noticed at the next step, so that every guard
-//! on the way out cleans up.
+//! on the way out cleans up. The same way the threads of a crew stop each other.
 
-use std::sync::Mutex;
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::keeper::Keeper;
 use crate::failure::{Failure, Result};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static CHILDREN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+static KEEPER: Mutex<Option<Keeper>> = Mutex::new(None);
+
+thread_local! {
+    /// The crew that this thread works in.
+    static CREW: RefCell<Option<Crew>> = const { RefCell::new(None) };
+}
+
+/// Threads that work on one thing: when one fails, the others and what they started are stopped.
+#[derive(Debug, Clone, Default)]
+pub struct Crew {
+    stopped: Arc<AtomicBool>,
+    children: Arc<Mutex<Vec<u32>>>,
+}
+
+impl Crew {
+    /// Makes the current thread one of the crew.
+    pub fn join(&self) {
+        CREW.with(|crew| *crew.borrow_mut() = Some(self.clone()));
+    }
+
+    /// Stops all that the crew does.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        locked(&self.children).iter().for_each(|child| terminate(*child));
+    }
+
+    /// Whether it was stopped.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+}
+
+fn crew() -> Option<Crew> {
+    CREW.with(|crew| crew.borrow().clone())
+}
 
 /// Starts listening; called by the commands that start processes.
 pub fn listen() -> Result<()> {
+    *locked(&KEEPER) = Some(Keeper::start()?);
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("listening for signals")?;
     std::thread::spawn(move || {
         for _ in signals.forever() {
             INTERRUPTED.store(true, Ordering::SeqCst);
-            children().iter().for_each(|child| terminate(*child));
+            locked(&CHILDREN).iter().for_each(|child| terminate(*child));
         }
     });
     Ok(())
 }
 
-/// Fails once a signal has come.
+/// Fails once a signal has come, or the thread's crew was stopped.
 pub fn check() -> Result<()> {
-    if INTERRUPTED.load(Ordering::SeqCst) { Err(Failure::Interrupted) } else { Ok(()) }
+    let stopped = INTERRUPTED.load(Ordering::SeqCst) || crew().is_some_and(|crew| crew.is_stopped());
+    if stopped { Err(Failure::Interrupted) } else { Ok(()) }
 }
 
 /// Sleeps for `duration`, but not past a signal.
@@ -45,11 +85,27 @@ pub fn sleep(duration: std::time::Duration) -> Result<()> {
 }
 
 pub(super) fn adopt(child: u32) {
-    children().push(child);
+    if let Some(keeper) = locked(&KEEPER).as_mut() {
+        keeper.adopt(child);
+    }
+    locked(&CHILDREN).push(child);
+    if let Some(crew) = crew() {
+        locked(&crew.children).push(child);
+    }
+    // A stop between the last check and now did not see the child.
+    if check().is_err() {
+        terminate(child);
+    }
 }
 
 pub(super) fn release(child: u32) {
-    children().retain(|known| *known != child);
+    locked(&CHILDREN).retain(|known| *known != child);
+    if let Some(crew) = crew() {
+        locked(&crew.children).retain(|known| *known != child);
+    }
+    if let Some(keeper) = locked(&KEEPER).as_mut() {
+        keeper.release(child);
+    }
 }
 
 /// Asks a child, and all that it started, to end.
@@ -62,6 +118,12 @@ pub(super) fn kill(child: u32) {
     signal_group(child, Signal::KILL);
 }
 
+/// Whether a child, or anything that it started, is still there.
+pub(super) fn is_alive(child: u32) -> bool {
+    let pid = i32::try_from(child).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process_group(pid).is_ok())
+}
+
 /// Every child leads a process group. mmdebstrap itself only waits when it is asked to end: what it waits for has to be
 /// asked too.
 fn signal_group(leader: u32, signal: Signal) {
@@ -71,6 +133,32 @@ fn signal_group(leader: u32, signal: Signal) {
     }
 }
 
-fn children() -> std::sync::MutexGuard<'static, Vec<u32>> {
-    CHILDREN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::super::command::Tool;
+    use super::*;
+
+    #[test]
+    fn a_crew_that_is_stopped_ends_what_its_threads_started_and_nothing_else() {
+        let (crew, begun) = (Crew::default(), Instant::now());
+        let mut other = Tool::new("sleep").arg("60").spawn().unwrap();
+        std::thread::scope(|scope| {
+            let worker = scope.spawn(|| {
+                crew.join();
+                Tool::new("sleep").arg("60").run()
+            });
+            std::thread::sleep(Duration::from_millis(300));
+            crew.stop();
+            assert!(matches!(worker.join().unwrap(), Err(Failure::Interrupted)));
+        });
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        assert!(other.ended().unwrap().is_none());
+        assert!(check().is_ok());
+    }
 }

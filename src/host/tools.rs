@@ -92,6 +92,12 @@ const GIB: u64 = 1 << 30;
 const BUILD_SPACE: [(&str, u64); 3] =
     [("kept layers", 4 * GIB), ("mmdebstrap's work", 3 * GIB), ("images", 6 * GIB)];
 
+/// How many processors this process may use.
+#[must_use]
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
 /// Whether the current user is root.
 #[must_use]
 pub fn is_root() -> bool {
@@ -111,6 +117,7 @@ pub fn lacking_for_build(cache: &Path, output: &Path) -> Vec<Shortage> {
         lacking.extend(lacking_subordinate_ids("/etc/subgid", "--add-subgids"));
         lacking.extend(lacking_user_namespaces());
     }
+    lacking.extend(super::clock::lacking());
     let temporary = std::env::temp_dir();
     let places = [cache, temporary.as_path(), output];
     lacking.extend(lacking_space(

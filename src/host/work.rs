@@ -1,13 +1,17 @@
-//! A folder for unfinished work, beside the results so that finishing is a rename.
+//! Folders for unfinished work: beside the results, so that finishing is a rename, and for what tools unpack.
 
 use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
-
+use super::command::Tool;
+use super::{lock, tools};
 use crate::failure::Result;
 
 const PREFIX: &str = ".imagegen-work-";
+/// Where mmdebstrap unpacks: in the folder for temporary files, since its root's stand-in may not enter a home.
+const SCRATCH_PREFIX: &str = "imagegen-build-";
 
 /// Files that are made from here on can be read by all, as distributions have it: how careful the user's own shell is
 /// must not be seen in an image.
@@ -19,7 +23,7 @@ pub fn usual_permissions() {
 #[derive(Debug)]
 pub struct WorkFolder {
     folder: tempfile::TempDir,
-    /// Held as long as the folder is in use.
+    /// The folder itself, locked as long as it is in use.
     _lock: File,
 }
 
@@ -29,13 +33,27 @@ impl WorkFolder {
         Self::named(parent, PREFIX)
     }
 
+    /// A new one for what tools unpack, which users that stand in for root can enter.
+    pub fn scratch() -> Result<Self> {
+        let work = Self::named(&std::env::temp_dir(), SCRATCH_PREFIX)?;
+        fs_err::set_permissions(work.folder.path(), PermissionsExt::from_mode(0o755))?;
+        Ok(work)
+    }
+
     /// A new one whose name begins with `prefix`; those of dead runs are known by it.
     pub fn named(parent: &Path, prefix: &str) -> Result<Self> {
         sweep(parent, prefix)?;
-        let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
-        let lock = fs_err::File::create(folder.path().join("lock"))?.into_parts().0;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(std::io::Error::from)?;
-        Ok(Self { folder, _lock: lock })
+        loop {
+            let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
+            // Another run that sweeps may take it for a dead one's before it is locked.
+            let lock = match lock::open(folder.path()) {
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                opened => opened?,
+            };
+            if lock::claim(&lock)? && lock::is_at(&lock, folder.path())? {
+                return Ok(Self { folder, _lock: lock });
+            }
+        }
     }
 
     /// A path inside.
@@ -45,23 +63,35 @@ impl WorkFolder {
     }
 }
 
-/// Takes away the work folders whose runs are dead: nobody holds their lock.
-fn sweep(parent: &Path, prefix: &str) -> Result<()> {
+/// Takes away the work folders whose runs are dead: nobody holds them.
+pub fn sweep(parent: &Path, prefix: &str) -> Result<()> {
     for entry in fs_err::read_dir(parent)? {
         let path = entry?.path();
         let ours =
             path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(prefix));
-        if ours && is_abandoned(&path) {
-            fs_err::remove_dir_all(&path)?;
+        if ours {
+            remove_abandoned(&path)?;
         }
     }
     Ok(())
 }
 
-fn is_abandoned(folder: &Path) -> bool {
-    // A folder without its lock file yet belongs to a run that is just beginning.
-    let Ok(lock) = fs_err::File::open(folder.join("lock")) else { return false };
-    flock(lock.file(), FlockOperation::NonBlockingLockExclusive).is_ok()
+/// What another sweeps at the same time is no error, and what belongs to another user is theirs to sweep.
+fn remove_abandoned(path: &Path) -> Result<()> {
+    let Ok(folder) = lock::open(path) else { return Ok(()) };
+    let metadata = folder.metadata()?;
+    let own = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
+    if !own || !lock::claim(&folder)? {
+        return Ok(());
+    }
+    if fs_err::remove_dir_all(path).is_err() && path.exists() {
+        // What mmdebstrap unpacks for an ordinary user belongs to subordinate ids.
+        Tool::new(tools::MMDEBSTRAP.name).args(["--unshare-helper", "rm", "-rf"]).arg(path).run().ok();
+    }
+    match fs_err::remove_dir_all(path) {
+        Err(error) if path.exists() => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -72,14 +102,32 @@ mod tests {
     fn what_a_dead_run_left_is_swept_and_what_a_live_one_uses_is_not() {
         let parent = tempfile::tempdir().unwrap();
         let live = WorkFolder::within(parent.path()).unwrap();
+        fs_err::write(live.path("file"), "").unwrap();
         let dead = parent.path().join(".imagegen-work-dead");
         fs_err::create_dir(&dead).unwrap();
-        fs_err::write(dead.join("lock"), "").unwrap();
+        fs_err::write(dead.join("file"), "").unwrap();
         let next = WorkFolder::within(parent.path()).unwrap();
         assert!(!dead.exists());
-        assert!(live.path("lock").exists());
+        assert!(live.path("file").exists());
         let gone = next.path("");
         drop(next);
         assert!(!gone.exists());
+    }
+
+    #[test]
+    fn runs_that_begin_together_leave_each_other_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let begin = || {
+            for _ in 0..50 {
+                let work = WorkFolder::within(parent.path()).unwrap();
+                fs_err::write(work.path("file"), "").unwrap();
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(begin);
+            }
+        });
+        assert_eq!(fs_err::read_dir(parent.path()).unwrap().count(), 0);
     }
 }

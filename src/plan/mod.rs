@@ -10,6 +10,7 @@ pub mod disk;
 pub mod hygiene;
 mod inputs;
 pub mod lock;
+mod order;
 mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use crate::recipe::{Chain, Container, EspFile, PackageSet, Recipe, Reference, he
 
 pub use carried::{Archive, Carried};
 use lock::{Lock, LockedLayer};
+pub use order::Order;
 
 /// How long a kept layer counts as fresh, in seconds: a day. After that the archive has newer packages than it, and
 /// an image built on it would miss their security fixes.
@@ -87,6 +89,8 @@ pub struct HostFacts {
     pub sets: BTreeSet<String>,
     /// The kept container images of registries by the digits of their digests. They do not age either.
     pub containers: BTreeSet<String>,
+    /// The keys of the images whose results are in the output folder, whole and made from what is kept.
+    pub results: BTreeSet<String>,
 }
 
 /// A layer: a root file system as a tar, as mmdebstrap leaves it.
@@ -170,6 +174,30 @@ pub struct Stage {
     pub asked: bool,
 }
 
+impl Stage {
+    /// The keys of the stages whose results this one takes.
+    #[must_use]
+    pub fn needs(&self) -> Vec<&Key> {
+        match &self.action {
+            Action::Set(_) | Action::Fetch(_) => vec![],
+            Action::Layer(layer) => layer.below.iter().chain(layer.sets.iter().map(|(key, _)| key)).collect(),
+            Action::Container(image) | Action::Image(image) => image.needs(),
+        }
+    }
+}
+
+impl Image {
+    /// The keys of the layer and of the container images that it is made from.
+    #[must_use]
+    pub fn needs(&self) -> Vec<&Key> {
+        let made = self.carried.iter().filter_map(|carried| match carried {
+            Carried::Made(key) | Carried::Fetched(key, _) => Some(key),
+            Carried::Archive(_) => None,
+        });
+        std::iter::once(&self.layer).chain(made).collect()
+    }
+}
+
 /// The stages of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
@@ -212,21 +240,32 @@ impl Planner<'_> {
         let carried = self.carried(chain.containers());
         let (layer, _) = self.layers(chain);
         let action = Action::Image(image(chain, layer, carried));
-        self.add(action, false, true);
+        let kept = self.is_published(&action);
+        self.add(action, kept, true);
     }
 
     fn container(&mut self, chain: &Chain, asked: bool) -> Key {
         let (layer, oldest) = self.layers(chain);
         let action = Action::Container(image(chain, layer, vec![]));
-        let kept = self.age(&Key::of(&action), oldest).is_some();
-        let key = self.add(action, kept, asked);
+        let at_hand = self.age(&Key::of(&action), oldest).is_some();
         // What is kept is the archive alone; a result has a manifest too.
+        let published = self.is_published(&action);
+        let key = self.add(action, at_hand, asked);
         self.plan
             .stages
             .iter_mut()
             .filter(|stage| stage.key == key && stage.asked)
-            .for_each(|stage| stage.kept = false);
+            .for_each(|stage| stage.kept = at_hand && published);
         key
+    }
+
+    /// Whether the result is in the output folder, and nothing that it is made from will be made anew.
+    fn is_published(&self, action: &Action) -> bool {
+        let (Action::Image(image) | Action::Container(image)) = action else { return false };
+        let is_kept = |key: &Key| self.plan.stages.iter().any(|stage| stage.key == *key && stage.kept);
+        !self.request.fresh
+            && self.facts.results.contains(Key::of(action).as_str())
+            && image.needs().into_iter().all(is_kept)
     }
 
     /// The layers of `chain`; gives the topmost, and the age in seconds of the youngest of them.
@@ -365,6 +404,17 @@ mod tests {
         Request { images, ..Request::default() }
     }
 
+    pub(super) fn titles(plan: &Plan) -> Vec<String> {
+        plan.stages.iter().map(Stage::title).collect()
+    }
+
+    /// A plan for these images, of which the stages with these titles are kept.
+    pub(super) fn plan_of(names: &[&str], kept: &[&str]) -> Plan {
+        let mut plan = plan(&request(names), &HostFacts::default());
+        plan.stages.iter_mut().for_each(|stage| stage.kept = kept.contains(&stage.title().as_str()));
+        plan
+    }
+
     #[test]
     fn hub_and_node_share_the_base_layer() {
         insta::assert_snapshot!(plan(&request(&["hub", "node"]), &HostFacts::default()));
@@ -420,6 +470,23 @@ mod tests {
         };
         assert_eq!(packages("cloud"), [vec!["linux-image-cloud-amd64", "systemd"], vec!["autofs"]]);
         assert_eq!(packages("general"), [vec!["linux-image-amd64", "systemd"], vec!["autofs"]]);
+    }
+
+    #[test]
+    fn a_result_is_kept_as_long_as_its_layer_is() {
+        let request = request(&["node"]);
+        let stages = plan(&request, &HostFacts::default()).stages;
+        let kept = |age, fresh| {
+            let facts = HostFacts {
+                layers: BTreeMap::from([(stages[0].key.as_str().to_owned(), age)]),
+                results: BTreeSet::from([stages[1].key.as_str().to_owned()]),
+                ..HostFacts::default()
+            };
+            plan(&Request { fresh, ..request.clone() }, &facts).stages[1].kept
+        };
+        assert!(kept(60, false));
+        assert!(!kept(60, true));
+        assert!(!kept(LAYER_FRESH_FOR, false));
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! What is being done: a moving line on a terminal, plain lines elsewhere.
+//! What is being done: a moving line for each step on a terminal, plain lines elsewhere.
 
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Events;
 
@@ -11,6 +11,7 @@ use super::Events;
 pub struct Progress {
     begun: Instant,
     events: Events,
+    bars: MultiProgress,
 }
 
 /// One step that is going on. Ended by [`Step::done`]; dropped without, it counts as failed.
@@ -18,6 +19,7 @@ pub struct Progress {
 pub struct Step {
     name: String,
     begun: Instant,
+    bars: MultiProgress,
     bar: ProgressBar,
     finished: bool,
 }
@@ -32,7 +34,8 @@ impl Progress {
     /// Starts the clock; programs that read along are told by `events`.
     #[must_use]
     pub fn with(events: Events) -> Self {
-        Self { begun: Instant::now(), events }
+        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        Self { begun: Instant::now(), events, bars }
     }
 
     /// Where programs are told.
@@ -43,14 +46,15 @@ impl Progress {
 
     /// Says something that takes no time.
     pub fn note(&self, line: &str) {
-        super::say(&format!("{:>7}  {line}", seconds(self.begun.elapsed())));
+        let line = format!("{:>7}  {line}", seconds(self.begun.elapsed()));
+        self.bars.suspend(|| super::say(&line));
     }
 
     /// Begins a step.
     #[must_use]
     pub fn step(&self, name: impl Into<String>) -> Step {
         let name = name.into();
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let bar = self.bars.add(ProgressBar::new_spinner());
         // A template that is wrong falls back to the default one: looks only.
         bar.set_style(
             ProgressStyle::with_template("{spinner} {msg} ({elapsed})")
@@ -62,7 +66,7 @@ impl Progress {
         } else {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
-        Step { name, begun: Instant::now(), bar, finished: false }
+        Step { name, begun: Instant::now(), bars: self.bars.clone(), bar, finished: false }
     }
 }
 
@@ -77,7 +81,8 @@ impl Step {
     fn close(&mut self, line: &str) {
         self.finished = true;
         self.bar.finish_and_clear();
-        super::say(line);
+        self.bars.remove(&self.bar);
+        self.bars.suspend(|| super::say(line));
     }
 }
 

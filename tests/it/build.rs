@@ -100,10 +100,10 @@ fn a_pipeline_reads_why_a_build_failed() {
     assert_eq!((wrong.len(), &wrong[0]["kind"]), (1, &"input".into()));
 }
 
-/// The folders in `temporary` in which mmdebstrap is at work.
+/// The folders in which mmdebstrap is at work, in those of builds in `temporary`.
 fn chroots(temporary: &Path) -> usize {
     let named = |path: &std::path::PathBuf| path.display().to_string().contains("/mmdebstrap.");
-    entries(temporary).iter().filter(|path| named(path)).count()
+    entries(temporary).iter().flat_map(|folder| entries(folder)).filter(named).count()
 }
 
 /// A folder for temporary files of one run alone, which other users' namespaces can enter.
@@ -147,7 +147,7 @@ fn a_build_that_is_stopped_leaves_nothing() {
     std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(begun.elapsed() < Duration::from_secs(30));
-    for left in ["dist", "cache/imagegen/layers", "cache/imagegen/sets"]
+    for left in ["dist", "temporary", "cache/imagegen/layers", "cache/imagegen/sets"]
         .map(|path| entries(&folder.path().join(path)))
     {
         assert!(left.is_empty(), "{left:?}");

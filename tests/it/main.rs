@@ -10,9 +10,11 @@
 
 mod build;
 mod cli;
+mod failures;
 mod guest;
 mod inspect;
 mod lock;
+mod loopback;
 mod nasty;
 mod readme;
 mod registry;

@@ -85,6 +85,12 @@ impl Lock {
 }
 
 impl LockedLayer {
+    /// A layer that installs none, and so needs no archive; the epoch is still open.
+    #[must_use]
+    pub fn without_packages(recipe: &str, suite: &str) -> Self {
+        Self { recipe: recipe.into(), suite: suite.into(), epoch: 0, sources: vec![], packages: vec![] }
+    }
+
     /// The folders of the archives that its sources name, without a slash behind them, each once.
     #[must_use]
     pub fn archives(&self) -> Vec<String> {

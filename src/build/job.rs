@@ -1,0 +1,313 @@
+//! What one build does for each of its stages.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::Context;
+
+use super::manifest::{self, Product};
+use super::preload::Cargo;
+use super::publish::Outcome;
+use super::rootfs::{self, Rootfs};
+use super::shelf::{Found, Held, Record, Shelf, Unfinished};
+use super::target_tools::TargetTools;
+use super::origin::Origin;
+use super::{Places, Settings, acceptance, assembly, layer, oci, papers, registry, sets};
+use crate::failure::Result;
+use crate::host::work::WorkFolder;
+use crate::plan::{Action, Carried, Image, Key, Layer, Plan, Stage};
+use crate::recipe::{PackageSet, Reference};
+use crate::report::{Progress, size};
+
+/// What all stages of one build share.
+pub(super) struct Job<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) places: &'a Places,
+    work: &'a WorkFolder,
+    scratch: &'a WorkFolder,
+    pub(super) settings: &'a Settings,
+    pub(super) progress: &'a Progress,
+    /// What was kept under the keys of the plan when the build began.
+    before: BTreeMap<Key, Option<Record>>,
+    /// What this build uses, by key, until it ends.
+    held: Mutex<BTreeMap<Key, Arc<Held>>>,
+    /// Two images of one layer share its tools.
+    tools: Mutex<()>,
+    /// Nobody takes packages away until this build ends.
+    _packages: File,
+}
+
+impl<'a> Job<'a> {
+    pub(super) fn new(
+        plan: &'a Plan,
+        places: &'a Places,
+        work: &'a WorkFolder,
+        scratch: &'a WorkFolder,
+        settings: &'a Settings,
+        progress: &'a Progress,
+    ) -> Result<Self> {
+        let mut job = Self {
+            plan,
+            places,
+            work,
+            scratch,
+            settings,
+            progress,
+            before: BTreeMap::new(),
+            held: Mutex::default(),
+            tools: Mutex::default(),
+            _packages: places.store.packages.hold()?,
+        };
+        for stage in &plan.stages {
+            if let Some(its_shelf) = job.shelf(stage) {
+                job.before.insert(stage.key.clone(), its_shelf.record(stage.key.as_str())?);
+            }
+        }
+        Ok(job)
+    }
+
+    /// Says that nothing has to be done for a stage.
+    pub(super) fn tell_kept(&self, stage: &Stage) {
+        let title = stage.title();
+        self.progress.note(&format!("{title}: kept"));
+        self.progress.events().kept(&title, stage.key.as_str());
+    }
+
+    /// Makes what a stage says, and tells those who read along; gives the result, where one was asked for.
+    pub(super) fn stage(&self, stage: &Stage) -> Result<Option<Outcome>> {
+        let told = self.progress.events().begin(stage.title(), stage.key.as_str());
+        let outcome = self.make(stage)?;
+        let held = self.held().get(&stage.key).cloned();
+        let kept_bytes = held.map(|held| held.bytes()).transpose()?;
+        told.done(outcome.as_ref().map_or(kept_bytes.unwrap_or_default(), |outcome| outcome.image_size));
+        Ok(outcome)
+    }
+
+    fn make(&self, stage: &Stage) -> Result<Option<Outcome>> {
+        match &stage.action {
+            Action::Set(set) => self.set(stage, set).map(|()| None),
+            Action::Fetch(reference) => self.fetch(stage, reference).map(|()| None),
+            Action::Layer(layer) => self.layer(stage, layer).map(|()| None),
+            Action::Container(image) => self.container(stage, image),
+            Action::Image(image) => self.image(stage, image).map(Some),
+        }
+    }
+
+    /// The hashes of what an image was made from, by key.
+    pub(super) fn inputs(&self, stage: &Stage) -> BTreeMap<String, String> {
+        let held = self.held();
+        let needs = stage.needs().into_iter();
+        needs.filter_map(|key| Some((key.as_str().to_owned(), held.get(key)?.sha256.clone()))).collect()
+    }
+
+    /// Where what a stage makes is kept.
+    fn shelf(&self, stage: &Stage) -> Option<&'a Shelf> {
+        match &stage.action {
+            Action::Set(_) => Some(&self.places.store.sets),
+            Action::Fetch(_) => Some(&self.places.store.containers),
+            Action::Layer(_) | Action::Container(_) => Some(&self.places.store.layers),
+            Action::Image(_) => None,
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeMap<Key, Arc<Held>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is kept under a key of the plan, as it was made; made again where it is not.
+    pub(super) fn hold(&self, key: &Key) -> Result<Arc<Held>> {
+        if let Some(held) = self.held().get(key) {
+            return Ok(held.clone());
+        }
+        let stage = self.plan.stages.iter().find(|stage| stage.key == *key);
+        let stage = stage.context("a stage that the plan does not have")?;
+        let its_shelf = self.shelf(stage).context("a stage of which nothing is kept")?;
+        if let Some(held) = self.look(stage, its_shelf)? {
+            return Ok(held);
+        }
+        self.make(stage)?;
+        let made = self.held().get(key).cloned();
+        Ok(made.with_context(|| format!("{}: it was made and is not there", stage.title()))?)
+    }
+
+    /// Holds what is kept of a stage, if that is as it was made.
+    fn look(&self, stage: &Stage, its_shelf: &Shelf) -> Result<Option<Arc<Held>>> {
+        match its_shelf.hold(&stage.key)? {
+            Found::Whole(held) => {
+                let held = Arc::new(held);
+                self.held().insert(stage.key.clone(), held.clone());
+                Ok(Some(held))
+            }
+            Found::Damaged => {
+                self.progress.note(&format!("{}: what was kept is damaged; it is made again", stage.title()));
+                Ok(None)
+            }
+            Found::Nothing => Ok(None),
+        }
+    }
+
+    /// Keeps what `make` writes, unless another build has made the same in the meantime and that will do.
+    fn keep(
+        &self,
+        stage: &Stage,
+        its_shelf: &Shelf,
+        others_will_do: bool,
+        make: impl FnOnce(&Unfinished) -> Result<()>,
+    ) -> Result<()> {
+        let (key, title) = (&stage.key, stage.title());
+        let waiting =
+            || self.progress.note(&format!("{title}: another build is making it; waiting for that"));
+        let _making = its_shelf.lock(key, waiting)?;
+        let now = its_shelf.record(key.as_str())?;
+        let is_new = now.is_some() && Some(&now) != self.before.get(key);
+        if others_will_do && is_new && self.look(stage, its_shelf)?.is_some() {
+            self.progress.note(&format!("{title}: another build has made it"));
+            return Ok(());
+        }
+        let unfinished = its_shelf.unfinished()?;
+        make(&unfinished)?;
+        self.held().insert(key.clone(), Arc::new(its_shelf.keep(unfinished, key, &title)?));
+        Ok(())
+    }
+
+    fn log(&self, stage: &Stage) -> PathBuf {
+        self.places.store.logs.path(stage.key.short())
+    }
+
+    fn set(&self, stage: &Stage, set: &PackageSet) -> Result<()> {
+        self.keep(stage, &self.places.store.sets, true, |target| {
+            let step = self.progress.step(format!("{}: fetched by its hashes", stage.title()));
+            sets::fetch(set, &stage.key, target.path(), &self.log(stage), self.work)?;
+            step.done(&size(target.bytes()?));
+            Ok(())
+        })
+    }
+
+    fn fetch(&self, stage: &Stage, reference: &Reference) -> Result<()> {
+        self.keep(stage, &self.places.store.containers, true, |target| {
+            let step = self.progress.step(format!("{}: fetched by its digest", stage.title()));
+            registry::fetch(reference, &stage.key, target.path(), &self.log(stage), self.work)?;
+            step.done(&size(target.bytes()?));
+            Ok(())
+        })
+    }
+
+    fn layer(&self, stage: &Stage, layer: &Layer) -> Result<()> {
+        let below = layer.below.as_ref().map(|below| self.hold(below)).transpose()?;
+        let sets = layer.sets.iter().map(|(key, _)| self.hold(key)).collect::<Result<Vec<_>>>()?;
+        self.keep(stage, &self.places.store.layers, true, |target| {
+            let surroundings = layer::Surroundings {
+                below: below.as_ref().map(|below| below.path()),
+                sets: sets.iter().map(|set| set.path()).collect(),
+                packages: &self.places.store.packages,
+                work: self.work,
+                scratch: self.scratch,
+                log: self.log(stage),
+                settings: self.settings,
+            };
+            let step = self.progress.step(format!("{}: packages", stage.title()));
+            let (locked, provided) = layer::choose(layer, &surroundings)?;
+            step.done(&format!("{}{}", locked.packages.len(), provided.told()));
+            let step = self.progress.step(format!("{}: mmdebstrap", stage.title()));
+            layer::make(layer, &locked, target.path(), &surroundings)?;
+            step.done(&size(target.bytes()?));
+            Ok(())
+        })
+    }
+
+    /// The result, where it was asked for; another build's archive would do for the cache, but it has no manifest.
+    fn container(&self, stage: &Stage, image: &Image) -> Result<Option<Outcome>> {
+        let mut outcome = None;
+        self.keep(stage, &self.places.store.layers, !stage.asked, |target| {
+            outcome = self.archive(stage, image, target)?;
+            Ok(())
+        })?;
+        Ok(outcome)
+    }
+
+    fn archive(&self, stage: &Stage, image: &Image, target: &Unfinished) -> Result<Option<Outcome>> {
+        let (title, origin) = (stage.title(), self.origin(image)?);
+        let settings = image.container.as_ref().context("a container image without settings")?;
+        let (rootfs_tar, rootfs) = self.rootfs(&title, image, origin.epoch)?;
+        let step = self.progress.step(format!("{title}: archive"));
+        let digest = oci::archive(&rootfs_tar, &rootfs, image, settings, target.path(), origin.epoch)?;
+        let result = self.work.path(&format!("{}.oci.tar", image.recipe));
+        if stage.asked {
+            fs_err::copy(target.path(), &result)?;
+            // The store's files begin as temporary ones, which are their owner's alone.
+            fs_err::set_permissions(&result, PermissionsExt::from_mode(0o644))?;
+        }
+        step.done(&size(target.bytes()?));
+        let product = Product::Container(&digest);
+        let describe = || self.described(stage, image, result, &product, &rootfs, &origin);
+        stage.asked.then(describe).transpose()
+    }
+
+    fn image(&self, stage: &Stage, image: &Image) -> Result<Outcome> {
+        let (title, origin) = (stage.title(), self.origin(image)?);
+        let (rootfs_tar, rootfs) = self.rootfs(&title, image, origin.epoch)?;
+
+        let step = self.progress.step(format!("{title}: file system and boot loader"));
+        let tools = self.tools(image)?;
+        let disk = assembly::assemble(&rootfs_tar, &rootfs, image, &origin, &tools, self.work)?;
+        fs_err::remove_file(&rootfs_tar)?;
+        step.done(&size(disk.layout.total));
+
+        let step = self.progress.step(format!("{title}: qcow2"));
+        let qcow2 = assembly::compress(&disk, image, self.work)?;
+        let product = Product::Disk(&disk);
+        let outcome = self.described(stage, image, qcow2.clone(), &product, &rootfs, &origin)?;
+        step.done(&size(outcome.image_size));
+        acceptance::accept(&qcow2, &title, self.progress)?;
+        Ok(outcome)
+    }
+
+    /// A finished image with its manifest and its papers.
+    fn described(
+        &self,
+        stage: &Stage,
+        image: &Image,
+        path: PathBuf,
+        product: &Product<'_>,
+        rootfs: &Rootfs,
+        origin: &Origin,
+    ) -> Result<Outcome> {
+        let mut outcome = manifest::describe(path, product, rootfs, image, origin, self.work)?;
+        papers::add(&mut outcome, self.plan, stage, image, rootfs, self.work, origin.epoch)?;
+        Ok(outcome)
+    }
+
+    fn tools(&self, image: &Image) -> Result<TargetTools> {
+        let layer = self.hold(&image.layer)?;
+        let _one_at_a_time = self.tools.lock().unwrap_or_else(PoisonError::into_inner);
+        TargetTools::unpack(&layer.path(), image, self.work)
+    }
+
+    /// The finished root file system of an image, as a tar.
+    fn rootfs(&self, title: &str, image: &Image, epoch: u64) -> Result<(PathBuf, Rootfs)> {
+        let tar = self.work.path(&format!("{}.rootfs.tar", image.recipe));
+        let cargo = image.carried.iter().map(|carried| self.cargo(carried)).collect::<Result<Vec<_>>>()?;
+        let layer = self.hold(&image.layer)?;
+        let step = self.progress.step(format!("{title}: hygiene and overlay"));
+        let rootfs = rootfs::compose(&layer.path(), image, &cargo, &tar, epoch)?;
+        step.done(&format!("{} files, {}", rootfs.contents.inodes, size(rootfs.contents.blocks_bytes)));
+        Ok((tar, rootfs))
+    }
+
+    pub(super) fn cargo(&self, carried: &Carried) -> Result<Cargo> {
+        Ok(match carried {
+            Carried::Made(key) => Cargo::of(self.hold(key)?.path()),
+            Carried::Fetched(key, reference) => {
+                Cargo { reference: Some(reference.clone()), ..Cargo::of(self.hold(key)?.path()) }
+            }
+            Carried::Archive(archive) => Cargo {
+                name: archive.name.clone(),
+                hub: archive.hub.clone(),
+                ..Cargo::of(archive.path.clone())
+            },
+        })
+    }
+}

@@ -1,0 +1,457 @@
+//! A folder of files by key, each with a record of what it is.
+//!
+//! An entry is used through an open file that is locked as shared, by its path below `/proc`: it stays what it is as
+//! long as a build uses it, whatever becomes of its name. Whoever takes an entry away first makes sure that nobody
+//! holds it. The kernel gives such locks back when their holder dies.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+use super::manifest;
+use crate::failure::Result;
+use crate::host::lock::{self, Lock};
+use crate::host::work;
+use crate::plan::Key;
+
+const UNFINISHED: &str = ".unfinished-";
+const LOCK: &str = ".lock";
+/// The ending of entries that say themselves what they are.
+pub(super) const JSON: &str = ".json";
+/// How far a clock may be behind the one by which an entry was made, in seconds. What is from further in the future was
+/// made when the clock was wrong: its age is unknown.
+const CLOCKS_DIFFER: u64 = 60;
+/// Whoever takes an entry away or looks whether it is in use holds it for less than this.
+const MOMENT: Duration = Duration::from_millis(20);
+
+/// A folder of files by key.
+#[derive(Debug, Clone)]
+pub struct Shelf {
+    pub(super) folder: PathBuf,
+    /// What is on it, for a person.
+    pub(super) kind: &'static str,
+    /// The ending of its files' names.
+    pub(super) suffix: &'static str,
+    /// After how many seconds an entry is of no use any more.
+    pub(super) useful_for: Option<u64>,
+    /// Whether each file has a record beside it, without which it counts for nothing.
+    pub(super) recorded: bool,
+}
+
+/// What is known of an entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Record {
+    /// What it is, for a person.
+    pub(super) what: String,
+    pub(super) bytes: u64,
+    pub(super) sha256: String,
+    /// When it was made, in seconds since 1970.
+    pub(super) made: u64,
+}
+
+/// An entry that stays what it is until this is dropped.
+#[derive(Debug)]
+pub(super) struct Held {
+    file: File,
+    /// The hash of its content.
+    pub(super) sha256: String,
+}
+
+impl Held {
+    /// Its size.
+    pub(super) fn bytes(&self) -> Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    /// A path to it that its own name does not matter for.
+    pub(super) fn path(&self) -> PathBuf {
+        let number = std::os::fd::AsRawFd::as_raw_fd(&self.file);
+        PathBuf::from(format!("/proc/{}/fd/{number}", rustix::process::getpid()))
+    }
+}
+
+/// What became of holding an entry.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// It is as it was made.
+    Whole(Held),
+    /// It is not.
+    Damaged,
+    /// There is none.
+    Nothing,
+}
+
+/// A file that is still being written; it goes when it is dropped.
+#[derive(Debug)]
+pub(super) struct Unfinished {
+    path: tempfile::TempPath,
+    lock: File,
+}
+
+impl Unfinished {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn bytes(&self) -> Result<u64> {
+        Ok(fs_err::metadata(&self.path)?.len())
+    }
+}
+
+impl Shelf {
+    /// The folder itself; it need not be there yet.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where the file with this key is kept.
+    pub(super) fn path(&self, key: &str) -> PathBuf {
+        self.folder.join(format!("{key}{}", self.suffix))
+    }
+
+    fn record_path(&self, key: &str) -> PathBuf {
+        self.folder.join(format!("{key}.record"))
+    }
+
+    /// What is known of an entry; nothing where it cannot be what it was.
+    pub(super) fn record(&self, key: &str) -> Result<Option<Record>> {
+        let text = match fs_err::read(self.record_path(key)) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let length = fs_err::metadata(self.path(key)).map(|metadata| metadata.len()).ok();
+        let record = serde_json::from_slice::<Record>(&text).ok();
+        Ok(record.filter(|record| Some(record.bytes) == length))
+    }
+
+    /// The right to make the entry with this key. Where another build has it, calls `waiting` and waits.
+    pub(super) fn lock(&self, key: &Key, waiting: impl FnOnce()) -> Result<Lock> {
+        fs_err::create_dir_all(&self.folder)?;
+        Lock::take(&self.folder.join(format!("{}{LOCK}", key.as_str())), waiting)
+    }
+
+    /// Holds an entry after it was compared with its record.
+    pub(super) fn hold(&self, key: &Key) -> Result<Found> {
+        let path = self.path(key.as_str());
+        let Some(file) = open_shared(&path)? else { return Ok(Found::Nothing) };
+        let Some(record) = self.record(key.as_str())? else { return Ok(Found::Damaged) };
+        let held = Held { file, sha256: record.sha256 };
+        let is_whole = manifest::hash(&held.path())? == (held.sha256.clone(), record.bytes);
+        Ok(if is_whole { Found::Whole(held) } else { Found::Damaged })
+    }
+
+    /// A name in the same folder for a file that is still being written.
+    pub(super) fn unfinished(&self) -> Result<Unfinished> {
+        unfinished_in(&self.folder)
+    }
+
+    /// Takes a finished file in, and holds it.
+    pub(super) fn keep(&self, unfinished: Unfinished, key: &Key, what: &str) -> Result<Held> {
+        let (sha256, bytes) = manifest::hash(&unfinished.path)?;
+        let record = Record { what: what.to_owned(), bytes, sha256: sha256.clone(), made: now() };
+        write_whole(&self.record_path(key.as_str()), &serde_json::to_vec(&record).context("a record")?)?;
+        let Unfinished { path, lock: file } = unfinished;
+        // From the only user to one of them, while nobody knows its name yet.
+        lock::share(&file)?;
+        path.persist(self.path(key.as_str())).context("keeping what was made")?;
+        Ok(Held { file, sha256 })
+    }
+
+    /// Takes an entry away, unless a build makes it or uses it; says whether it did.
+    pub(super) fn remove(&self, key: &str) -> Result<bool> {
+        match Lock::try_take(&self.folder.join(format!("{key}{LOCK}")))? {
+            Some(_making) => self.take_away(key),
+            None => Ok(false),
+        }
+    }
+
+    /// As [`Self::remove`], for whoever has the right to make it.
+    pub(super) fn take_away(&self, key: &str) -> Result<bool> {
+        let path = self.path(key);
+        let Ok(file) = lock::open(&path) else { return Ok(false) };
+        if !lock::claim(&file)? || !lock::is_at(&file, &path)? {
+            return Ok(false);
+        }
+        fs_err::remove_file(&path)?;
+        remove_if_there(&self.record_path(key))?;
+        Ok(true)
+    }
+
+    /// Puts away what is of no use any more, and what killed builds left.
+    pub fn clear_out(&self) -> Result<()> {
+        for name in names(&self.folder)? {
+            let path = self.folder.join(&name);
+            if let Some(key) = name.strip_suffix(self.suffix).filter(|_| !name.starts_with('.')) {
+                if !self.is_useful(key)? {
+                    self.remove(key)?;
+                }
+            } else if name.starts_with(UNFINISHED) {
+                if path.is_dir() {
+                    // A download's folder goes as every work folder does.
+                    work::sweep(&self.folder, UNFINISHED)?;
+                } else if lock::open(&path).is_ok_and(|file| lock::claim(&file).unwrap_or(false)) {
+                    remove_if_there(&path)?;
+                }
+            } else if name.ends_with(LOCK) {
+                drop(Lock::try_take(&path)?);
+            } else if let Some(key) = name.strip_suffix(".record")
+                && !self.path(key).exists()
+                && let Some(_making) = Lock::try_take(&self.folder.join(format!("{key}{LOCK}")))?
+                && !self.path(key).exists()
+            {
+                remove_if_there(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_useful(&self, key: &str) -> Result<bool> {
+        let age = self.age(key)?;
+        Ok(age.is_some_and(|age| self.useful_for.is_none_or(|limit| age < limit)))
+    }
+
+    /// The usable entries by key, with their age in seconds.
+    pub fn ages(&self) -> Result<BTreeMap<String, u64>> {
+        let mut ages = BTreeMap::new();
+        for key in self.keys()? {
+            if let Some(age) = self.age(&key)? {
+                ages.insert(key, age);
+            }
+        }
+        Ok(ages)
+    }
+
+    /// How many seconds ago an entry was made, where it is usable and that is known.
+    fn age(&self, key: &str) -> Result<Option<u64>> {
+        let made = match self.record(key)? {
+            Some(record) => record.made,
+            None if self.recorded => return Ok(None),
+            None => match fs_err::metadata(self.path(key)) {
+                Ok(metadata) => seconds(metadata.modified()?),
+                Err(_) => return Ok(None),
+            },
+        };
+        let now = now();
+        Ok((made <= now + CLOCKS_DIFFER).then(|| now.saturating_sub(made)))
+    }
+
+    /// The keys of all entries, whole or not.
+    pub(super) fn keys(&self) -> Result<Vec<String>> {
+        let names = names(&self.folder)?.into_iter().filter(|name| !name.starts_with('.'));
+        Ok(names.filter_map(|name| Some(name.strip_suffix(self.suffix)?.to_owned())).collect())
+    }
+
+    /// What an entry is, by its record or, if it is one itself, by its own text.
+    fn what(&self, key: &str) -> Result<Option<String>> {
+        if self.suffix != JSON {
+            return Ok(self.record(key)?.map(|record| record.what));
+        }
+        let text = fs_err::read(self.path(key)).unwrap_or_default();
+        let value: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+        Ok(value["what"].as_str().map(str::to_owned))
+    }
+
+    /// Everything on it, for a person.
+    pub(super) fn listing(&self) -> Result<Vec<Entry>> {
+        let mut entries = vec![];
+        for key in self.keys()? {
+            let path = self.path(&key);
+            // What goes while it is looked at is not there.
+            let Ok(metadata) = fs_err::metadata(&path) else { continue };
+            let what = self.what(&key)?;
+            let in_use = lock::open(&path).is_ok_and(|file| !lock::claim(&file).unwrap_or(true));
+            let usable = !self.recorded || self.record(&key)?.is_some();
+            let age = self.age(&key)?;
+            entries.push(Entry { kind: self.kind, what, bytes: metadata.len(), age, in_use, usable, key });
+        }
+        Ok(entries)
+    }
+}
+
+/// An entry, for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// What stands on its shelf.
+    pub kind: &'static str,
+    /// Its key.
+    pub key: String,
+    /// What it is, where that is known.
+    pub what: Option<String>,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// How many seconds ago it was made; unknown for what is from the future.
+    #[serde(rename = "age_seconds")]
+    pub age: Option<u64>,
+    /// Whether a build uses it now.
+    pub in_use: bool,
+    /// Whether a build could use it: it has its record, and the size in it.
+    pub usable: bool,
+}
+
+/// Opens a file as one of its users; nothing where there is none.
+fn open_shared(path: &Path) -> Result<Option<File>> {
+    loop {
+        let file = match lock::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        if lock::share(&file)? && lock::is_at(&file, path)? {
+            return Ok(Some(file));
+        }
+        crate::host::signals::sleep(MOMENT)?;
+    }
+}
+
+/// The names in a folder; none where it is not there.
+fn names(folder: &Path) -> Result<Vec<String>> {
+    let entries = match fs_err::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
+        Err(error) => return Err(error.into()),
+    };
+    entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+}
+
+fn unfinished_in(folder: &Path) -> Result<Unfinished> {
+    fs_err::create_dir_all(folder)?;
+    loop {
+        let (file, path) = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?.into_parts();
+        // Another build that clears out may have taken it for a dead one's before it was locked.
+        if lock::claim(&file)? && lock::is_at(&file, &path)? {
+            return Ok(Unfinished { path, lock: file });
+        }
+    }
+}
+
+/// Writes a small file in one step.
+pub(super) fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
+    let unfinished = unfinished_in(path.parent().context("a file without a folder")?)?;
+    fs_err::write(&unfinished.path, content)?;
+    unfinished.path.persist(path).with_context(|| format!("writing {}", path.display()))?;
+    Ok(())
+}
+
+fn remove_if_there(path: &Path) -> Result<()> {
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn now() -> u64 {
+    seconds(SystemTime::now())
+}
+
+/// Seconds since 1970; a time before that is as old as can be.
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shelf(folder: &Path) -> Shelf {
+        Shelf {
+            folder: folder.to_owned(),
+            kind: "layer",
+            suffix: ".tar",
+            useful_for: Some(100),
+            recorded: true,
+        }
+    }
+
+    fn kept(shelf: &Shelf, name: &str) -> Key {
+        let key = Key::of(&name);
+        let unfinished = shelf.unfinished().unwrap();
+        fs_err::write(unfinished.path(), "content").unwrap();
+        shelf.keep(unfinished, &key, name).unwrap();
+        key
+    }
+
+    fn made_at(shelf: &Shelf, key: &Key, made: u64) {
+        let record = shelf.record(key.as_str()).unwrap().unwrap();
+        let text = serde_json::to_vec(&Record { made, ..record }).unwrap();
+        fs_err::write(shelf.record_path(key.as_str()), text).unwrap();
+    }
+
+    #[test]
+    fn what_is_kept_is_held_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = shelf(folder.path());
+        let key = kept(&shelf, "base");
+        let Found::Whole(held) = shelf.hold(&key).unwrap() else { panic!("it is not whole") };
+        fs_err::remove_file(shelf.path(key.as_str())).unwrap();
+        assert_eq!(fs_err::read(held.path()).unwrap(), b"content");
+    }
+
+    #[test]
+    fn what_was_cut_or_changed_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = shelf(folder.path());
+        for damage in ["cut", "CONTENT", ""] {
+            let key = kept(&shelf, damage);
+            fs_err::write(shelf.path(key.as_str()), damage).unwrap();
+            assert!(matches!(shelf.hold(&key).unwrap(), Found::Damaged), "{damage}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_record_is_not_trusted() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = shelf(folder.path());
+        let key = kept(&shelf, "base");
+        fs_err::remove_file(shelf.record_path(key.as_str())).unwrap();
+        assert!(matches!(shelf.hold(&key).unwrap(), Found::Damaged));
+        assert!(shelf.ages().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_in_use_is_not_taken_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = shelf(folder.path());
+        let key = kept(&shelf, "base");
+        let held = shelf.hold(&key).unwrap();
+        assert!(!shelf.remove(key.as_str()).unwrap());
+        assert!(shelf.listing().unwrap()[0].in_use);
+        drop(held);
+        assert!(!shelf.listing().unwrap()[0].in_use);
+        assert!(shelf.remove(key.as_str()).unwrap());
+        assert_eq!(names(folder.path()).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_a_wrong_clock_made_is_neither_used_nor_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = shelf(folder.path());
+        let (future, old, good) = (kept(&shelf, "future"), kept(&shelf, "old"), kept(&shelf, "good"));
+        made_at(&shelf, &future, now() + 3600);
+        made_at(&shelf, &old, 0);
+        assert!(!shelf.ages().unwrap().contains_key(future.as_str()));
+        shelf.clear_out().unwrap();
+        assert_eq!(shelf.keys().unwrap(), [good.as_str()]);
+    }
+
+    #[test]
+    fn what_killed_builds_left_is_cleared_out_and_what_is_being_written_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = shelf(folder.path());
+        let left = [".unfinished-dead.tar", ".unfinished-record", "dead.lock", "dead.record"];
+        for name in left {
+            fs_err::write(folder.path().join(name), "").unwrap();
+        }
+        let unfinished = shelf.unfinished().unwrap();
+        let _lock = shelf.lock(&Key::of(&"live"), || panic!("it is free")).unwrap();
+        shelf.clear_out().unwrap();
+        assert!(unfinished.path().exists());
+        assert_eq!(names(folder.path()).unwrap().len(), 2, "{:?}", names(folder.path()));
+    }
+}

@@ -1,0 +1,92 @@
+//! `imagegen cache`.
+
+use anyhow::Context;
+use serde_json::json;
+
+use crate::build::{Entry, Pruning, Store};
+use crate::cli::{CacheAction, CacheArgs, PruneArgs};
+use crate::failure::Result;
+use crate::report::{self, size};
+
+/// How much of a key is shown to a person.
+const KEY: usize = 12;
+
+/// Runs the command.
+pub fn run(args: &CacheArgs) -> Result<()> {
+    let store = Store::of_user()?;
+    match args.action {
+        Some(CacheAction::Prune(prune)) => self::prune(&store, prune),
+        None if args.json => report::data(&as_json(&store)?),
+        None => report::data(&as_table(&store)?),
+    }
+}
+
+fn as_json(store: &Store) -> Result<String> {
+    let entries = store.listing()?;
+    let value = json!({ "folder": store.folder(), "entries": entries, "total_bytes": total(&entries) });
+    Ok(serde_json::to_string_pretty(&value).context("writing what is kept")? + "\n")
+}
+
+fn as_table(store: &Store) -> Result<String> {
+    let entries = store.listing()?;
+    let lines: Vec<String> = entries.iter().map(|entry| line(entry) + "\n").collect();
+    let count = entries.len();
+    let total = size(total(&entries));
+    Ok(format!("{}{count} entries, {total}, in {}\n", lines.concat(), store.folder().display()))
+}
+
+fn line(entry: &Entry) -> String {
+    let key: String = entry.key.chars().take(KEY).collect();
+    let age = entry.age.map_or_else(|| "no age".to_owned(), age);
+    let what = entry.what.as_deref().unwrap_or_default();
+    let notes = [(entry.in_use, ", in use"), (!entry.usable, ", of no use")];
+    let notes: String = notes.iter().filter(|(holds, _)| *holds).map(|(_, note)| *note).collect();
+    format!("{:<8}  {key:<KEY$}  {:>10}  {age:>8}  {what}{notes}", entry.kind, size(entry.bytes))
+        .trim_end()
+        .to_owned()
+}
+
+fn age(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+fn prune(store: &Store, args: PruneArgs) -> Result<()> {
+    let pruning = Pruning { all: args.all, older_than: args.older_than, down_to: args.down_to };
+    let pruned = store.prune(pruning)?;
+    for entry in &pruned.in_use {
+        report::say(&format!("a build uses it, so it stays: {}", line(entry)));
+    }
+    for entry in &pruned.removed {
+        report::say(&format!("taken away: {}", line(entry)));
+    }
+    report::say(&format!("{} entries taken away, {}", pruned.removed.len(), size(total(&pruned.removed))));
+    Ok(())
+}
+
+fn total(entries: &[Entry]) -> u64 {
+    entries.iter().map(|entry| entry.bytes).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_what_it_is_and_whether_it_is_of_use() {
+        let entry = Entry {
+            kind: "layer",
+            key: "0123456789abcdef".into(),
+            what: Some("layer base".into()),
+            bytes: 5 << 20,
+            age: Some(180),
+            in_use: true,
+            usable: false,
+        };
+        insta::assert_snapshot!(line(&entry), @"layer     0123456789ab     5.0 MiB     3 min  layer base, in use, of no use");
+    }
+}

@@ -1,0 +1,131 @@
+//! Advisory locks (flock(2)): the kernel gives them back when their holder ends, however it ends.
+
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::signals;
+use crate::failure::Result;
+
+/// How often one looks whether another holder is done.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// A lock file that this process alone holds. It goes when this is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock `path`; where somebody else has it, calls `waiting` once and waits, but not past a signal.
+    pub fn take(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
+        let mut waiting = Some(waiting);
+        loop {
+            if let Some(lock) = Self::try_take(path)? {
+                return Ok(lock);
+            }
+            if let Some(waiting) = waiting.take() {
+                waiting();
+            }
+            signals::sleep(LOOK_AGAIN)?;
+        }
+    }
+
+    /// Takes the lock `path`, unless somebody else has it.
+    pub fn try_take(path: &Path) -> Result<Option<Self>> {
+        let opened = fs_err::OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+        let file = opened.into_parts().0;
+        // Its last holder may have taken the file away between the two.
+        let held = claim(&file)? && is_at(&file, path)?;
+        Ok(held.then(|| Self { path: path.to_owned(), _file: file }))
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // One that stays behind is no lock: nobody holds it.
+        let _ = fs_err::remove_file(&self.path);
+    }
+}
+
+/// Opens a file or folder to lock it.
+pub fn open(path: &Path) -> std::io::Result<File> {
+    Ok(fs_err::File::open(path)?.into_parts().0)
+}
+
+/// Makes this process the only user of an open file or folder, unless it has another user.
+pub fn claim(file: &File) -> Result<bool> {
+    held(file.try_lock())
+}
+
+/// Makes this process one of the users of an open file, unless somebody wants to be the only one.
+pub fn share(file: &File) -> Result<bool> {
+    held(file.try_lock_shared())
+}
+
+fn held(tried: std::result::Result<(), TryLockError>) -> Result<bool> {
+    match tried {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+/// Whether an open file or folder is still what stands at `path`.
+pub fn is_at(file: &File, path: &Path) -> Result<bool> {
+    let open = file.metadata()?;
+    match fs_err::metadata(path) {
+        Ok(there) => Ok((open.dev(), open.ino()) == (there.dev(), there.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_lock_has_one_holder_and_leaves_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.lock");
+        let first = Lock::try_take(&path).unwrap().unwrap();
+        assert!(Lock::try_take(&path).unwrap().is_none());
+        drop(first);
+        assert!(!path.exists());
+        assert!(Lock::try_take(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn many_who_wait_get_it_one_after_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.lock");
+        let (inside, waited) = (AtomicUsize::new(0), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let _lock = Lock::take(&path, || waited.store(true, Ordering::SeqCst)).unwrap();
+                    assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two holders");
+                    std::thread::sleep(Duration::from_millis(10));
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                });
+            }
+        });
+        assert!(waited.into_inner());
+    }
+
+    #[test]
+    fn who_shares_keeps_away_who_wants_it_alone() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let [one, two, three] = [(); 3].map(|()| open(file.path()).unwrap());
+        assert!(share(&one).unwrap() && share(&two).unwrap());
+        assert!(!claim(&three).unwrap());
+        drop((one, two));
+        assert!(claim(&three).unwrap());
+    }
+}

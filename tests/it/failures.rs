@@ -1,0 +1,321 @@
+//! Builds that go wrong in every way that can be made real: each says what is wrong, keeps the last good image, leaves
+//! nothing, and the next one succeeds.
+//!
+//! All of them build the small image of tests/fixtures/tiny.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use crate::loopback::{Fault, proxy};
+use crate::{imagegen, project, text};
+
+/// A folder with recipes, a cache and results of its own.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    /// One with nothing kept.
+    fn new() -> Self {
+        let place = Self { folder: tempfile::tempdir().unwrap() };
+        // Who stands in for root in a user namespace has to get in.
+        fs::set_permissions(place.folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        fs::create_dir(place.at("temporary")).unwrap();
+        copy(&project("tests/fixtures/tiny"), &place.at("recipes"));
+        place
+    }
+
+    /// One with a copy of what an earlier build of the same recipes kept, and its results. Later runs of the tests take
+    /// the same, as long as it is fresh.
+    fn warm() -> Self {
+        static FIRST: OnceLock<PathBuf> = OnceLock::new();
+        let first = FIRST.get_or_init(|| {
+            let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tiny");
+            fs::create_dir_all(&kept).unwrap();
+            let place = Self::new();
+            let output = place
+                .command()
+                .arg("--output")
+                .arg(kept.join("dist"))
+                .env("XDG_CACHE_HOME", kept.join("cache"))
+                .output();
+            let output = output.unwrap();
+            assert!(output.status.success(), "{}", text(&output.stderr));
+            kept
+        });
+        let place = Self::new();
+        copy(&first.join("cache"), &place.at("cache"));
+        copy(&first.join("dist"), &place.at("dist"));
+        place
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    fn command(&self) -> assert_cmd::Command {
+        let mut command = imagegen(self.folder.path());
+        command.args(["build", "node", "--images", "recipes"]);
+        command.env("XDG_CACHE_HOME", self.at("cache")).env("TMPDIR", self.at("temporary"));
+        command
+    }
+
+    /// Gives what a build said that succeeded.
+    fn builds(&self) -> String {
+        let output = self.command().output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        self.leaves_nothing();
+        self.is_sound();
+        text(&output.stderr)
+    }
+
+    /// Gives what a build said that failed, and checks that it left nothing and that the next one succeeds.
+    fn fails(&self, code: i32, command: &mut assert_cmd::Command) -> String {
+        let good = fs::read(self.at("dist/node.qcow2")).ok();
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+        self.leaves_nothing();
+        assert!(fs::read(self.at("dist/node.qcow2")).ok() == good, "the last good image is another one");
+        text(&output.stderr)
+    }
+
+    fn change(&self, path: &str, content: &str) {
+        fs::write(self.at("recipes").join(path), content).unwrap();
+    }
+
+    /// No partial file is left, and no process that has a folder of this place in its command line.
+    fn leaves_nothing(&self) {
+        let mut left: Vec<PathBuf> = listing(&self.at("temporary"));
+        for folder in ["dist", "cache/imagegen/layers", "cache/imagegen/results"] {
+            let hidden = |path: &PathBuf| {
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                name.starts_with('.') || name.contains(".lock")
+            };
+            left.extend(listing(&self.at(folder)).into_iter().filter(hidden));
+        }
+        assert!(left.is_empty(), "{left:?}");
+        let name = self.folder.path().to_string_lossy().into_owned();
+        let lines = listing(Path::new("/proc")).into_iter();
+        let lines = lines.filter_map(|process| fs::read(process.join("cmdline")).ok());
+        let running: Vec<String> =
+            lines.map(|line| text(&line)).filter(|line| line.contains(&name)).collect();
+        assert!(running.is_empty(), "{running:?}");
+    }
+
+    /// The results are what the checksums say.
+    fn is_sound(&self) {
+        let mut sums = assert_cmd::Command::new("sha256sum");
+        sums.args(["--check", "--quiet", "SHA256SUMS"]).current_dir(self.at("dist")).assert().success();
+    }
+
+    /// The tar of the layer that the image is made from.
+    fn layer(&self) -> PathBuf {
+        let records = listing(&self.at("cache/imagegen/layers")).into_iter();
+        let is_its =
+            |path: &PathBuf| fs::read(path).is_ok_and(|record| text(&record).contains("\"layer node\""));
+        let mut records = records.filter(|path| path.extension().is_some_and(|it| it == "record"));
+        records.find(is_its).unwrap().with_extension("tar")
+    }
+}
+
+/// What is in a folder; nothing where it is not there.
+fn listing(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    assert_cmd::Command::new("cp").arg("-a").args([from, to]).assert().success();
+}
+
+#[test]
+#[ignore = "slow: it bootstraps packages"]
+fn an_image_of_which_nothing_changed_is_known_again_and_a_damaged_one_is_made_again() {
+    let place = Place::new();
+    place.builds();
+    let image = place.at("dist/node.qcow2");
+    let made = fs::metadata(&image).unwrap().modified().unwrap();
+    let begun = Instant::now();
+    let said = place.builds();
+    assert!(said.contains("image node: kept"), "{said}");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!(fs::metadata(&image).unwrap().modified().unwrap(), made);
+
+    let mut content = fs::read(&image).unwrap();
+    let middle = content.len() / 2;
+    content[middle] ^= 1;
+    fs::write(&image, content).unwrap();
+    let said = place.builds();
+    assert!(said.contains("layer base: kept") && !said.contains("image node: kept"), "{said}");
+}
+
+#[test]
+#[ignore = "slow: it bootstraps packages"]
+fn a_damaged_layer_is_noticed_and_made_again() {
+    let place = Place::warm();
+    let layer = place.layer();
+    let modified = fs::metadata(&layer).unwrap().modified().unwrap();
+    let mut content = fs::read(&layer).unwrap();
+    let middle = content.len() / 2;
+    content[middle] ^= 1;
+    fs::write(&layer, content).unwrap();
+    fs::File::options().append(true).open(&layer).unwrap().set_modified(modified).unwrap();
+    place.change("node/etc/motd", "Another welcome\n");
+    let said = place.builds();
+    assert!(said.contains("layer node: what was kept is damaged; it is made again"), "{said}");
+    place.change("node/etc/motd", "A third welcome\n");
+    assert!(!place.builds().contains("damaged"));
+}
+
+#[test]
+#[ignore = "slow: it bootstraps packages"]
+fn a_layer_that_was_cut_is_made_again() {
+    let place = Place::warm();
+    let layer = place.layer();
+    let whole = fs::metadata(&layer).unwrap().len();
+    fs::File::options().write(true).open(&layer).unwrap().set_len(whole / 2).unwrap();
+    place.builds();
+    assert!(fs::metadata(place.layer()).unwrap().len() > whole / 2);
+}
+
+#[test]
+#[ignore = "slow: it bootstraps packages"]
+fn a_script_that_fails_is_quoted_and_its_whole_log_is_kept() {
+    let place = Place::warm();
+    let many = "i=0; while [ $i -lt 2000 ]; do echo \"line $i of many\"; i=$((i + 1)); done";
+    place.change("scripts/mark.sh", &format!("{many}\necho 'the moon is full' >&2\nexit 3\n"));
+    let said = place.fails(4, &mut place.command());
+    assert!(said.contains("the moon is full"), "{said}");
+    let log = said.split("all that it said is in ").nth(1).unwrap().trim();
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains("line 0 of many") && log.contains("the moon is full"), "{log}");
+    place.change("scripts/mark.sh", "echo marked >/etc/mark\n");
+    place.builds();
+}
+
+#[test]
+#[ignore = "slow: it bootstraps packages"]
+fn a_full_disk_is_told_and_harms_nothing() {
+    let place = Place::warm();
+    place.change("node/etc/motd", "Another welcome\n");
+    // Room enough at the start, and then not: a file system that is made smaller while the build works on it.
+    let script = "set -eu
+        mount -t tmpfs -o size=16g tmpfs full
+        cp dist/* full/
+        \"$@\" --output full & build=$!
+        while ! ls full/.imagegen-work-*/node.rootfs.tar >/dev/null 2>&1; do kill -0 $build; sleep 0.01; done
+        until mount -o remount,size=\"$(($(du -sk full | cut -f1) + 3000))k\" full 2>/dev/null; do sleep 0.01; done
+        code=0; wait $build || code=$?
+        ls -A full >&2
+        cmp full/node.qcow2 dist/node.qcow2
+        exit $code";
+    fs::create_dir(place.at("full")).unwrap();
+    let mut command = assert_cmd::Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
+    command.arg(env!("CARGO_BIN_EXE_imagegen")).args(["build", "node", "--images", "recipes"]);
+    command.current_dir(place.folder.path());
+    command.env("XDG_CACHE_HOME", place.at("cache")).env("TMPDIR", place.at("temporary"));
+    let said = place.fails(4, &mut command);
+    assert!(said.contains("No space left on device"), "{said}");
+    assert!(!said.contains(".imagegen-work-\n"), "{said}");
+    place.builds();
+}
+
+#[test]
+#[ignore = "slow: it bootstraps packages"]
+fn a_mirror_that_goes_away_or_sends_rubbish_is_told_and_the_next_build_succeeds() {
+    let place = Place::new();
+    let through = |fault| {
+        let mut command = place.command();
+        command.env("http_proxy", proxy(fault));
+        command
+    };
+    let said = place.fails(4, &mut through(Fault::GoneAfter(5 << 20)));
+    assert!(said.contains("mmdebstrap") && said.contains("all that it said is in"), "{said}");
+    let said = place.fails(4, &mut through(Fault::Corrupt));
+    assert!(said.contains("Hash Sum mismatch") || said.contains("Hashes of received file"), "{said}");
+    assert!(listing(&place.at("cache/imagegen/layers")).is_empty());
+    let output = through(Fault::None).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    place.is_sound();
+}
+
+#[test]
+#[ignore = "slow: it bootstraps packages"]
+fn a_clock_that_is_wrong_is_told() {
+    let place = Place::warm();
+    let at = |time: &str| {
+        let mut command = assert_cmd::Command::new("faketime");
+        command.args(["-f", time, env!("CARGO_BIN_EXE_imagegen"), "build", "node", "--images", "recipes"]);
+        command.arg("--fresh").current_dir(place.folder.path());
+        command.env("XDG_CACHE_HOME", place.at("cache")).env("TMPDIR", place.at("temporary"));
+        command
+    };
+    for (time, code) in [("@2001-01-01 00:00:00", 3), ("@2045-01-01 00:00:00", 4)] {
+        let said = place.fails(code, &mut at(time));
+        assert!(said.contains("the clock of this machine says"), "{said}");
+    }
+    let said = place.builds();
+    assert!(said.contains("layer base: kept"), "{said}");
+}
+
+#[test]
+#[ignore = "slow: it bootstraps packages"]
+fn two_builds_at_once_make_a_layer_once() {
+    let place = Place::new();
+    let start = |output: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_imagegen"));
+        command.args(["build", "node", "--images", "recipes", "--output", output]);
+        command.current_dir(place.folder.path()).stderr(Stdio::piped());
+        command.env("XDG_CACHE_HOME", place.at("cache")).env("TMPDIR", place.at("temporary"));
+        command.spawn().unwrap()
+    };
+    let both = [start("dist"), start("other")];
+    let said = both.map(|child| {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stderr)
+    });
+    let count = |what: &str| said.iter().filter(|said| said.contains(what)).count();
+    assert_eq!(count("layer base: another build is making it; waiting for that"), 1, "{said:?}");
+    assert_eq!(count("layer base: another build has made it"), 1, "{said:?}");
+    assert_eq!(count("layer base: mmdebstrap: "), 1, "{said:?}");
+    place.leaves_nothing();
+    place.is_sound();
+    assert!(place.at("other/node.qcow2").exists());
+}
+
+#[test]
+#[ignore = "slow: it bootstraps packages"]
+fn the_cache_is_shown_and_pruned_but_not_what_a_build_uses() {
+    let place = Place::warm();
+    let cache = |arguments: &[&str]| {
+        let mut command = imagegen(place.folder.path());
+        let output =
+            command.arg("cache").args(arguments).env("XDG_CACHE_HOME", place.at("cache")).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout) + &text(&output.stderr)
+    };
+    assert!(cache(&[]).contains("layer base"), "{}", cache(&[]));
+    place.change("node/etc/motd", "Another welcome\n");
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_imagegen"))
+        .args(["build", "node", "--images", "recipes"])
+        .current_dir(place.folder.path())
+        .env("XDG_CACHE_HOME", place.at("cache"))
+        .env("TMPDIR", place.at("temporary"))
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !cache(&["--json"]).contains("\"in_use\": true") {
+        assert!(Instant::now() < deadline, "the build uses nothing");
+    }
+    let said = cache(&["prune", "--all"]);
+    assert!(said.contains("a build uses it, so it stays: layer"), "{said}");
+    assert!(child.wait().unwrap().success());
+    place.is_sound();
+    cache(&["prune", "--all"]);
+    assert!(cache(&[]).starts_with("0 entries, 0 bytes, in "), "{}", cache(&[]));
+}
