@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::Context;
 
 use super::manifest::{self, Product};
+use super::origin::Origin;
 use super::preload::Cargo;
 use super::publish::Outcome;
 use super::rootfs::{self, Rootfs};
 use super::shelf::{Found, Held, Record, Shelf, Unfinished};
 use super::target_tools::TargetTools;
-use super::origin::Origin;
 use super::{Places, Settings, acceptance, assembly, layer, oci, papers, registry, sets};
 use crate::failure::Result;
 use crate::host::work::WorkFolder;

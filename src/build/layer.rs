@@ -10,8 +10,8 @@ use crate::host::clock;
 use crate::host::command::{Tool, quote};
 use crate::host::tools;
 use crate::host::work::WorkFolder;
-use crate::plan::lock::{Lock, LockedLayer};
 use crate::plan::Layer;
+use crate::plan::lock::{Lock, LockedLayer};
 use crate::recipe::{PackageSet, Registry};
 
 /// Where a recipe's script stands inside the root file system while it runs.
@@ -24,16 +24,8 @@ const PACKAGES: &str = "/imagegen-packages";
 const SOURCES: &str = "imagegen.list";
 
 /// What mmdebstrap has to know of the environment: where programs are, and how to reach the archive.
-const ENVIRONMENT: &[&str] = &[
-    "PATH",
-    "http_proxy",
-    "https_proxy",
-    "ftp_proxy",
-    "all_proxy",
-    "no_proxy",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-];
+const ENVIRONMENT: &[&str] =
+    &["PATH", "http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy", "HTTPS_PROXY", "NO_PROXY"];
 
 /// What a layer is made from, and where.
 pub(super) struct Surroundings<'a> {

@@ -18,6 +18,7 @@ import state
 from workshop_hub import overview, specification, words
 from workshop_hub.settings import Account
 from workshop_hub.slowness import Slowness
+from workshop_hub.turns import Turns
 
 GIB = 2**30
 OPTIONS = {
@@ -135,6 +136,31 @@ class Specification(unittest.TestCase):
         self.assertEqual(host["binds"]["/share"]["mode"], "ro")
 
 
+    def test_machines_that_may_run_servers_have_processors(self):
+        nodes = [node("node-1"), node("node-2", state="down"), node("hub", role="manager")]
+        self.assertEqual(specification.processors(nodes, OPTIONS), 2)
+        self.assertEqual(specification.processors(nodes, {**OPTIONS, "on_hub": True}), 4)
+        self.assertEqual(specification.processors([], OPTIONS), 1)
+
+
+class InTurn(unittest.TestCase):
+    def test_as_many_start_at_once_as_there_is_room_for_and_the_others_in_their_order(self):
+        turns = Turns()
+        turns.room = 2
+        with turns.standing("c-was-first"):
+            with turns.standing("b"), turns.standing("a"), turns.standing("d"):
+                self.assertEqual([turns.ahead(who) for who in ("c-was-first", "b", "a", "d")], [0, 0, 1, 2])
+                turns.room = 3
+                self.assertEqual(turns.ahead("d"), 1)
+        self.assertEqual(turns.line, [])
+
+    def test_who_fails_leaves_the_line(self):
+        turns = Turns()
+        with self.assertRaises(OSError), turns.standing("a"):
+            raise OSError
+        self.assertEqual(turns.line, [])
+
+
 class Words(unittest.TestCase):
     def said(self, error, state="pending"):
         return words.of_task("ada", {"State": state, "Err": error})
@@ -163,6 +189,11 @@ class Words(unittest.TestCase):
     def test_a_server_that_ended_is_told_and_one_on_its_way_is_not(self):
         self.assertEqual(self.said("task: non-zero exit (1)", "failed").reason, "ended")
         self.assertIsNone(self.said("", "preparing"))
+
+    def test_who_waits_knows_for_how_many(self):
+        self.assertIn("one other starts before yours", words.turn(1))
+        self.assertIn("7 others start before yours", words.turn(7))
+        self.assertIn("within 300 seconds", words.too_slow("ada", 300).organiser)
 
     def test_nobody_reads_more_than_a_student_needs(self):
         for error in ("no suitable node (insufficient resources on 2 nodes)", "No such image: x", "exit 1"):

@@ -14,6 +14,9 @@ HANDOVER = "/run/imagegen-rendezvous/join.json"
 WORDS = ("/run/imagegen-rendezvous/words.json", "/run/imagegen/words.json")
 # For Docker's overlays, in place of 10.0.0.0/8, which tenant networks use (RFC 2544 keeps this range for tests).
 OVERLAY_POOL = "198.18.0.0/16"
+# How often a node has to be heard of, in nanoseconds; Docker takes it for dead after three times that. Its own 5 seconds are
+# less than a small machine may be deaf for while a class starts, and the end of everything that it runs.
+HEARTBEAT = 15 * 10**9
 YEAR = 365 * 24 * 3600 * 10**9  # nanoseconds: certificates of nodes that sleep between two workshops stay valid
 
 
@@ -30,7 +33,7 @@ def ensure_swarm(address):
         "ForceNewCluster": state["LocalNodeState"] != "inactive",
         "DefaultAddrPool": [OVERLAY_POOL],
         "SubnetSize": 24,
-        "Spec": {"CAConfig": {"NodeCertExpiry": YEAR}},
+        "Spec": {"CAConfig": {"NodeCertExpiry": YEAR}, "Dispatcher": {"HeartbeatPeriod": HEARTBEAT}},
     }
     docker("POST", "/swarm/init", request)
     if request["ForceNewCluster"]:  # The rendezvous listens at the old address.

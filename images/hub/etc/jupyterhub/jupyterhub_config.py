@@ -51,6 +51,10 @@ c.Spawner.cmd = ["jupyterhub-singleuser"]
 c.Spawner.default_url = "/lab"
 c.Spawner.environment = {"TZ": config["timezone"]} if config["timezone"] else {}
 c.Spawner.start_timeout = notebooks["start_seconds"]
+# In the swarm each waits for a turn first; from then on the spawner itself looks at its clock.
+c.SwarmNotebooks.start_timeout = 3600 + notebooks["start_seconds"]
+# The turns are the limit: beyond one of its own, JupyterHub would send students away.
+c.JupyterHub.concurrent_spawn_limit = 0
 c.Spawner.http_timeout = notebooks["start_seconds"]
 c.Spawner.poll_interval = 20
 c.Spawner.mem_limit = notebooks["memory"]

@@ -11,6 +11,7 @@ from traitlets import Dict, Integer, Unicode
 from traitlets.config import LoggingConfigurable
 
 from . import settings, specification, words
+from .turns import Turns
 
 
 class Workshop(LoggingConfigurable):
@@ -62,19 +63,35 @@ class SwarmNotebooks(Workshop, SwarmSpawner):
     """A service of one task for each student, reached at the port that its machine chose."""
 
     word = ""
+    turns = Turns()
 
     async def start(self):
         try:
-            return await self.place()
+            with self.turns.standing(self):
+                return await self.start_in_turn()
         except (APIError, OSError) as error:
             self.give_up(words.no_docker(self.user.name, error))
 
-    async def place(self):
+    async def start_in_turn(self):
         account = self.account()
         if await self.get_object() is not None:
             await self.stop()
+        image = await self.image_to_run(time.monotonic())
+        await self.turn()
+        try:
+            async with asyncio.timeout(self.options["start_seconds"]):
+                return await self.place(account, image)
+        except TimeoutError:
+            await self.stop()
+            self.give_up(words.too_slow(self.user.name, self.options["start_seconds"]))
+
+    async def turn(self):
+        while ahead := self.turns.ahead(self):
+            self.word = words.turn(ahead)
+            await asyncio.sleep(0.5)
+
+    async def place(self, account, image):
         begun = time.monotonic()
-        image = await self.image_to_run(begun)
         command = await self.get_command()
         request = specification.service(account, image, command, self.get_env(), self.options)
         self.object_id = (await self.docker("create_service", **request))["ID"]
@@ -88,7 +105,9 @@ class SwarmNotebooks(Workshop, SwarmSpawner):
 
     async def image_to_run(self, begun):
         while True:
-            image = specification.image_of(await self.docker("nodes"), self.options)
+            nodes = await self.docker("nodes")
+            self.turns.room = specification.processors(nodes, self.options)
+            image = specification.image_of(nodes, self.options)
             if image:
                 return image
             await self.wait_for(words.no_machine(self.user.name), begun)

@@ -159,6 +159,12 @@ def is_ready(node):
     return node["Status"]["State"] == "ready" and node["Spec"]["Availability"] == "active"
 
 
+def processors(nodes, options):
+    """How many all machines together have that servers can start on, and one at least."""
+    usable = [node for node in nodes if is_ready(node) and (options["on_hub"] or node["Spec"]["Role"] == "worker")]
+    return max(1, sum(node["Description"]["Resources"]["NanoCPUs"] // 10**9 for node in usable))
+
+
 def address(node, own):
     """Where the machine is reached; a manager may not know its own address."""
     found = node["Status"].get("Addr", "")

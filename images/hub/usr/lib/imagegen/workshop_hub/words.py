@@ -82,6 +82,20 @@ def wrong_version(name, have, hub):
     )
 
 
+def too_slow(name, seconds):
+    return Trouble(
+        "Your server took too long to start. Please try again, and then tell the organiser.",
+        f"The server of {name} did not answer within {seconds} seconds (`start_seconds`).",
+        "too_slow",
+    )
+
+
+def turn(ahead):
+    """While others start."""
+    who = "one other starts" if ahead == 1 else f"{ahead} others start"
+    return f"Many servers are being started at once; {who} before yours."
+
+
 def slow(seconds):
     """While Docker has not said that the server runs."""
     return f"Your server is being started ({int(seconds)} seconds so far)."
