@@ -42,8 +42,7 @@ use job::Job;
 pub(crate) use manifest::installed_packages;
 pub use manifest::{Package, hash};
 pub use packages::PackageStore;
-pub use shelf::Entry;
-pub use store::{Pruned, Pruning, Store};
+pub use store::{Entry, Pruned, Pruning, Store};
 pub use verify::compare;
 
 /// Where a build reads and writes.

@@ -14,6 +14,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use super::manifest;
+use super::store::Entry;
 use crate::failure::Result;
 use crate::host::lock::{self, Lock};
 use crate::host::work;
@@ -273,26 +274,6 @@ impl Shelf {
         }
         Ok(entries)
     }
-}
-
-/// An entry, for a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Entry {
-    /// What stands on its shelf.
-    pub kind: &'static str,
-    /// Its key.
-    pub key: String,
-    /// What it is, where that is known.
-    pub what: Option<String>,
-    /// Its size in bytes.
-    pub bytes: u64,
-    /// How many seconds ago it was made; unknown for what is from the future.
-    #[serde(rename = "age_seconds")]
-    pub age: Option<u64>,
-    /// Whether a build uses it now.
-    pub in_use: bool,
-    /// Whether a build could use it: it has its record, and the size in it.
-    pub usable: bool,
 }
 
 /// Opens a file as one of its users; nothing where there is none.

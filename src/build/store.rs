@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use serde::Serialize;
 
 use super::packages::PackageStore;
-use super::shelf::{Entry, JSON, Shelf};
+use super::shelf::{JSON, Shelf};
 use crate::failure::Result;
 use crate::plan::LAYER_FRESH_FOR;
 
@@ -24,6 +25,26 @@ pub struct Store {
     pub results: Shelf,
     /// What failed tools said.
     pub logs: Shelf,
+}
+
+/// An entry, for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// What stands on its shelf.
+    pub kind: &'static str,
+    /// Its key.
+    pub key: String,
+    /// What it is, where that is known.
+    pub what: Option<String>,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// How many seconds ago it was made; unknown for what is from the future.
+    #[serde(rename = "age_seconds")]
+    pub age: Option<u64>,
+    /// Whether a build uses it now.
+    pub in_use: bool,
+    /// Whether a build could use it: it has its record, and the size in it.
+    pub usable: bool,
 }
 
 /// Which entries to take away.

@@ -281,7 +281,7 @@ const OF_THE_BUILD: [&str; 2] = ["etc/resolv.conf", "imagegen-lock"];
 pub fn verdict(path: &str) -> Verdict {
     match broken_rule(path) {
         Some(_) => Verdict::Drop,
-        None if OF_THE_BUILD.contains(&path) => Verdict::Drop,
+        None if OF_THE_BUILD.iter().any(|place| is_at_or_below(path, place)) => Verdict::Drop,
         None if EMPTY.contains(&path) => Verdict::Empty,
         None => Verdict::Keep,
     }

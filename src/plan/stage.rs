@@ -1,0 +1,114 @@
+//! What the stages of a plan do, and what goes into each.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::lock::LockedLayer;
+use super::{Carried, Key};
+use crate::recipe::{Container, EspFile, PackageSet, Reference};
+
+/// A layer: a root file system as a tar, as mmdebstrap leaves it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Layer {
+    /// The recipe that it belongs to.
+    pub recipe: String,
+    /// The Debian suite.
+    pub suite: String,
+    /// The layer that it adds to; none bootstraps.
+    pub below: Option<Key>,
+    /// The packages to install.
+    pub packages: Vec<String>,
+    /// The sets of packages to install after them, and the stages that fetch them.
+    pub sets: Vec<(Key, PackageSet)>,
+    /// The script that installs a set of Python's.
+    pub installer: String,
+    /// Scripts to run inside: path for messages, text.
+    pub scripts: Vec<(String, String)>,
+    /// A mirror in place of mmdebstrap's default, where the packages are not locked.
+    pub mirror: Option<String>,
+    /// The packages, where they are locked.
+    pub locked: Option<LockedLayer>,
+    /// The time that was asked for, where they are not.
+    pub epoch: Option<u64>,
+}
+
+/// An image: a layer with its overlays, cleaned, on a disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Image {
+    /// The recipe's name, which the files are named after.
+    pub recipe: String,
+    /// The recipe's description.
+    pub description: String,
+    /// The Debian suite.
+    pub suite: String,
+    /// The digest of the chain of recipes.
+    pub recipe_digest: String,
+    /// The layer that it is made from.
+    pub layer: Key,
+    /// Files of all overlays: path, permission bits, SHA-256 of the content.
+    pub overlay: Vec<(String, u32, String)>,
+    /// Symbolic links: path, target.
+    pub links: Vec<(String, String)>,
+    /// What is on the EFI system partition; nothing where the image boots by BIOS alone.
+    pub esp: Vec<EspFile>,
+    /// The contents of the overlay's files, by path; in the key by their hashes.
+    #[serde(skip)]
+    pub contents: BTreeMap<String, Vec<u8>>,
+    /// What a container image says of itself; a machine's image has none of it.
+    pub container: Option<Container>,
+    /// The container images that it carries.
+    pub carried: Vec<Carried>,
+}
+
+/// What a stage does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Action {
+    /// Fetches a set of packages.
+    Set(PackageSet),
+    /// Fetches a container image from a registry.
+    Fetch(Reference),
+    /// Makes a layer.
+    Layer(Layer),
+    /// Makes a container image.
+    Container(Image),
+    /// Makes a machine's image.
+    Image(Image),
+}
+
+/// One stage of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage {
+    /// The hash of all inputs.
+    pub key: Key,
+    /// What to do.
+    pub action: Action,
+    /// Whether its result is at hand already.
+    pub kept: bool,
+    /// Whether its result was asked for, and so goes to the output folder.
+    pub asked: bool,
+}
+
+impl Stage {
+    /// The keys of the stages whose results this one takes.
+    #[must_use]
+    pub fn needs(&self) -> Vec<&Key> {
+        match &self.action {
+            Action::Set(_) | Action::Fetch(_) => vec![],
+            Action::Layer(layer) => layer.below.iter().chain(layer.sets.iter().map(|(key, _)| key)).collect(),
+            Action::Container(image) | Action::Image(image) => image.needs(),
+        }
+    }
+}
+
+impl Image {
+    /// The keys of the layer and of the container images that it is made from.
+    #[must_use]
+    pub fn needs(&self) -> Vec<&Key> {
+        let made = self.carried.iter().filter_map(|carried| match carried {
+            Carried::Made(key) | Carried::Fetched(key, _) => Some(key),
+            Carried::Archive(_) => None,
+        });
+        std::iter::once(&self.layer).chain(made).collect()
+    }
+}
