@@ -14,7 +14,8 @@
 //! | [`build`] | stages → files: layers, hygiene, ext4, disk, qcow2, artefacts; executes, never decides | yes |
 //! | [`inspect`] | a disk image → what is in it, and what is wrong with it; reads through `Read` and `Seek` alone | no |
 //! | [`rehearsal`] | machines, LAN, config drive, checks | yes |
-//! | [`host`] | processes, tools, work folders, signals | it alone does |
+//! | [`vm`] | one virtual machine: accelerator, config drive, an errand that ends by itself | yes |
+//! | [`host`] | processes, tools, downloads, work folders, signals | it alone does |
 //! | [`report`] | findings on screen, progress, exit codes | it alone prints |
 //!
 //! # Invariants
@@ -38,4 +39,5 @@ pub mod recipe;
 pub mod rehearsal;
 pub mod report;
 pub mod userdata;
+pub mod vm;
 pub mod workshop;

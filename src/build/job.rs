@@ -26,7 +26,7 @@ use crate::report::{Progress, size};
 pub(super) struct Job<'a> {
     pub(super) plan: &'a Plan,
     pub(super) places: &'a Places,
-    work: &'a WorkFolder,
+    pub(super) work: &'a WorkFolder,
     scratch: &'a WorkFolder,
     pub(super) settings: &'a Settings,
     pub(super) progress: &'a Progress,
@@ -92,7 +92,9 @@ impl<'a> Job<'a> {
             Action::Fetch(reference) => self.fetch(stage, reference).map(|()| None),
             Action::Layer(layer) => self.layer(stage, layer).map(|()| None),
             Action::Container(image) => self.container(stage, image),
+            Action::Base(image) => self.base(stage, image).map(|()| None),
             Action::Image(image) => self.image(stage, image).map(Some),
+            Action::Provision(provision) => self.provision(stage, provision).map(Some),
         }
     }
 
@@ -109,7 +111,8 @@ impl<'a> Job<'a> {
             Action::Set(_) => Some(&self.places.store.sets),
             Action::Fetch(_) => Some(&self.places.store.containers),
             Action::Layer(_) | Action::Container(_) => Some(&self.places.store.layers),
-            Action::Image(_) => None,
+            Action::Base(_) => Some(&self.places.store.bases),
+            Action::Image(_) | Action::Provision(_) => None,
         }
     }
 
@@ -150,12 +153,12 @@ impl<'a> Job<'a> {
     }
 
     /// Keeps what `make` writes, unless another build has made the same in the meantime and that will do.
-    fn keep(
+    pub(super) fn keep(
         &self,
         stage: &Stage,
         its_shelf: &Shelf,
         others_will_do: bool,
-        make: impl FnOnce(&Unfinished) -> Result<()>,
+        make: impl FnOnce(&mut Unfinished) -> Result<()>,
     ) -> Result<()> {
         let (key, title) = (&stage.key, stage.title());
         let waiting =
@@ -167,8 +170,8 @@ impl<'a> Job<'a> {
             self.progress.note(&format!("{title}: another build has made it"));
             return Ok(());
         }
-        let unfinished = its_shelf.unfinished()?;
-        make(&unfinished)?;
+        let mut unfinished = its_shelf.unfinished()?;
+        make(&mut unfinished)?;
         self.held().insert(key.clone(), Arc::new(its_shelf.keep(unfinished, key, &title)?));
         Ok(())
     }
@@ -266,7 +269,7 @@ impl<'a> Job<'a> {
     }
 
     /// A finished image with its manifest and its papers.
-    fn described(
+    pub(super) fn described(
         &self,
         stage: &Stage,
         image: &Image,

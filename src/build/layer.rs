@@ -16,8 +16,9 @@ use crate::recipe::{PackageSet, Registry};
 
 /// Where a recipe's script stands inside the root file system while it runs.
 const INSIDE: &str = "/imagegen-script";
-/// Where the wheels of a set stand until they are installed; images/scripts/python-set.sh knows it too.
-const WHEELS: &str = "/imagegen-set";
+/// Where the wheels of a set stand until they are installed; images/scripts/python-set.sh and
+/// userdata/provision/provision.py know it too.
+pub(super) const WHEELS: &str = "/imagegen-set";
 /// Where the packages of the layer stand until they are installed.
 const PACKAGES: &str = "/imagegen-packages";
 /// What apt reads in place of `sources.list` meanwhile, beside it.

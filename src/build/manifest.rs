@@ -45,6 +45,9 @@ struct Manifest<'a> {
     file: FileOf<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     disk: Option<DiskOf<'a>>,
+    /// Of an image that was made from a cloud image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<&'a BaseOf>,
     /// Of a container image: the digest by which registries and Docker know it.
     #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<&'a str>,
@@ -89,12 +92,27 @@ struct DiskOf<'a> {
     root_used_bytes: u64,
 }
 
+/// The cloud image that an image was made from.
+#[derive(Debug, Serialize)]
+pub(super) struct BaseOf {
+    /// Where it came from.
+    pub(super) url: String,
+    /// The checksum by which it was verified, with its kind before it.
+    pub(super) digest: String,
+    /// What was taken out of it.
+    pub(super) removed: Vec<String>,
+    /// The size of the new image's disk.
+    pub(super) virtual_bytes: u64,
+}
+
 /// What an image turned out to be.
 pub(super) enum Product<'a> {
     /// A disk.
     Disk(&'a Disk),
     /// A container image with this digest.
     Container(&'a str),
+    /// A disk that was a cloud image.
+    Provisioned(&'a BaseOf),
 }
 
 /// Hashes the finished image in the work folder and writes its manifest beside it.
@@ -108,9 +126,10 @@ pub(super) fn describe(
 ) -> Result<Outcome> {
     let (sha256, bytes) = hash(&path)?;
     let name = path.file_name().context("a result without a name")?.to_string_lossy().into_owned();
-    let (format, disk, digest) = match product {
-        Product::Disk(disk) => ("qcow2", Some(disk_of(disk, rootfs)), None),
-        Product::Container(digest) => ("oci-archive", None, Some(*digest)),
+    let (format, disk, base, digest) = match product {
+        Product::Disk(disk) => ("qcow2", Some(disk_of(disk, rootfs)), None, None),
+        Product::Provisioned(base) => ("qcow2", None, Some(*base), None),
+        Product::Container(digest) => ("oci-archive", None, None, Some(*digest)),
     };
     let manifest = Manifest {
         format: 1,
@@ -122,6 +141,7 @@ pub(super) fn describe(
         recipe_sha256: &image.recipe_digest,
         file: FileOf { name: &name, format, bytes, sha256: &sha256 },
         disk,
+        base,
         digest,
         jupyterhub: rootfs.jupyterhub.as_deref(),
         containers: rootfs.aboard.iter().map(container_of).collect(),

@@ -9,6 +9,7 @@ mod esp;
 mod hands;
 mod inventory;
 mod job;
+mod base;
 mod layer;
 mod listing;
 mod manifest;
@@ -17,6 +18,7 @@ mod origin;
 mod packages;
 mod papers;
 mod preload;
+mod provision;
 mod publish;
 mod record;
 mod registry;
@@ -73,6 +75,7 @@ pub fn host_facts(places: &Places) -> Result<HostFacts> {
         layers: places.store.layers.ages()?,
         sets: places.store.sets.ages()?.into_keys().collect(),
         containers: places.store.containers.ages()?.into_keys().collect(),
+        bases: places.store.bases.ages()?,
         results: results::known(places)?,
     })
 }

@@ -55,6 +55,13 @@ impl Job<'_> {
         Ok(Origin { lock, epoch, carries, identity })
     }
 
+    /// The origin of an image whose packages no lock names.
+    pub(super) fn origin_without_lock(&self, image: &Image, epoch: u64) -> Result<Origin> {
+        let carries = image.carried.iter().map(|it| self.carried_origin(it)).collect::<Result<Vec<_>>>()?;
+        let identity = Key::of(&(image, &carries));
+        Ok(Origin { lock: Lock::default(), epoch, carries, identity })
+    }
+
     fn carried_origin(&self, carried: &Carried) -> Result<CarriedOrigin> {
         let digest = ImageArchive::open(&self.cargo(carried)?.path)?.image()?.digest;
         let made = self.made(carried);

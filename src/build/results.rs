@@ -112,11 +112,7 @@ impl Memory {
 
 fn are_the_same(inputs: &BTreeMap<String, String>, store: &Store) -> Result<bool> {
     for (key, sha256) in inputs {
-        let record = match store.layers.record(key)? {
-            None => store.containers.record(key)?,
-            record => record,
-        };
-        if record.is_none_or(|record| record.sha256 != *sha256) {
+        if store.record(key)?.is_none_or(|record| record.sha256 != *sha256) {
             return Ok(false);
         }
     }

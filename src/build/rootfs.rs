@@ -69,6 +69,15 @@ pub(super) fn compose(
     pass.finish()
 }
 
+/// Writes what `image` and `cargo` lay over a root file system, and nothing below it, to the tar `target`.
+pub(super) fn lay_over(image: &Image, cargo: &[Cargo], target: &Path, epoch: u64) -> Result<Rootfs> {
+    let output = BufWriter::with_capacity(BUFFER, fs_err::File::create(target)?);
+    let mut pass = Pass::new(Builder::new(output), image, epoch);
+    pass.overlay(image)?;
+    pass.rootfs.aboard = preload::carry(&mut pass, cargo)?;
+    pass.finish()
+}
+
 /// The tar that is being written.
 pub(super) struct Pass<W: Write> {
     builder: Builder<W>,

@@ -17,11 +17,14 @@ use super::manifest;
 use super::store::Entry;
 use crate::failure::Result;
 use crate::host::lock::{self, Lock};
-use crate::host::work;
+use crate::host::{fetch, work};
 use crate::plan::Key;
 
 const UNFINISHED: &str = ".unfinished-";
 const LOCK: &str = ".lock";
+const PARTIAL: &str = ".part";
+/// How long a download that broke off may wait to be gone on with.
+const PARTIAL_USEFUL_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// The ending of entries that say themselves what they are.
 pub(super) const JSON: &str = ".json";
 /// How far a clock may be behind the one by which an entry was made, in seconds. What is from further in the future was
@@ -53,6 +56,9 @@ pub(super) struct Record {
     pub(super) sha256: String,
     /// When it was made, in seconds since 1970.
     pub(super) made: u64,
+    /// What it was verified by, where it came from outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) proof: Option<String>,
 }
 
 /// An entry that stays what it is until this is dropped.
@@ -92,6 +98,8 @@ pub(super) enum Found {
 pub(super) struct Unfinished {
     path: tempfile::TempPath,
     lock: File,
+    /// What it was verified by, where it came from outside.
+    pub(super) proof: Option<String>,
 }
 
 impl Unfinished {
@@ -148,6 +156,11 @@ impl Shelf {
         Ok(if is_whole { Found::Whole(held) } else { Found::Damaged })
     }
 
+    /// Where the download for this key is until it is whole; one that broke off stays there to be gone on with.
+    pub(super) fn partial(&self, key: &Key) -> PathBuf {
+        self.folder.join(format!("{}{PARTIAL}", key.as_str()))
+    }
+
     /// A name in the same folder for a file that is still being written.
     pub(super) fn unfinished(&self) -> Result<Unfinished> {
         unfinished_in(&self.folder)
@@ -156,9 +169,9 @@ impl Shelf {
     /// Takes a finished file in, and holds it.
     pub(super) fn keep(&self, unfinished: Unfinished, key: &Key, what: &str) -> Result<Held> {
         let (sha256, bytes) = manifest::hash(&unfinished.path)?;
-        let record = Record { what: what.to_owned(), bytes, sha256: sha256.clone(), made: now() };
+        let Unfinished { path, lock: file, proof } = unfinished;
+        let record = Record { what: what.to_owned(), bytes, sha256: sha256.clone(), made: now(), proof };
         write_whole(&self.record_path(key.as_str()), &serde_json::to_vec(&record).context("a record")?)?;
-        let Unfinished { path, lock: file } = unfinished;
         // From the only user to one of them, while nobody knows its name yet.
         lock::share(&file)?;
         path.persist(self.path(key.as_str())).context("keeping what was made")?;
@@ -198,6 +211,11 @@ impl Shelf {
                     // A download's folder goes as every work folder does.
                     work::sweep(&self.folder, UNFINISHED)?;
                 } else if lock::open(&path).is_ok_and(|file| lock::claim(&file).unwrap_or(false)) {
+                    remove_if_there(&path)?;
+                }
+            } else if [PARTIAL, fetch::VERSION_NOTE].iter().any(|ending| name.ends_with(ending)) {
+                let age = fs_err::metadata(&path)?.modified()?.elapsed().unwrap_or_default();
+                if age > PARTIAL_USEFUL_FOR {
                     remove_if_there(&path)?;
                 }
             } else if name.ends_with(LOCK) {
@@ -307,7 +325,7 @@ fn unfinished_in(folder: &Path) -> Result<Unfinished> {
         let (file, path) = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?.into_parts();
         // Another build that clears out may have taken it for a dead one's before it was locked.
         if lock::claim(&file)? && lock::is_at(&file, &path)? {
-            return Ok(Unfinished { path, lock: file });
+            return Ok(Unfinished { path, lock: file, proof: None });
         }
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::packages::PackageStore;
-use super::shelf::{JSON, Shelf};
+use super::shelf::{JSON, Record, Shelf};
 use crate::failure::Result;
 use crate::plan::LAYER_FRESH_FOR;
 
@@ -21,6 +21,8 @@ pub struct Store {
     pub packages: PackageStore,
     /// Container images of registries, by their digests. They do not age either.
     pub containers: Shelf,
+    /// Cloud images, verified and unpacked: qcow2 or raw.
+    pub bases: Shelf,
     /// What is remembered of finished images, to know them again.
     pub results: Shelf,
     /// What failed tools said.
@@ -98,6 +100,7 @@ impl Store {
             sets: shelf("sets", "set", ".tar", None, true),
             packages: PackageStore::new(shelf("packages", "package", ".deb", None, false)),
             containers: shelf("containers", "container", ".tar", None, true),
+            bases: shelf("bases", "base", ".img", None, true),
             results: shelf("results", "result", JSON, None, false),
             logs: shelf("logs", "log", ".log", Some(7 * LAYER_FRESH_FOR), false),
         }
@@ -109,9 +112,20 @@ impl Store {
         self.layers.folder.parent().unwrap_or(&self.layers.folder)
     }
 
+    /// What is known of the entry with this key, whichever shelf it is on.
+    pub(super) fn record(&self, key: &str) -> Result<Option<Record>> {
+        for shelf in [&self.layers, &self.sets, &self.containers, &self.bases] {
+            if let Some(record) = shelf.record(key)? {
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
+    }
+
     /// All shelves: what is listed here is shown, pruned and cleared out.
-    fn shelves(&self) -> [&Shelf; 6] {
-        [&self.layers, &self.sets, self.packages.shelf(), &self.containers, &self.results, &self.logs]
+    fn shelves(&self) -> [&Shelf; 7] {
+        let Self { layers, sets, packages, containers, bases, results, logs } = self;
+        [layers, sets, packages.shelf(), containers, bases, results, logs]
     }
 
     /// Takes an entry away, unless a build makes it or uses it; says whether it did.

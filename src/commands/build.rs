@@ -7,13 +7,14 @@ use anyhow::Context;
 
 use crate::build::{self, Places, Settings, Store};
 use crate::cli::{BuildArgs, Target};
-use crate::document::{Findings, Source};
-use crate::failure::Result;
-use crate::host::{files, signals, tools};
+use crate::document::{Finding, Findings, Source};
+use crate::failure::{Result, Shortage};
+use crate::host::{fetch, files, signals, tools};
 use crate::plan::lock::Lock;
 use crate::plan::{self, Archive, Plan, Request};
-use crate::recipe::{Catalogue, Chain, Preload, findings};
+use crate::recipe::{Catalogue, Chain, CloudImage, Preload, cloud_findings, findings};
 use crate::report::{self, Events, Progress};
+use crate::vm;
 
 /// What the user's own notebook image is called where its archive does not say.
 const NOTEBOOK: &str = "notebook";
@@ -35,7 +36,7 @@ fn build(args: &BuildArgs, events: Events) -> Result<()> {
         return Err(plan::lock::findings::no_such_folder(&path.display().to_string()).into());
     }
     signals::listen()?;
-    require(&plan, &places)?;
+    require(&plan, &places, &request)?;
     let settings = Settings {
         mirror: args.mirror.clone(),
         root: tools::is_root(),
@@ -50,7 +51,7 @@ fn build(args: &BuildArgs, events: Events) -> Result<()> {
 }
 
 /// Fails with all that this machine lacks for a plan; where all is kept, nothing is needed.
-fn require(plan: &Plan, places: &Places) -> Result<()> {
+fn require(plan: &Plan, places: &Places, request: &Request) -> Result<()> {
     let mut lacking = vec![];
     if plan.stages.iter().any(|stage| !stage.kept) {
         lacking.extend(tools::lacking_for_build(places.store.layers.folder(), &places.output));
@@ -58,6 +59,7 @@ fn require(plan: &Plan, places: &Places) -> Result<()> {
     if plan.fetches() {
         lacking.extend(tools::lacking_for_registries());
     }
+    lacking.extend(lacking_for_clouds(request));
     tools::require(lacking)
 }
 
@@ -78,6 +80,7 @@ fn request(args: &BuildArgs) -> Result<Request> {
         }
         None => None,
     };
+    clouds(&images).filter_map(missing).for_each(|finding| findings.push(finding));
     if findings.has_errors() {
         return Err(findings.into());
     }
@@ -100,6 +103,23 @@ fn read_lock(path: &Path) -> Result<(String, Lock)> {
     let text = fs_err::read_to_string(path)
         .map_err(|error| plan::lock::findings::unreadable(&name, &error.to_string()))?;
     Ok((name.clone(), plan::lock::parse(Source::new(name, text))?))
+}
+
+/// The cloud images that the images begin with.
+fn clouds(images: &[Chain]) -> impl Iterator<Item = &CloudImage> {
+    images.iter().filter_map(Chain::cloud)
+}
+
+fn missing(image: &CloudImage) -> Option<Finding> {
+    let path = fetch::local(&image.url)?;
+    (!path.is_file()).then(|| cloud_findings::no_such_file(&image.url, image.place.as_ref()))
+}
+
+fn lacking_for_clouds(request: &Request) -> Vec<Shortage> {
+    if clouds(&request.images).next().is_none() {
+        return vec![];
+    }
+    tools::lacking_for_provision(vm::errand::MEMORY, clouds(&request.images).any(CloudImage::is_signed))
 }
 
 /// The user's own notebook image, with the version of the hub that it is for.

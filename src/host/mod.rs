@@ -1,7 +1,8 @@
-//! The only code that touches the machine: processes, tools, work folders, signals.
+//! The only code that touches the machine: processes, tools, downloads, work folders, signals.
 
 pub mod clock;
 pub mod command;
+pub mod fetch;
 pub mod files;
 pub mod keeper;
 pub mod lock;

@@ -76,10 +76,18 @@ pub const QEMU_IMG: Program = Program {
 /// Runs virtual machines.
 pub const QEMU: Program = Program {
     name: "qemu-system-x86_64",
-    purpose: "to rehearse a workshop",
+    purpose: "to run virtual machines",
     install: "apt-get install --allow-downgrades qemu-system-x86 \"qemu-utils=$(apt-cache policy qemu-system-x86 | \
               sed -n 's/^ *Candidate: //p')\"",
     oldest: Some((7, 2)),
+};
+
+/// Checks signatures over lists of checksums.
+pub const GPGV: Program = Program {
+    name: "gpgv",
+    purpose: "to check who signed a cloud image's checksums",
+    install: "apt-get install gpgv",
+    oldest: None,
 };
 
 /// The keys by which mmdebstrap trusts Debian's archive.
@@ -139,7 +147,7 @@ pub fn lacking_for_rehearsal(memory: u64) -> Vec<Shortage> {
     let meminfo = fs_err::read_to_string("/proc/meminfo").unwrap_or_default();
     if let Some(free) = available_memory(&meminfo).filter(|free| *free < memory) {
         let what = format!("memory: the machines take {memory} MiB and {free} MiB are free");
-        lacking.push(shortage(what, "ask for fewer nodes with --nodes, or end other programs"));
+        lacking.push(shortage(what, "end other programs, or ask for fewer nodes where it is a rehearsal"));
     }
     lacking
 }
@@ -150,6 +158,15 @@ pub fn lacking_firmware(files: &[PathBuf]) -> Vec<Shortage> {
     let missing = files.iter().find(|file| !file.is_file());
     let what = |file: &PathBuf| format!("{}, to boot virtual machines by UEFI", file.display());
     missing.map(|file| shortage(what(file), "apt-get install ovmf")).into_iter().collect()
+}
+
+/// What making an image from a cloud image lacks here: a machine of `memory` MiB, and a way to check signatures where
+/// one is to be checked.
+#[must_use]
+pub fn lacking_for_provision(memory: u64, signed: bool) -> Vec<Shortage> {
+    let mut lacking = lacking_for_rehearsal(memory);
+    lacking.extend(lacking_programs(if signed { &[GPGV] } else { &[] }));
+    lacking
 }
 
 /// `MemAvailable` in MiB.

@@ -23,6 +23,9 @@ pub struct Claim {
     /// The container images in it.
     #[serde(default)]
     pub carries: Vec<ClaimedContainer>,
+    /// The cloud image that it was made from, where it was.
+    #[serde(default)]
+    base: Option<serde_json::Value>,
     /// The packages; read on its own, so that a finding can point to a line of it.
     #[serde(skip)]
     pub lock: Lock,
@@ -71,6 +74,9 @@ impl Claim {
         let mut findings = Findings::default();
         if self.built_with != version {
             findings.push(other_version(&self.built_with, version));
+        }
+        if self.base.is_some() {
+            findings.push(from_cloud_image(&self.image));
         }
         if chain.digest() != self.recipe_sha256 {
             findings.push(other_recipes(&self.image));
@@ -127,6 +133,13 @@ fn other_recipes(name: &str) -> Finding {
     )
 }
 
+fn from_cloud_image(name: &str) -> Finding {
+    Finding::error(
+        format!("{name} was made from a cloud image, in a machine that ran: its bytes differ each time"),
+        "compare what its manifest and its bill of materials say instead",
+    )
+}
+
 fn other_version(then: &str, now: &str) -> Finding {
     Finding::warning(
         format!("the image was built with {then}, and this is {now}"),
@@ -179,6 +192,16 @@ mod tests {
         assert!(other.check(&chain, "imagegen 0.0.9").has_errors());
         assert!(same.check_archives(["a"].into_iter()).has_errors());
         assert!(same.check_archives(std::iter::empty()).is_empty());
+    }
+
+    #[test]
+    fn what_a_machine_made_of_a_cloud_image_cannot_be_made_again() {
+        let files = [("node.yaml".to_owned(), b"version: 1\nfrom: debian-13\n".to_vec())];
+        let chain = Chain::load(&Catalogue::new("images", files.into()), "node").expect("sound");
+        let mut claim = Claim::parse(&manifest(&chain.digest())).expect("sound");
+        assert!(!claim.check(&chain, "imagegen 0.0.9").has_errors());
+        claim.base = Some(serde_json::json!({ "url": "https://example.org/a.qcow2" }));
+        assert!(claim.check(&chain, "imagegen 0.0.9").has_errors());
     }
 
     #[test]

@@ -2,39 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Carried, Image, Key, Plan, Stage};
+use super::{Action, Image, Plan, Stage};
 
 impl Plan {
     /// The stages that an image is made from, straight or through others, in the order of the plan.
     #[must_use]
     pub fn inputs(&self, image: &Image) -> Vec<&Stage> {
-        let mut wanted = BTreeSet::from_iter(needed_by_image(image));
+        let mut wanted = BTreeSet::from_iter(image.needs().into_iter().cloned());
         // Each stage comes after those that it needs.
         for stage in self.stages.iter().rev().filter(|stage| !matches!(stage.action, Action::Image(_))) {
             if wanted.contains(&stage.key) {
-                wanted.extend(needed(&stage.action));
+                wanted.extend(stage.needs().into_iter().cloned());
             }
         }
         self.stages.iter().filter(|stage| wanted.contains(&stage.key)).collect()
     }
-}
-
-fn needed(action: &Action) -> Vec<Key> {
-    match action {
-        Action::Set(_) | Action::Fetch(_) => vec![],
-        Action::Layer(layer) => {
-            layer.below.iter().chain(layer.sets.iter().map(|(key, _)| key)).cloned().collect()
-        }
-        Action::Container(image) | Action::Image(image) => needed_by_image(image),
-    }
-}
-
-fn needed_by_image(image: &Image) -> Vec<Key> {
-    let carried = image.carried.iter().filter_map(|carried| match carried {
-        Carried::Made(key) | Carried::Fetched(key, _) => Some(key.clone()),
-        Carried::Archive(_) => None,
-    });
-    carried.chain([image.layer.clone()]).collect()
 }
 
 #[cfg(test)]

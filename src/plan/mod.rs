@@ -11,6 +11,8 @@ pub mod hygiene;
 mod inputs;
 pub mod lock;
 mod order;
+mod provision;
+mod provision;
 mod show;
 mod stage;
 
@@ -24,6 +26,7 @@ use crate::recipe::{Chain, PackageSet, Recipe, Reference, hex};
 pub use carried::{Archive, Carried};
 use lock::Lock;
 pub use order::Order;
+pub use provision::Provision;
 pub use stage::{Action, Image, Layer, Stage};
 
 /// How long a kept layer counts as fresh, in seconds: a day. After that the archive has newer packages than it, and
@@ -91,6 +94,8 @@ pub struct HostFacts {
     pub sets: BTreeSet<String>,
     /// The kept container images of registries by the digits of their digests. They do not age either.
     pub containers: BTreeSet<String>,
+    /// The kept cloud images by key, with their age in seconds.
+    pub bases: BTreeMap<String, u64>,
     /// The keys of the images whose results are in the output folder, whole and made from what is kept.
     pub results: BTreeSet<String>,
 }
@@ -115,7 +120,10 @@ impl Plan {
 pub fn plan(request: &Request, facts: &HostFacts) -> Plan {
     let mut planner = Planner { request, facts, plan: Plan { stages: vec![] } };
     for chain in &request.layers {
-        planner.layers(chain);
+        match chain.cloud() {
+            Some(base) => drop(planner.base(base)),
+            None => drop(planner.layers(chain)),
+        }
     }
     for chain in &request.images {
         match chain.top().container {
@@ -135,6 +143,9 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn machine(&mut self, chain: &Chain) {
         let carried = self.carried(chain.containers());
+        if let Some(base) = chain.cloud() {
+            return self.provision(chain, base, carried);
+        }
         let (layer, _) = self.layers(chain);
         let action = Action::Image(image(chain, layer, carried));
         let kept = self.is_published(&action);

@@ -59,7 +59,8 @@ impl Order {
 fn effort(stage: &Stage) -> u32 {
     match &stage.action {
         Action::Set(_) => 5,
-        Action::Fetch(_) => 30,
+        Action::Fetch(_) | Action::Base(_) => 30,
+        Action::Provision(_) => 300,
         Action::Layer(_) => 40,
         Action::Container(_) => 20,
         Action::Image(_) => 15,

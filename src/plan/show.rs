@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::{Action, Carried, Image, Layer, Plan, Stage};
-use crate::recipe::{PackageSet, Registry};
+use super::{Action, Carried, Image, Layer, Plan, Provision, Stage};
+use crate::recipe::{CloudImage, PackageSet, Proof, Registry};
 
 impl fmt::Display for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -15,6 +15,11 @@ impl fmt::Display for Plan {
                 Action::Fetch(reference) => writeln!(formatter, "     digest     {}", reference.digest),
                 Action::Layer(layer) => show_layer(formatter, layer),
                 Action::Container(image) | Action::Image(image) => show_image(formatter, image, stage.asked),
+                Action::Base(base) => show_base(formatter, base),
+                Action::Provision(Provision { image, steps, .. }) => {
+                    steps.iter().try_for_each(|step| show_step(formatter, step))?;
+                    show_image(formatter, image, stage.asked)
+                }
             }
         })
     }
@@ -29,7 +34,10 @@ impl Stage {
             Action::Fetch(reference) => format!("container image {}", reference.name),
             Action::Layer(layer) => format!("layer {}", layer.recipe),
             Action::Container(image) => format!("container image {}", image.recipe),
-            Action::Image(image) => format!("image {}", image.recipe),
+            Action::Image(image) | Action::Provision(Provision { image, .. }) => {
+                format!("image {}", image.recipe)
+            }
+            Action::Base(base) => format!("cloud image {}", base.file_name()),
         }
     }
 }
@@ -60,6 +68,21 @@ fn show_layer(formatter: &mut fmt::Formatter<'_>, layer: &Layer) -> fmt::Result 
     if let Some(mirror) = &layer.mirror {
         writeln!(formatter, "     mirror     {mirror}")?;
     }
+    show_step(formatter, layer)
+}
+
+fn show_base(formatter: &mut fmt::Formatter<'_>, base: &CloudImage) -> fmt::Result {
+    writeln!(formatter, "     from       {}", base.url)?;
+    match &base.proof {
+        Proof::Digest(digest) => writeln!(formatter, "     checksum   {digest}"),
+        Proof::Checksums { url, signature } => {
+            let signed = if signature.is_some() { ", whose signature is checked" } else { ", by HTTPS" };
+            writeln!(formatter, "     checksum   in {url}{signed}")
+        }
+    }
+}
+
+fn show_step(formatter: &mut fmt::Formatter<'_>, layer: &Layer) -> fmt::Result {
     writeln!(formatter, "     packages   {}", layer.packages.join(" "))?;
     if let Some(locked) = &layer.locked {
         writeln!(formatter, "     locked     {} packages, as of {}", locked.packages.len(), locked.epoch)?;

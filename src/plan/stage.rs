@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::lock::LockedLayer;
-use super::{Carried, Key};
-use crate::recipe::{Container, EspFile, PackageSet, Reference};
+use super::{Carried, Key, Provision};
+use crate::recipe::{CloudImage, Container, EspFile, PackageSet, Reference};
 
 /// A layer: a root file system as a tar, as mmdebstrap leaves it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -74,6 +74,10 @@ pub enum Action {
     Container(Image),
     /// Makes a machine's image.
     Image(Image),
+    /// Downloads a cloud image.
+    Base(CloudImage),
+    /// Makes a machine's image from a cloud image.
+    Provision(Provision),
 }
 
 /// One stage of a plan.
@@ -94,9 +98,13 @@ impl Stage {
     #[must_use]
     pub fn needs(&self) -> Vec<&Key> {
         match &self.action {
-            Action::Set(_) | Action::Fetch(_) => vec![],
+            Action::Set(_) | Action::Fetch(_) | Action::Base(_) => vec![],
             Action::Layer(layer) => layer.below.iter().chain(layer.sets.iter().map(|(key, _)| key)).collect(),
             Action::Container(image) | Action::Image(image) => image.needs(),
+            Action::Provision(provision) => {
+                let sets = provision.steps.iter().flat_map(|step| step.sets.iter().map(|(key, _)| key));
+                provision.image.needs().into_iter().chain(sets).collect()
+            }
         }
     }
 }

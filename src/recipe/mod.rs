@@ -1,10 +1,12 @@
 //! Recipes: what an image consists of, read from `images/*.yaml`.
 //!
-//! A recipe stands alone (it names a `suite` to bootstrap) or builds on another one (`from`). Beside `NAME.yaml` there
+//! A recipe stands alone (it names a `suite` to bootstrap, or a cloud image in its `from`) or builds on another one. Beside `NAME.yaml` there
 //! may be a folder `NAME/`, the overlay: files that end up in the image under the same paths. A file of the overlay is
 //! executable in the image when it begins with `#!`.
 
 mod catalogue;
+mod cloud;
+pub mod cloud_findings;
 mod container;
 mod esp;
 pub mod findings;
@@ -16,6 +18,7 @@ mod sets;
 use sha2::{Digest, Sha256};
 
 pub use catalogue::Catalogue;
+pub use cloud::{CloudImage, Proof, Signature};
 pub use container::Container;
 pub use esp::EspFile;
 pub use kernel::Kernel;
@@ -70,6 +73,8 @@ pub enum Ground {
     Suite(String),
     /// Another recipe.
     Recipe(String),
+    /// A cloud image of somebody else's.
+    Cloud(CloudImage),
 }
 
 /// A script of a recipe.
@@ -122,7 +127,16 @@ impl Chain {
         &self.recipes[self.recipes.len() - 1]
     }
 
-    /// The Debian suite at the bottom.
+    /// The cloud image at the bottom, where it is one.
+    #[must_use]
+    pub fn cloud(&self) -> Option<&CloudImage> {
+        match &self.recipes[0].ground {
+            Ground::Cloud(image) => Some(image),
+            _ => None,
+        }
+    }
+
+    /// The Debian suite at the bottom; empty where that is a cloud image, which alone knows.
     #[must_use]
     pub fn suite(&self) -> &str {
         &self.suite

@@ -87,6 +87,7 @@ fn collect(
     let recipe = read(catalogue, name, findings)?;
     match recipe.ground.clone() {
         Ground::Suite(suite) => Some((vec![recipe], suite)),
+        Ground::Cloud(_) => Some((vec![recipe], String::new())),
         Ground::Recipe(below) => {
             let (mut recipes, suite) = collect(catalogue, &below, above, findings)?;
             recipes.push(recipe);
@@ -116,6 +117,9 @@ impl Reader<'_> {
         let mut fields = Fields::of(self.source, "recipe", root, KEYS, findings);
         fields.expect_version();
         let ground = self.ground(root, &mut fields);
+        if let (Some(Ground::Cloud(_)), Some(node)) = (&ground, fields.get("container")) {
+            fields.findings().push(cloud_findings::container_from_machine(self.source, node));
+        }
         let mut links = self.links(&mut fields);
         links.extend(self.enabled(&mut fields));
         links.extend(self.masked(&mut fields));
@@ -140,7 +144,17 @@ impl Reader<'_> {
     }
 
     fn ground(&self, root: &Node, fields: &mut Fields<'_, '_>) -> Option<Ground> {
+        if let (None, Some(node @ Node { value: Value::Map(_), .. })) =
+            (fields.get("suite"), fields.get("from"))
+        {
+            let image = cloud::read(self.catalogue, self.source, node, fields.findings());
+            return image.map(Ground::Cloud);
+        }
         let suite = fields.text("suite", "suite: trixie");
+        if suite.is_some() && fields.get("from").is_some() {
+            fields.findings().push(findings::no_ground(self.source, root));
+            return None;
+        }
         let from = fields.text("from", "from: base");
         match (suite, from) {
             (Some((suite, node)), None) => {
@@ -151,9 +165,7 @@ impl Reader<'_> {
                 if self.catalogue.file(&format!("{from}.yaml")).is_some() {
                     return Some(Ground::Recipe(from.to_owned()));
                 }
-                let known = self.catalogue.recipes();
-                fields.findings().push(findings::no_such_recipe(from, &known, Some((self.source, node))));
-                None
+                cloud::by_name(self.catalogue, self.source, from, node, fields.findings()).map(Ground::Cloud)
             }
             _ => {
                 fields.findings().push(findings::no_ground(self.source, root));

@@ -14,7 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::host::signals;
 
 /// How long one answer may take. An emulated machine that is busy booting answers in seconds.
@@ -25,6 +25,9 @@ const GLANCE: Duration = Duration::from_millis(200);
 
 /// The first and the longest pause between two questions whether a command has ended.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+
+/// How often a question that harms nothing is asked before its silence counts.
+const QUESTIONS: u32 = 4;
 
 /// The byte that makes both sides forget a half-sent message; it cannot stand in UTF-8.
 const SENTINEL: u8 = 0xff;
@@ -85,7 +88,7 @@ impl Agent {
         let process = self.start(command, input)?;
         let mut pause = PAUSES.0;
         loop {
-            let status = self.call("guest-exec-status", &json!({"pid": process}))?;
+            let status = self.status(process)?;
             if status["exited"] == true {
                 return outcome(&status);
             }
@@ -97,6 +100,17 @@ impl Agent {
             signals::sleep(pause)?;
             pause = (pause * 2).min(PAUSES.1);
         }
+    }
+
+    /// Whether a command has ended. To ask that again harms nothing, and a machine at its limit may not answer once.
+    fn status(&mut self, process: i64) -> Result<Value> {
+        for _ in 1..QUESTIONS {
+            match self.call("guest-exec-status", &json!({"pid": process})) {
+                Err(Failure::Work(error)) if is_silence(&error) => {}
+                answer => return answer,
+            }
+        }
+        self.call("guest-exec-status", &json!({"pid": process}))
     }
 
     fn start(&mut self, command: &[&str], input: &str) -> Result<i64> {
@@ -184,6 +198,11 @@ fn read_line(line: &mut BufReader<UnixStream>, deadline: Instant) -> Result<Vec<
 /// Whether nothing has come for a [`GLANCE`]. What was read until then is kept.
 fn is_pause(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+}
+
+/// Whether a question failed because no answer came in time.
+fn is_silence(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| is_pause(error.kind()))
 }
 
 fn outcome(status: &Value) -> Result<Outcome> {

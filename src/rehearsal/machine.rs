@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 
-use super::accelerator::Accelerator;
 use super::agent::{Agent, Outcome};
-use super::config_drive::{self, Identity};
 use super::spec::{Role, Spec};
 use crate::failure::{Failure, Result};
 use crate::host::command::{Running, Tool};
 use crate::host::{signals, tools};
+use crate::vm::{Accelerator, Identity, config_drive};
 
 /// The disk of a flavour in bytes, larger than the image's so that growing the root file system is rehearsed too.
 const DISK: u64 = 12 << 30;
@@ -89,9 +88,10 @@ impl Machine {
             .arg(bench.folder.join(format!("{}.qcow2", spec.name)))
             .arg(disk_size(&image)?.to_string())
             .run()?;
-        let identity = Identity { name: spec.name.clone(), uuid: fresh_uuid()? };
+        let identity = Identity::fresh(&spec.name)?;
         let second = bench.outside || bench.door.is_some() && spec.role == Role::Hub;
-        let drive = config_drive::image(&identity, spec.place, second, spec.user_data.as_deref())?;
+        let drive =
+            config_drive::image(&identity, &spec.place.network_data(second), spec.user_data.as_deref())?;
         fs_err::write(bench.folder.join(format!("{}.config-2", spec.name)), drive)?;
         if bench.has_volume(&spec) {
             fs_err::File::create(bench.folder.join(VOLUME_FILE))?.set_len(VOLUME_SIZE)?;
@@ -262,16 +262,6 @@ fn more_devices(spec: &Spec, bench: &Bench) -> Vec<String> {
     devices
 }
 
-/// A random UUID (version 4, RFC 9562).
-fn fresh_uuid() -> Result<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no randomness: {error}"))?;
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex = crate::recipe::hex(&bytes);
-    Ok(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,12 +282,5 @@ mod tests {
         insta::assert_snapshot!(
             qemu(&spec, "00000000-0000-4000-8000-000000000000", &bench).to_string().replace(" '-", "\n'-")
         );
-    }
-
-    #[test]
-    fn uuids_are_random_and_of_version_4() {
-        let (one, two) = (fresh_uuid().expect("a UUID"), fresh_uuid().expect("a UUID"));
-        assert_ne!(one, two);
-        assert_eq!((one.len(), &one[14..15]), (36, "4"));
     }
 }

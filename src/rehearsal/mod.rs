@@ -1,11 +1,9 @@
 //! A workshop rehearsed: the built images as a hub and its nodes in QEMU, looked at from the inside.
 
-mod accelerator;
 mod agent;
 mod benchmark;
 mod boot;
 mod checks;
-mod config_drive;
 pub mod findings;
 mod firmware;
 mod lan;
@@ -20,7 +18,6 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 
-use accelerator::Accelerator;
 pub use benchmark::benchmark;
 pub use boot::{Trial, boot, boot_memory};
 use checks::Check;
@@ -37,6 +34,7 @@ use crate::host::command::Tool;
 use crate::host::signals;
 use crate::host::work::WorkFolder;
 use crate::report::{self, Progress};
+use crate::vm::Accelerator;
 
 /// What stands for the internet on the LAN: an address that is kept for examples (RFC 5737), and that the hub answers for.
 pub const EXAMPLE_ADDRESS: &str = "198.51.100.1";

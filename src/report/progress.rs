@@ -21,8 +21,12 @@ pub struct Step {
     begun: Instant,
     bars: MultiProgress,
     bar: ProgressBar,
+    told: Instant,
     finished: bool,
 }
+
+/// How often a step that goes on says how far it is where there is no terminal.
+const NEWS: Duration = Duration::from_secs(20);
 
 impl Progress {
     /// Starts the clock.
@@ -66,11 +70,22 @@ impl Progress {
         } else {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
-        Step { name, begun: Instant::now(), bars: self.bars.clone(), bar, finished: false }
+        Step { name, begun: Instant::now(), bars: self.bars.clone(), bar, told: Instant::now(), finished: false }
     }
 }
 
 impl Step {
+    /// Says how far the step is: in the moving line, or now and then in one of its own.
+    pub fn reached(&mut self, how_far: &str) {
+        let line = format!("{}: {how_far}", self.name);
+        if !self.bar.is_hidden() {
+            self.bar.set_message(line);
+        } else if self.told.elapsed() >= NEWS {
+            self.told = Instant::now();
+            super::say(&format!("{:>7}  {line}", seconds(self.begun.elapsed())));
+        }
+    }
+
     /// Ends the step well, with a word on the result.
     pub fn done(mut self, result: &str) {
         let took = self.begun.elapsed();

@@ -300,7 +300,8 @@ fn plain(machine: &Machine<'_>) -> Result<Vec<File>> {
     Ok(files)
 }
 
-fn fill(template: &str, values: minijinja::Value) -> Result<String> {
+/// A template with its values filled in; one that is missing is an error.
+pub(crate) fn fill(template: &str, values: minijinja::Value) -> Result<String> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment

@@ -21,6 +21,7 @@ use std::net::Ipv4Addr;
 
 pub use budget::Budget;
 pub use compare::compare;
+pub(crate) use files::fill;
 pub use text::{Form, Part, Rendered};
 
 use table::Style;

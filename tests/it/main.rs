@@ -11,6 +11,7 @@
 mod build;
 mod cli;
 mod failures;
+mod clouds;
 mod guest;
 mod inspect;
 mod lock;

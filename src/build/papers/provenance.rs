@@ -103,7 +103,8 @@ fn made(stage: &Stage, image: &Image, rootfs: &Rootfs) -> Option<Json> {
             "digest": { "sha256": hex(&Sha256::digest(&set.lock)) },
         })),
         // Container images are told with what was found in them.
-        Action::Fetch(_) | Action::Container(_) | Action::Image(_) => None,
+        Action::Fetch(_) | Action::Container(_) | Action::Image(_) | Action::Provision(_) => None,
+        Action::Base(base) => Some(json!({ "name": stage.title(), "uri": base.url })),
     }
 }
 
@@ -125,7 +126,7 @@ fn program(stage: &Stage) -> Option<Program> {
         Action::Set(_) => Some(tools::PIP),
         Action::Fetch(_) => Some(tools::SKOPEO),
         Action::Layer(_) => Some(tools::MMDEBSTRAP),
-        Action::Container(_) | Action::Image(_) => None,
+        Action::Container(_) | Action::Image(_) | Action::Base(_) | Action::Provision(_) => None,
     }
 }
 

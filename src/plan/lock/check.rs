@@ -15,6 +15,10 @@ pub fn check<'a>(
 ) -> Findings {
     let mut found = Findings::default();
     for chain in chains {
+        if chain.cloud().is_some() {
+            found.push(findings::cloud_image(&chain.top().name));
+            continue;
+        }
         check_chain(lock, name, chain, &mut found);
         if with_containers {
             chain.made_containers().for_each(|container| check_chain(lock, name, container, &mut found));

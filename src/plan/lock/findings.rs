@@ -69,3 +69,12 @@ pub fn malformed(source: &Arc<Source>, node: &Node, what: &str, example: &str) -
         format!("no {what}"),
     )
 }
+
+/// An image that no lock can hold.
+#[must_use]
+pub fn cloud_image(recipe: &str) -> Finding {
+    Finding::error(
+        format!("the recipe `{recipe}` builds on a cloud image, whose packages no lock names"),
+        "build it without a lock; a recipe that begins with a `suite` can have one",
+    )
+}

@@ -1,5 +1,14 @@
 //! What must not be in a golden image: identities, leftovers of the build, caches, logs.
 
+mod accounts;
+mod inside;
+
+use serde::Serialize;
+
+pub use accounts::{accounts_with_password, login_users};
+use accounts::{FIRST_LOGIN_UID, LOCKED, NOT_LOGIN};
+pub use inside::{Rules, rules};
+
 /// What happens to an entry of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -35,7 +44,8 @@ pub struct Rule {
 }
 
 /// Where something stands; paths are without a leading slash.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
 enum Place {
     /// A file, or a folder with all that is in it.
     At(&'static str),
@@ -293,34 +303,14 @@ pub fn carried(path: &str) -> bool {
     CARRIED.iter().any(|folder| is_at_or_below(path, folder))
 }
 
+/// Files that no golden image has, and what they mean.
+const FORBIDDEN: &[(&str, &str)] =
+    &[("usr/sbin/sshd", "an SSH server is installed, and golden images have none")];
+
 /// Why an image with this in it must not be published, if so.
 #[must_use]
 pub fn forbidden(path: &str) -> Option<&'static str> {
-    match path {
-        "usr/sbin/sshd" => Some("an SSH server is installed, and golden images have none"),
-        _ => None,
-    }
-}
-
-/// What is wrong with the accounts of an image, by its `etc/shadow`: nobody may have a password.
-#[must_use]
-pub fn accounts_with_password(shadow: &str) -> Vec<&str> {
-    let fields = shadow.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    fields
-        .filter(|fields| fields.len() > 1 && !fields[1].starts_with(['*', '!']))
-        .map(|fields| fields[0])
-        .collect()
-}
-
-/// Login users of an image, by its `etc/passwd`: UIDs from 1000, except `nobody`.
-#[must_use]
-pub fn login_users(passwd: &str) -> Vec<&str> {
-    let fields = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    fields
-        .filter(|fields| fields.len() > 2 && fields[0] != "nobody")
-        .filter(|fields| fields[2].parse::<u32>().is_ok_and(|uid| uid >= 1000))
-        .map(|fields| fields[0])
-        .collect()
+    FORBIDDEN.iter().find(|(forbidden, _)| *forbidden == path).map(|(_, reason)| *reason)
 }
 
 fn is_at_or_below(path: &str, folder: &str) -> bool {
@@ -388,14 +378,5 @@ mod tests {
                 && carried("var/lib/docker/image/overlay2/repositories.json")
         );
         assert!(!carried("var/lib/docker/engine-id") && !carried("var/lib/docker/swarm/worker/tasks.db"));
-    }
-
-    #[test]
-    fn a_password_or_a_login_user_is_found() {
-        assert_eq!(
-            accounts_with_password("root:*:1::\nada:$6$x:1::\nbob::1::\n_rpc:!:1::\n"),
-            ["ada", "bob"]
-        );
-        assert_eq!(login_users("root:x:0:0::\nnobody:x:65534:::\ndebian:x:1000:1000::\n"), ["debian"]);
     }
 }

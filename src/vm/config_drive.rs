@@ -2,11 +2,10 @@
 
 use std::io::{Cursor, Write};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use fatfs::{FileSystem, FormatVolumeOptions, FsOptions};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
-use super::network::Place;
 use crate::failure::Result;
 
 /// The size of the disk in bytes: room for the largest user-data that Nova takes (48 KiB), many times.
@@ -14,9 +13,6 @@ const SIZE: usize = 2 * 1024 * 1024;
 
 /// The volume label by which cloud-init knows a config drive, padded as FAT wants it.
 const LABEL: [u8; 11] = *b"config-2   ";
-
-/// What the instance is told about its link: the size of a packet inside a VXLAN tenant network of 1500 bytes.
-const MTU: u32 = 1450;
 
 /// Who the instance is, as OpenStack tells it.
 #[derive(Debug, Clone)]
@@ -27,25 +23,25 @@ pub struct Identity {
     pub uuid: String,
 }
 
-/// The whole disk image.
-pub fn image(identity: &Identity, place: Place, outside: bool, user_data: Option<&str>) -> Result<Vec<u8>> {
+impl Identity {
+    /// An instance that nobody has seen before.
+    pub fn fresh(name: &str) -> Result<Self> {
+        Ok(Self { name: name.to_owned(), uuid: fresh_uuid()? })
+    }
+}
+
+/// The whole disk image; `network` is what OpenStack calls `network_data.json`.
+pub fn image(identity: &Identity, network: &Json, user_data: Option<&str>) -> Result<Vec<u8>> {
     let mut disk = Cursor::new(vec![0; SIZE]);
     fatfs::format_volume(&mut disk, FormatVolumeOptions::new().volume_label(LABEL))
         .context("formatting the config drive")?;
-    write_files(&mut disk, &files(identity, place, outside, user_data))
-        .context("filling the config drive")?;
+    write_files(&mut disk, &files(identity, network, user_data)).context("filling the config drive")?;
     Ok(disk.into_inner())
 }
 
 /// The files below `openstack/latest/`.
-fn files(
-    identity: &Identity,
-    place: Place,
-    outside: bool,
-    user_data: Option<&str>,
-) -> Vec<(&'static str, String)> {
-    let network = network_data(place, outside);
-    let mut files = vec![("meta_data.json", meta_data(identity)), ("network_data.json", network)];
+fn files(identity: &Identity, network: &Json, user_data: Option<&str>) -> Vec<(&'static str, String)> {
+    let mut files = vec![("meta_data.json", meta_data(identity)), ("network_data.json", network.to_string())];
     files.extend(user_data.map(|text| ("user_data", text.to_owned())));
     files
 }
@@ -72,25 +68,14 @@ fn meta_data(identity: &Identity) -> String {
     .to_string()
 }
 
-/// No route leads out of the LAN: whatever an instance of a golden image needs has to be in that image. An ordinary
-/// image has a second link for its packages.
-fn network_data(place: Place, outside: bool) -> String {
-    let mut links =
-        vec![json!({"id": "lan", "type": "phy", "ethernet_mac_address": place.mac(), "mtu": MTU})];
-    let mut networks = vec![json!({
-        "id": "workshop",
-        "type": "ipv4",
-        "link": "lan",
-        "ip_address": place.address(),
-        "netmask": "255.255.255.0",
-        "routes": [],
-    })];
-    if outside {
-        let mac = place.outside_mac();
-        links.push(json!({"id": "outside", "type": "phy", "ethernet_mac_address": mac, "mtu": 1500}));
-        networks.push(json!({"id": "packages", "type": "ipv4_dhcp", "link": "outside"}));
-    }
-    json!({"links": links, "networks": networks, "services": []}).to_string()
+/// A random UUID (version 4, RFC 9562).
+fn fresh_uuid() -> Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no randomness: {error}"))?;
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex = crate::recipe::hex(&bytes);
+    Ok(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
 }
 
 #[cfg(test)]
@@ -102,7 +87,7 @@ mod tests {
     fn drive() -> Vec<u8> {
         let identity =
             Identity { name: "node-1".into(), uuid: "00000000-0000-4000-8000-000000000000".into() };
-        image(&identity, Place::node(1), false, Some("#cloud-config\nruncmd: [true]\n")).unwrap()
+        image(&identity, &json!({"links": []}), Some("#cloud-config\nruncmd: [true]\n")).unwrap()
     }
 
     fn read(volume: &FileSystem<Cursor<Vec<u8>>>, path: &str) -> String {
@@ -129,16 +114,15 @@ mod tests {
     }
 
     #[test]
-    fn the_network_names_the_card_and_its_address() {
-        insta::assert_snapshot!(
-            network_data(Place::node(1), false),
-            @r#"{"links":[{"ethernet_mac_address":"52:54:00:77:00:0b","id":"lan","mtu":1450,"type":"phy"}],"networks":[{"id":"workshop","ip_address":"10.77.0.11","link":"lan","netmask":"255.255.255.0","routes":[],"type":"ipv4"}],"services":[]}"#
-        );
+    fn the_largest_user_data_fits() {
+        let identity = Identity { name: "hub".into(), uuid: String::new() };
+        assert!(image(&identity, &json!({}), Some(&"x".repeat(65536))).is_ok());
     }
 
     #[test]
-    fn the_largest_user_data_fits() {
-        let identity = Identity { name: "hub".into(), uuid: String::new() };
-        assert!(image(&identity, Place::HUB, false, Some(&"x".repeat(65536))).is_ok());
+    fn uuids_are_random_and_of_version_4() {
+        let (one, two) = (fresh_uuid().expect("a UUID"), fresh_uuid().expect("a UUID"));
+        assert_ne!(one, two);
+        assert_eq!((one.len(), &one[14..15]), (36, "4"));
     }
 }

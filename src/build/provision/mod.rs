@@ -1,0 +1,323 @@
+//! An image from a cloud image: a machine boots it, applies the recipes to itself, and switches itself off.
+
+mod payload;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use minijinja::context;
+use serde::Deserialize;
+
+use super::base::{self, BaseDisk};
+use super::job::Job;
+use super::manifest::{BaseOf, Package, Product};
+use super::origin::Origin;
+use super::publish::Outcome;
+use super::rootfs::Rootfs;
+use super::{acceptance, assembly};
+use crate::failure::{Failure, Result};
+use crate::host::command::Tool;
+use crate::host::{clock, tools};
+use crate::plan::{Provision, Stage, hygiene};
+use crate::recipe::hex;
+use crate::report::{Step, size};
+use crate::userdata::fill;
+use crate::vm::Accelerator;
+use crate::vm::errand::Errand;
+
+const USER_DATA: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/provision/user-data.yaml"));
+/// Where the payload is unpacked inside; userdata/provision/finish.py knows it too.
+const FOLDER: &str = "/imagegen-provision";
+/// The serial numbers of the two drives, at most 20 letters each.
+const PAYLOAD: &str = "imagegen-payload";
+const OVERLAY: &str = "imagegen-overlay";
+/// How much larger the disk becomes than the cloud image's and what is laid over it, in bytes: room for packages.
+const ROOM: u64 = 2 << 30;
+const GIB: u64 = 1 << 30;
+
+/// What the machine says.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Word {
+    /// What it is doing.
+    Step(String),
+    /// What it has taken out.
+    Removed(String),
+    /// What went wrong, and the end of what was said then.
+    Failed { what: String, log: String },
+    /// What is installed: name, version, architecture.
+    Packages(Vec<(String, String, String)>),
+    /// The code name of the release.
+    Suite(String),
+    /// The accounts at the end, without hashes of passwords, and forbidden files that are there.
+    Accounts { passwd: String, shadow: String, forbidden: Vec<String> },
+    /// Everything is done; the number is ours.
+    Done(String),
+}
+
+/// What was heard of a machine.
+#[derive(Debug, Default)]
+struct Heard {
+    removed: Vec<String>,
+    packages: Vec<Package>,
+    suite: String,
+    faults: Vec<String>,
+    done: Option<String>,
+}
+
+impl Job<'_> {
+    /// Makes the image.
+    pub(super) fn provision(&self, stage: &Stage, provision: &Provision) -> Result<Outcome> {
+        let title = stage.title();
+        let step = self.progress.step(format!("{title}: overlay and payload"));
+        let epoch = provision.epoch.map_or_else(clock::now, Ok)?;
+        let ([payload, overlay], laid_over) = self.drives(provision, epoch)?;
+        let kept = self.hold(&provision.image.layer)?.path();
+        let disk = base::inspect(&kept)?;
+        let room = ROOM + fs_err::metadata(&overlay)?.len();
+        let virtual_bytes = (disk.virtual_bytes + room).next_multiple_of(GIB);
+        let changed = self.overlay_disk(provision, &kept, &disk, virtual_bytes)?;
+        step.done(&size(fs_err::metadata(&payload)?.len() + fs_err::metadata(&overlay)?.len()));
+
+        let (accelerator, reason) = Accelerator::probe(&self.work.path(""))?;
+        self.progress.note(&reason);
+        let mut step = self.progress.step(format!("{title}: a machine on {}", provision.base.file_name()));
+        let nonce = nonce()?;
+        let errand = self.errand(provision, &changed, [payload, overlay], accelerator, &nonce)?;
+        let heard = self.watch(&errand, provision, &nonce, &mut step)?;
+        step.done(&format!("{} packages", heard.packages.len()));
+        for removed in &heard.removed {
+            self.progress.note(&format!("{title}: {removed} of the cloud image is gone"));
+        }
+        let step = self.progress.step(format!("{title}: qcow2"));
+        let path = self.work.path(&format!("{}.qcow2", provision.image.recipe));
+        assembly::compress_from("qcow2", &changed, &path)?;
+        fs_err::remove_file(changed)?;
+        let origin = self.origin_without_lock(&provision.image, epoch)?;
+        let outcome = self.result(stage, provision, path.clone(), virtual_bytes, heard, laid_over, &origin)?;
+        step.done(&size(outcome.image_size));
+        acceptance::accept(&path, &title, self.progress)?;
+        Ok(outcome)
+    }
+
+    /// The tars of both drives, and what is in the second.
+    fn drives(&self, provision: &Provision, epoch: u64) -> Result<([PathBuf; 2], Rootfs)> {
+        let image = &provision.image;
+        let [payload, overlay] =
+            ["payload", "overlay"].map(|name| self.work.path(&format!("{}.{name}.tar", image.recipe)));
+        let cargo = image.carried.iter().map(|carried| self.cargo(carried)).collect::<Result<Vec<_>>>()?;
+        let laid_over = super::rootfs::lay_over(image, &cargo, &overlay, epoch)?;
+        payload::write(provision, &|set| Ok(self.hold(set)?.path()), &payload)?;
+        for tar in [&payload, &overlay] {
+            let length = fs_err::metadata(tar)?.len();
+            // A drive has whole sectors; QEMU would pad it too, and say so.
+            fs_err::OpenOptions::new().write(true).open(tar)?.set_len(length.next_multiple_of(4096))?;
+        }
+        Ok(([payload, overlay], laid_over))
+    }
+
+    /// What the machine changes: everything else is read from the kept image, which stays as it is.
+    fn overlay_disk(
+        &self,
+        provision: &Provision,
+        kept: &Path,
+        disk: &BaseDisk,
+        bytes: u64,
+    ) -> Result<PathBuf> {
+        let path = self.work.path(&format!("{}.changed.qcow2", provision.image.recipe));
+        Tool::new(tools::QEMU_IMG.name)
+            .args(["create", "-q", "-f", "qcow2", "-F", disk.format, "-b"])
+            .arg(std::path::absolute(kept)?)
+            .arg(&path)
+            .arg(bytes.to_string())
+            .run()?;
+        Ok(path)
+    }
+
+    fn errand(
+        &self,
+        provision: &Provision,
+        disk: &Path,
+        [payload, overlay]: [PathBuf; 2],
+        accelerator: Accelerator,
+        nonce: &str,
+    ) -> Result<Errand> {
+        // Emulation takes ten times as long.
+        let minutes = |fast: u64, slow: u64| {
+            Duration::from_secs(60 * if accelerator == Accelerator::Kvm { fast } else { slow })
+        };
+        Ok(Errand {
+            name: provision.image.recipe.clone(),
+            disk: disk.to_owned(),
+            drives: vec![(payload, PAYLOAD), (overlay, OVERLAY)],
+            user_data: user_data(provision.mirror.as_deref(), nonce)?,
+            accelerator,
+            folder: self.work.path(""),
+            first_word: minutes(5, 25),
+            patience: minutes(60, 240),
+        })
+    }
+
+    fn watch(&self, errand: &Errand, provision: &Provision, nonce: &str, step: &mut Step) -> Result<Heard> {
+        let mut heard = Heard::default();
+        let ran = errand.run(|word| {
+            if let Word::Step(what) = &word {
+                step.reached(what);
+            }
+            heard.take(word)
+        });
+        match ran.and_then(|()| heard.expect_done(nonce)) {
+            Ok(()) => Ok(heard),
+            Err(Failure::Work(error)) => Err(self.with_log(&error, errand, provision)),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The machine's own log tells more; it stays where the image would have come.
+    fn with_log(&self, error: &anyhow::Error, errand: &Errand, provision: &Provision) -> Failure {
+        let kept = self.places.output.join(format!("{}.provision.log", provision.image.recipe));
+        let rest = match fs_err::copy(errand.log(), &kept) {
+            Ok(_) => format!("the whole log is {}", kept.display()),
+            Err(error) => format!("its log could not be kept: {error}"),
+        };
+        let (base, tail) = (&provision.base.url, errand.log_tail());
+        anyhow!("{error:#}\nThe machine on {base} last wrote to its console:\n{tail}\n{rest}").into()
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "all of it is what the image turned out to be")]
+    fn result(
+        &self,
+        stage: &Stage,
+        provision: &Provision,
+        path: PathBuf,
+        virtual_bytes: u64,
+        heard: Heard,
+        laid_over: Rootfs,
+        origin: &Origin,
+    ) -> Result<Outcome> {
+        let record = self.places.store.bases.record(provision.image.layer.as_str())?;
+        let base = BaseOf {
+            url: provision.base.url.clone(),
+            digest: record.and_then(|record| record.proof).context("a cloud image that was never verified")?,
+            removed: heard.removed,
+            virtual_bytes,
+        };
+        let image = crate::plan::Image { suite: heard.suite, ..provision.image.clone() };
+        let rootfs = Rootfs { packages: heard.packages, ..laid_over };
+        self.described(stage, &image, path, &Product::Provisioned(&base), &rootfs, origin)
+    }
+}
+
+impl Heard {
+    fn take(&mut self, word: Word) -> Result<()> {
+        match word {
+            Word::Step(_) => {}
+            Word::Removed(what) => self.removed.push(what),
+            Word::Failed { what, log } => return Err(anyhow!("{what}\n{}", log.trim_end()).into()),
+            Word::Packages(packages) => {
+                let package = |(name, version, architecture)| Package { name, version, architecture, source: None };
+                self.packages = packages.into_iter().map(package).collect();
+            }
+            Word::Suite(suite) => self.suite = suite,
+            Word::Accounts { passwd, shadow, forbidden } => {
+                self.faults = faults(&passwd, &shadow, &forbidden);
+            }
+            Word::Done(nonce) => self.done = Some(nonce),
+        }
+        Ok(())
+    }
+
+    /// A machine that is off has done its work only if it says so, by a number that nobody else knows.
+    fn expect_done(&self, nonce: &str) -> Result<()> {
+        if !self.faults.is_empty() {
+            let faults = self.faults.join("\n  ");
+            return Err(anyhow!("this must not become a golden image:\n  {faults}").into());
+        }
+        match &self.done {
+            Some(done) if done == nonce => Ok(()),
+            _ => Err(anyhow!("the machine went off before its work was done").into()),
+        }
+    }
+}
+
+/// What is wrong with the accounts and files of a finished image, by the rules that hold for every image.
+fn faults(passwd: &str, shadow: &str, forbidden: &[String]) -> Vec<String> {
+    let users =
+        hygiene::login_users(passwd).into_iter().map(|name| format!("there is a login user `{name}`"));
+    let open = hygiene::accounts_with_password(shadow).into_iter();
+    let open = open.map(|name| format!("the account `{name}` has a password"));
+    let files = forbidden.iter().map(|path| {
+        let reason = hygiene::forbidden(path).unwrap_or("no golden image has this file");
+        format!("{reason} (/{path})")
+    });
+    users.chain(open).chain(files).collect()
+}
+
+fn user_data(mirror: Option<&str>, nonce: &str) -> Result<String> {
+    // JSON is YAML, and quotes what needs it.
+    let mirror = mirror.map(|url| serde_json::Value::from(url).to_string());
+    fill(USER_DATA, context! { mirror, nonce, folder => FOLDER, payload => PAYLOAD })
+}
+
+fn nonce() -> Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no randomness: {error}"))?;
+    Ok(hex(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hear(words: &[&str]) -> Result<Heard> {
+        let mut heard = Heard::default();
+        for word in words {
+            heard.take(serde_json::from_str(word).expect("a word"))?;
+        }
+        Ok(heard)
+    }
+
+    const CLEAN: &str = r#"{"accounts": {"passwd": "root:x:0:0::/root:/bin/bash\n", "shadow": "root:*:\n", "forbidden": []}}"#;
+
+    #[test]
+    fn only_the_number_that_was_given_counts_as_done() {
+        assert!(hear(&[CLEAN, r#"{"done": "n"}"#]).unwrap().expect_done("n").is_ok());
+        for words in [vec![CLEAN], vec![CLEAN, r#"{"done": "m"}"#], vec![]] {
+            let failure = hear(&words).unwrap().expect_done("n").unwrap_err().to_string();
+            assert!(failure.contains("before its work was done"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn login_users_passwords_and_an_ssh_server_are_faults_although_the_machine_is_done() {
+        let accounts = r#"{"accounts": {"passwd": "ada:x:1000:1000::/home/ada:/bin/sh\n", "shadow": "ada:$:\n", "forbidden": ["usr/sbin/sshd"]}}"#;
+        let failure =
+            hear(&[accounts, r#"{"done": "n"}"#]).unwrap().expect_done("n").unwrap_err().to_string();
+        for part in ["login user `ada`", "`ada` has a password", "an SSH server is installed"] {
+            assert!(failure.contains(part), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_failure_inside_comes_with_the_end_of_what_was_said() {
+        let failed = r#"{"failed": {"what": "installing the packages (exit code 100)", "log": "E: Unable to locate\n"}}"#;
+        let failure = hear(&[failed]).unwrap_err().to_string();
+        assert_eq!(failure, "installing the packages (exit code 100)\nE: Unable to locate");
+    }
+
+    #[test]
+    fn the_machine_s_user_data_has_no_user() {
+        insta::assert_snapshot!(user_data(Some("http://127.0.0.1/debian"), "0123").unwrap(), @r#"
+        #cloud-config
+        # What a cloud image boots on once, while imagegen makes another image of it. It powers itself off.
+        users: []
+        ssh_deletekeys: false
+        apt: {primary: [{arches: [default], uri: "http://127.0.0.1/debian"}]}
+        runcmd:
+          - [sh, -c, "mkdir -p /imagegen-provision && tar -C /imagegen-provision -xf /dev/disk/by-id/virtio-imagegen-payload"]
+          - [python3, -B, "/imagegen-provision/provision.py", "0123"]
+        "#);
+    }
+}

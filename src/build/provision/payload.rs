@@ -1,0 +1,197 @@
+//! What the machine gets to work with, as a tar on a drive of its own.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value as Json, json};
+use tar::{Builder, EntryType};
+
+use super::OVERLAY;
+use crate::build::rootfs::header;
+use crate::failure::Result;
+use crate::plan::{Key, Layer, Provision, hygiene};
+use crate::recipe::Registry;
+
+macro_rules! script {
+    ($name:literal) => {
+        ($name, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/provision/", $name)))
+    };
+}
+
+/// What runs inside.
+const SCRIPTS: [(&str, &str); 4] =
+    [script!("channel.py"), script!("finish.py"), script!("hygiene.py"), script!("provision.py")];
+/// The file that installs a set of Python's.
+const INSTALLER: &str = "python-set.sh";
+const HOSTS: &str = "/etc/hosts";
+
+/// Writes the tar; `set` says where the set of packages with a key is.
+pub(super) fn write(
+    provision: &Provision,
+    set: &dyn Fn(&Key) -> Result<PathBuf>,
+    target: &Path,
+) -> Result<()> {
+    let mut payload = Payload(Builder::new(std::io::BufWriter::new(fs_err::File::create(target)?)));
+    for (name, text) in SCRIPTS {
+        payload.text(name, text)?;
+    }
+    let names = fs_err::read_to_string(HOSTS).unwrap_or_default();
+    payload.text("settings.json", &settings(&provision.steps, &outside_names(&names)).to_string())?;
+    for (step, layer) in provision.steps.iter().enumerate() {
+        if !layer.installer.is_empty() {
+            payload.text(INSTALLER, &layer.installer)?;
+        }
+        for (number, (key, _)) in layer.sets.iter().enumerate() {
+            let mut file = fs_err::File::open(set(key)?)?.into_parts().0;
+            payload.0.append_file(set_file(step, number), &mut file)?;
+        }
+        for (number, (_, text)) in layer.scripts.iter().enumerate() {
+            payload.text(&script_file(step, number), text)?;
+        }
+    }
+    payload.0.into_inner()?.flush()?;
+    Ok(())
+}
+
+struct Payload<W: Write>(Builder<W>);
+
+impl<W: Write> Payload<W> {
+    fn text(&mut self, path: &str, text: &str) -> Result<()> {
+        let mut header = header(EntryType::Regular, 0o644, 0, text.len() as u64);
+        Ok(self.0.append_data(&mut header, path, text.as_bytes())?)
+    }
+}
+
+fn set_file(step: usize, number: usize) -> String {
+    format!("step-{step}-set-{number}.tar")
+}
+
+fn script_file(step: usize, number: usize) -> String {
+    format!("step-{step}-script-{number}")
+}
+
+/// What userdata/provision/provision.py and finish.py are told.
+fn settings(steps: &[Layer], hosts: &str) -> Json {
+    let of_step = |(step, layer): (usize, &Layer)| {
+        let sets = layer.sets.iter().enumerate().map(|(number, (_, set))| {
+            let python = matches!(set.registry, Registry::Python(_));
+            json!({"path": set.path, "into": set.into, "python": python, "file": set_file(step, number)})
+        });
+        let scripts = layer.scripts.iter().enumerate();
+        let scripts =
+            scripts.map(|(number, (path, _))| json!({"path": path, "file": script_file(step, number)}));
+        json!({
+            "recipe": layer.recipe,
+            "packages": layer.packages,
+            "sets": sets.collect::<Vec<_>>(),
+            "scripts": scripts.collect::<Vec<_>>(),
+        })
+    };
+    json!({
+        "steps": steps.iter().enumerate().map(of_step).collect::<Vec<_>>(),
+        "installer": INSTALLER,
+        "overlay": OVERLAY,
+        "hosts": hosts,
+        "rules": hygiene::rules(),
+    })
+}
+
+/// The lines of this machine's table of names that mean the same in another one.
+fn outside_names(hosts: &str) -> String {
+    let is_outside = |line: &&str| {
+        let address = line.split_whitespace().next().and_then(|word| word.parse::<std::net::IpAddr>().ok());
+        address.is_some_and(|address| {
+            !address.is_loopback() && !address.is_multicast() && !address.is_unspecified()
+        })
+    };
+    hosts.lines().filter(is_outside).flat_map(|line| [line, "\n"]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::command::Tool;
+    use crate::host::files::files_below;
+    use crate::plan::hygiene::Verdict;
+
+    /// Paths of files that a used machine may have; some that go, some that stay.
+    const USED: &[&str] = &[
+        "etc/hostname",
+        "etc/machine-id",
+        "etc/netplan/50-cloud-init.yaml",
+        "etc/netplan/60-mine.yaml",
+        "etc/passwd",
+        "etc/ssh/ssh_config",
+        "home/ada/.ssh/authorized_keys",
+        "home/ada/notes/.ssh",
+        "srv/hub/jupyterhub_cookie_secret",
+        "etc/ssh/ssh_host_rsa_key.pub",
+        "etc/systemd/network/10-cloud-init-enp1s0.network",
+        "etc/systemd/network/20-mine.network",
+        "root/.bashrc",
+        "root/.ssh/authorized_keys",
+        "tmp/a/b",
+        "usr/sbin/policy-rc.d",
+        "var/cache/apt/archives/a.deb",
+        "var/cache/debconf/config.dat-old",
+        "var/lib/cloud/instances/a/user-data.txt",
+        "var/lib/dhcp/dhclient.leases",
+        "var/lib/docker/engine-id",
+        "var/lib/dpkg/info/a.list",
+        "var/lib/dpkg/status",
+        "var/lib/dpkg/status-old",
+        "var/log/README",
+        "var/log/apt/term.log",
+        "var/log/journal/a/system.journal",
+        "var/log/nginx/access.log",
+        "var/log/syslog",
+        "var/log/syslog.1",
+        "var/log/syslog.2.gz",
+        "var/log/wtmp",
+        "var/tmp/a",
+    ];
+
+    #[test]
+    fn the_script_inside_does_what_the_plan_s_rules_say() {
+        let root = tempfile::tempdir().unwrap();
+        for path in USED {
+            let file = root.path().join(path);
+            fs_err::create_dir_all(file.parent().unwrap()).unwrap();
+            fs_err::write(file, "used").unwrap();
+        }
+        let program = "import json, sys, hygiene\nhygiene.clean(sys.argv[1], json.loads(sys.argv[2]))";
+        Tool::new("python3")
+            .args(["-B", "-c", program])
+            .arg(root.path())
+            .arg(serde_json::to_string(&hygiene::rules()).unwrap())
+            .env("PYTHONPATH", concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/provision"))
+            .run()
+            .unwrap();
+        let left = files_below(root.path()).unwrap();
+        for path in USED {
+            let content = fs_err::read_to_string(root.path().join(path)).ok();
+            let expected = match hygiene::verdict(path) {
+                Verdict::Drop => None,
+                Verdict::Keep => Some("used".to_owned()),
+                Verdict::Empty => Some(String::new()),
+            };
+            assert_eq!(content, expected, "{path}");
+            assert_eq!(left.contains(&(*path).to_owned()), expected.is_some(), "{path}");
+        }
+        assert!((5..USED.len() - 10).contains(&left.len()), "{left:?}");
+        assert!(root.path().join("var/lib/docker").is_dir(), "an emptied folder stays");
+    }
+
+    #[test]
+    fn the_scripts_inside_know_the_same_places() {
+        let text = |name| SCRIPTS.iter().find(|(script, _)| *script == name).unwrap().1;
+        assert!(text("finish.py").contains(&format!("FOLDER = \"{}\"", super::super::FOLDER)));
+        assert!(text("provision.py").contains(&format!("WHEELS = \"{}\"", crate::build::layer::WHEELS)));
+    }
+
+    #[test]
+    fn names_of_this_machine_itself_stay_here() {
+        let hosts = "127.0.0.1 localhost\n# a comment\n::1 ip6-localhost\n203.0.113.80 mirror.example.org\nff02::1 all\n";
+        assert_eq!(outside_names(hosts), "203.0.113.80 mirror.example.org\n");
+    }
+}

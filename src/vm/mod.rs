@@ -1,0 +1,8 @@
+//! Virtual machines: what a rehearsal and the provisioning of a cloud image have in common.
+
+pub mod accelerator;
+pub mod config_drive;
+pub mod errand;
+
+pub use accelerator::Accelerator;
+pub use config_drive::Identity;
