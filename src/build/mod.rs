@@ -3,13 +3,13 @@
 mod acceptance;
 mod archive;
 mod assembly;
+mod base;
 mod checked;
 mod deb;
 mod esp;
 mod hands;
 mod inventory;
 mod job;
-mod base;
 mod layer;
 mod listing;
 mod manifest;

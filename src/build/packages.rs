@@ -55,6 +55,9 @@ impl Provided {
 }
 
 impl PackageStore {
+    /// What its entries are, in lists of what is kept.
+    pub const KIND: &'static str = "package";
+
     /// The store on a shelf.
     pub(super) fn new(shelf: Shelf) -> Self {
         Self { shelf }

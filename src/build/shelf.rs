@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::manifest;
 use super::store::Entry;
 use crate::failure::Result;
+use crate::host::files::{names, remove_if_there};
 use crate::host::lock::{self, Lock};
 use crate::host::{fetch, work};
 use crate::plan::Key;
@@ -309,16 +310,6 @@ fn open_shared(path: &Path) -> Result<Option<File>> {
     }
 }
 
-/// The names in a folder; none where it is not there.
-fn names(folder: &Path) -> Result<Vec<String>> {
-    let entries = match fs_err::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
-        Err(error) => return Err(error.into()),
-    };
-    entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
-}
-
 fn unfinished_in(folder: &Path) -> Result<Unfinished> {
     fs_err::create_dir_all(folder)?;
     loop {
@@ -336,13 +327,6 @@ pub(super) fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
     fs_err::write(&unfinished.path, content)?;
     unfinished.path.persist(path).with_context(|| format!("writing {}", path.display()))?;
     Ok(())
-}
-
-fn remove_if_there(path: &Path) -> Result<()> {
-    match fs_err::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
 }
 
 fn now() -> u64 {

@@ -98,7 +98,7 @@ impl Store {
         Self {
             layers: shelf("layers", "layer", ".tar", Some(LAYER_FRESH_FOR), true),
             sets: shelf("sets", "set", ".tar", None, true),
-            packages: PackageStore::new(shelf("packages", "package", ".deb", None, false)),
+            packages: PackageStore::new(shelf("packages", PackageStore::KIND, ".deb", None, false)),
             containers: shelf("containers", "container", ".tar", None, true),
             bases: shelf("bases", "base", ".img", None, true),
             results: shelf("results", "result", JSON, None, false),
@@ -130,7 +130,7 @@ impl Store {
 
     /// Takes an entry away, unless a build makes it or uses it; says whether it did.
     fn remove(&self, entry: &Entry) -> Result<bool> {
-        if entry.kind == self.packages.shelf().kind {
+        if entry.kind == PackageStore::KIND {
             return self.packages.remove(&entry.key);
         }
         let its_shelf = self.shelves().into_iter().find(|it| it.kind == entry.kind);

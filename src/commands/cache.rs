@@ -3,7 +3,7 @@
 use anyhow::Context;
 use serde_json::json;
 
-use crate::build::{Entry, Pruning, Store};
+use crate::build::{Entry, PackageStore, Pruning, Store};
 use crate::cli::{CacheAction, CacheArgs, PruneArgs};
 use crate::failure::Result;
 use crate::report::{self, size};
@@ -29,10 +29,28 @@ fn as_json(store: &Store) -> Result<String> {
 
 fn as_table(store: &Store) -> Result<String> {
     let entries = store.listing()?;
-    let lines: Vec<String> = entries.iter().map(|entry| line(entry) + "\n").collect();
+    let lines: Vec<String> = lines(&entries).into_iter().map(|line| line + "\n").collect();
     let count = entries.len();
     let total = size(total(&entries));
     Ok(format!("{}{count} entries, {total}, in {}\n", lines.concat(), store.folder().display()))
+}
+
+/// Packages are too many to name each.
+fn lines(entries: &[Entry]) -> Vec<String> {
+    let (packages, others): (Vec<&Entry>, Vec<&Entry>) =
+        entries.iter().partition(|entry| entry.kind == PackageStore::KIND);
+    let mut lines: Vec<String> = others.into_iter().map(line).collect();
+    if !packages.is_empty() {
+        let oldest = packages.iter().filter_map(|entry| entry.age).max().map(age).unwrap_or_default();
+        let bytes = size(packages.iter().map(|entry| entry.bytes).sum());
+        let count = packages.len();
+        lines.push(format!(
+            "{:<8}  {:<KEY$}  {bytes:>10}  {oldest:>8}  {count} of Debian's",
+            PackageStore::KIND,
+            ""
+        ));
+    }
+    lines
 }
 
 fn line(entry: &Entry) -> String {
@@ -58,11 +76,11 @@ fn age(seconds: u64) -> String {
 fn prune(store: &Store, args: PruneArgs) -> Result<()> {
     let pruning = Pruning { all: args.all, older_than: args.older_than, down_to: args.down_to };
     let pruned = store.prune(pruning)?;
-    for entry in &pruned.in_use {
-        report::say(&format!("a build uses it, so it stays: {}", line(entry)));
+    for line in lines(&pruned.in_use) {
+        report::say(&format!("a build uses it, so it stays: {line}"));
     }
-    for entry in &pruned.removed {
-        report::say(&format!("taken away: {}", line(entry)));
+    for line in lines(&pruned.removed) {
+        report::say(&format!("taken away: {line}"));
     }
     report::say(&format!("{} entries taken away, {}", pruned.removed.len(), size(total(&pruned.removed))));
     Ok(())
@@ -75,6 +93,20 @@ fn total(entries: &[Entry]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packages_are_counted() {
+        let package = |age| Entry {
+            kind: PackageStore::KIND,
+            key: String::new(),
+            what: None,
+            bytes: 3 << 20,
+            age: Some(age),
+            in_use: false,
+            usable: true,
+        };
+        insta::assert_snapshot!(lines(&[package(60), package(7300)]).join("\n"), @"package                    6.0 MiB       2 h  2 of Debian's");
+    }
 
     #[test]
     fn a_line_says_what_it_is_and_whether_it_is_of_use() {

@@ -82,3 +82,20 @@ fn written_beside(path: &Path, text: &str, mode: u32) -> Result<tempfile::NamedT
     file.as_file().sync_all()?;
     Ok(file)
 }
+/// The names in a folder; none where it is not there.
+pub fn names(folder: &Path) -> Result<Vec<String>> {
+    let entries = match fs_err::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
+        Err(error) => return Err(error.into()),
+    };
+    entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+}
+
+/// Takes a file away, if there is one.
+pub fn remove_if_there(path: &Path) -> Result<()> {
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -8,7 +8,7 @@ impl Plan {
     /// The stages that an image is made from, straight or through others, in the order of the plan.
     #[must_use]
     pub fn inputs(&self, image: &Image) -> Vec<&Stage> {
-        let mut wanted = BTreeSet::from_iter(image.needs().into_iter().cloned());
+        let mut wanted: BTreeSet<_> = image.needs().into_iter().cloned().collect();
         // Each stage comes after those that it needs.
         for stage in self.stages.iter().rev().filter(|stage| !matches!(stage.action, Action::Image(_))) {
             if wanted.contains(&stage.key) {

@@ -12,7 +12,6 @@ mod inputs;
 pub mod lock;
 mod order;
 mod provision;
-mod provision;
 mod show;
 mod stage;
 
@@ -21,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::recipe::{Chain, PackageSet, Recipe, Reference, hex};
+use crate::recipe::{Chain, PackageSet, Recipe, hex};
 
 pub use carried::{Archive, Carried};
 use lock::Lock;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Catalogue, Chain, Container, Ground, OverlayFile, PackageSet, Preload, Recipe, Script, container, esp,
-    findings, hex, is_inside, kernel, preload, sets,
+    Catalogue, Chain, Container, Ground, OverlayFile, PackageSet, Preload, Recipe, Script, cloud,
+    cloud_findings, container, esp, findings, hex, is_inside, kernel, preload, sets,
 };
 use crate::document::findings::wrong_kind;
 use crate::document::{Document, Fields, Finding, Findings, Key, Node, Source, Value};

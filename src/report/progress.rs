@@ -70,7 +70,14 @@ impl Progress {
         } else {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
-        Step { name, begun: Instant::now(), bars: self.bars.clone(), bar, told: Instant::now(), finished: false }
+        Step {
+            name,
+            begun: Instant::now(),
+            bars: self.bars.clone(),
+            bar,
+            told: Instant::now(),
+            finished: false,
+        }
     }
 }
 

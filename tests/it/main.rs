@@ -10,8 +10,8 @@
 
 mod build;
 mod cli;
-mod failures;
 mod clouds;
+mod failures;
 mod guest;
 mod inspect;
 mod lock;

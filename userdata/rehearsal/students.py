@@ -83,8 +83,18 @@ class Student:
                 return time.monotonic() - begun
             if place.startswith("/hub/spawn-pending"):
                 path = place
+                await asyncio.wait_for(self.hear(), self.job["patience"])
             await asyncio.sleep(0.5)
         raise Failed(f"there is no server after {self.job['patience']} seconds")
+
+    async def hear(self):
+        """Listens to the hub, as its page does, until the server is there or will not be."""
+        url = f"/hub/api/users/{self.name}/server/progress"
+        calm = aiohttp.ClientTimeout(total=None, sock_read=120)
+        async with self.session.get(url, headers={"X-XSRFToken": self.xsrf("/hub/")}, timeout=calm) as answer:
+            async for line in answer.content:
+                if line.startswith(b"data:") and json.loads(line[5:]).keys() & {"ready", "failed"}:
+                    return
 
     async def answers(self):
         async with self.session.get(f"/user/{self.name}/api") as answer:

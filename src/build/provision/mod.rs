@@ -96,7 +96,8 @@ impl Job<'_> {
         assembly::compress_from("qcow2", &changed, &path)?;
         fs_err::remove_file(changed)?;
         let origin = self.origin_without_lock(&provision.image, epoch)?;
-        let outcome = self.result(stage, provision, path.clone(), virtual_bytes, heard, laid_over, &origin)?;
+        let outcome =
+            self.result(stage, provision, path.clone(), virtual_bytes, heard, laid_over, &origin)?;
         step.done(&size(outcome.image_size));
         acceptance::accept(&path, &title, self.progress)?;
         Ok(outcome)
@@ -200,7 +201,9 @@ impl Job<'_> {
         let record = self.places.store.bases.record(provision.image.layer.as_str())?;
         let base = BaseOf {
             url: provision.base.url.clone(),
-            digest: record.and_then(|record| record.proof).context("a cloud image that was never verified")?,
+            digest: record
+                .and_then(|record| record.proof)
+                .context("a cloud image that was never verified")?,
             removed: heard.removed,
             virtual_bytes,
         };
@@ -217,7 +220,8 @@ impl Heard {
             Word::Removed(what) => self.removed.push(what),
             Word::Failed { what, log } => return Err(anyhow!("{what}\n{}", log.trim_end()).into()),
             Word::Packages(packages) => {
-                let package = |(name, version, architecture)| Package { name, version, architecture, source: None };
+                let package =
+                    |(name, version, architecture)| Package { name, version, architecture, source: None };
                 self.packages = packages.into_iter().map(package).collect();
             }
             Word::Suite(suite) => self.suite = suite,

@@ -5,8 +5,8 @@ mod inside;
 
 use serde::Serialize;
 
-pub use accounts::{accounts_with_password, login_users};
 use accounts::{FIRST_LOGIN_UID, LOCKED, NOT_LOGIN};
+pub use accounts::{accounts_with_password, login_users};
 pub use inside::{Rules, rules};
 
 /// What happens to an entry of the layer.

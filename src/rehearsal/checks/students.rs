@@ -13,7 +13,7 @@ use crate::rehearsal::{Stage, Student};
 const CLIENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/students.py"));
 const PYTHON: &str = "/opt/jupyterhub/bin/python3";
 /// How long a student's server, and each piece of code, may take under emulation, in seconds.
-const PATIENCE: u32 = 900;
+const PATIENCE: u32 = 1500;
 
 /// What one student does.
 #[derive(Debug, Clone)]
@@ -152,6 +152,17 @@ pub(super) fn all_work(stage: &mut Stage) -> Result<(Vec<Kernel>, Vec<f64>)> {
     let students = present(stage);
     let tasks: Vec<Task> = students.iter().map(|student| Task::of(student).runs(WHO)).collect();
     let results = at_work(stage, &tasks, 10.0 / tasks.len().max(1) as f64)?;
+    let troubles: Vec<String> =
+        results.iter().filter_map(|seen| kernel(seen).err()).map(|it| it.to_string()).collect();
+    if !troubles.is_empty() {
+        return Err(anyhow!(
+            "{} of {} could not work: {}",
+            troubles.len(),
+            students.len(),
+            troubles.join("; ")
+        )
+        .into());
+    }
     let mut kernels = vec![];
     for (student, seen) in students.iter().zip(&results) {
         let kernel = kernel(seen)?;
