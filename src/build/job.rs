@@ -245,7 +245,7 @@ impl<'a> Job<'a> {
         }
         step.done(&size(target.bytes()?));
         let product = Product::Container(&digest);
-        let describe = || self.described(stage, image, result, &product, &rootfs, &origin);
+        let describe = || self.described(image, result, &product, &rootfs, &origin);
         stage.asked.then(describe).transpose()
     }
 
@@ -262,7 +262,7 @@ impl<'a> Job<'a> {
         let step = self.progress.step(format!("{title}: qcow2"));
         let qcow2 = assembly::compress(&disk, image, self.work)?;
         let product = Product::Disk(&disk);
-        let outcome = self.described(stage, image, qcow2.clone(), &product, &rootfs, &origin)?;
+        let outcome = self.described(image, qcow2.clone(), &product, &rootfs, &origin)?;
         step.done(&size(outcome.image_size));
         acceptance::accept(&qcow2, &title, self.progress)?;
         Ok(outcome)
@@ -271,7 +271,6 @@ impl<'a> Job<'a> {
     /// A finished image with its manifest and its papers.
     pub(super) fn described(
         &self,
-        stage: &Stage,
         image: &Image,
         path: PathBuf,
         product: &Product<'_>,
@@ -279,7 +278,7 @@ impl<'a> Job<'a> {
         origin: &Origin,
     ) -> Result<Outcome> {
         let mut outcome = manifest::describe(path, product, rootfs, image, origin, self.work)?;
-        papers::add(&mut outcome, self.plan, stage, image, rootfs, self.work, origin.epoch)?;
+        papers::add(&mut outcome, self.plan, image, rootfs, origin, self.work)?;
         Ok(outcome)
     }
 

@@ -109,7 +109,7 @@ pub(super) fn choose(layer: &Layer, surroundings: &Surroundings<'_>) -> Result<(
     } else {
         resolve::resolve(layer, surroundings).map_err(clock::doubted)?
     };
-    let provided = surroundings.packages.provide(&locked.packages, &locked.archives())?;
+    let provided = surroundings.packages.provide(&locked.packages, &locked.archives(), &surroundings.log)?;
     locked.epoch = match layer.epoch {
         Some(epoch) => epoch,
         None => newest(&locked, surroundings)?,
@@ -164,7 +164,9 @@ fn install(tool: Tool, layer: &Layer, locked: &LockedLayer, below: Option<&Path>
         // The kernel fills /dev at boot, and device nodes cannot be unpacked in a user namespace.
         .arg("--skip=output/dev")
         // There is no archive whose keys could be looked for.
-        .arg("--skip=check/signed-by");
+        .arg("--skip=check/signed-by")
+        // Nor does an archive of no packages have anything to read.
+        .args(locked.packages.is_empty().then_some("--skip=update"));
     // The special hooks read our files outside the user namespace, where alone a user's own folder is open.
     let tool = match below {
         None => tool

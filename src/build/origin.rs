@@ -98,7 +98,11 @@ impl Job<'_> {
         archives.dedup();
         let archives = self.settings.mirror.clone().map_or(archives, |mirror| vec![mirror]);
         let step = self.progress.step("locked packages");
-        let provided = self.places.store.packages.provide(&packages, &archives)?;
+        let provided = self.places.store.packages.provide(
+            &packages,
+            &archives,
+            &self.places.store.logs.path("packages"),
+        )?;
         step.done(&format!("{}{}", packages.len(), provided.told()));
         Ok(())
     }

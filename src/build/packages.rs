@@ -12,6 +12,7 @@ use super::shelf::Shelf;
 use crate::document::Findings;
 use crate::failure::Result;
 use crate::host::command::Tool;
+use crate::host::files::remove_if_there;
 use crate::host::work::WorkFolder;
 use crate::host::{lock, signals};
 use crate::plan::lock::{LockedPackage, findings};
@@ -22,6 +23,8 @@ const DOWNLOADER: &str = "/usr/lib/apt/apt-helper";
 const NOT_FOUND: &str = " 404 ";
 /// What it says when it could not ask.
 const UNREACHABLE: [&str; 4] = ["Could not", "Unable to", "onnection", "Temporary failure"];
+/// How many lines of what apt said are worth a message: it says the same for each package.
+const LAST_LINES: usize = 8;
 /// How often a child is looked at.
 const TICK: std::time::Duration = std::time::Duration::from_millis(20);
 
@@ -94,8 +97,13 @@ impl PackageStore {
     }
 
     /// Sees to it that all `packages` are here, whole: what is not is downloaded from the first of the `archives` that
-    /// has it.
-    pub(super) fn provide(&self, packages: &[LockedPackage], archives: &[String]) -> Result<Provided> {
+    /// has it. What apt says goes to `log`, which stays if something cannot be had.
+    pub(super) fn provide(
+        &self,
+        packages: &[LockedPackage],
+        archives: &[String],
+        log: &Path,
+    ) -> Result<Provided> {
         let mut provided = Provided::default();
         let mut missing = vec![];
         for package in packages {
@@ -114,11 +122,15 @@ impl PackageStore {
         let mut complaints = vec![];
         for archive in archives {
             if !missing.is_empty() {
-                complaints.extend(self.download(&missing, archive)?);
+                complaints.extend(self.download(&missing, archive, log)?);
                 missing.retain(|package| !self.path(&package.sha256).exists());
             }
         }
-        if missing.is_empty() { Ok(provided) } else { Err(failure(&missing, archives, &complaints)) }
+        if !missing.is_empty() {
+            return Err(failure(&missing, archives, &complaints, log));
+        }
+        remove_if_there(log)?;
+        Ok(provided)
     }
 
     /// Takes a damaged file away.
@@ -135,11 +147,12 @@ impl PackageStore {
     }
 
     /// Downloads what `archive` has; gives what apt complained about, if it did.
-    fn download(&self, missing: &[&LockedPackage], archive: &str) -> Result<Option<String>> {
+    fn download(&self, missing: &[&LockedPackage], archive: &str, log: &Path) -> Result<Option<String>> {
         fs_err::create_dir_all(self.shelf.folder())?;
         let unfinished = WorkFolder::named(self.shelf.folder(), DOWNLOADS)?;
         let target = |package: &LockedPackage| unfinished.path(&package.sha256);
         let mut tool = Tool::new(DOWNLOADER)
+            .logged(log)
             // The folder is ours alone, where apt's own user could not write.
             .args(["-qq", "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=3", "download-file"]);
         for package in missing {
@@ -182,6 +195,7 @@ fn failure(
     missing: &[&LockedPackage],
     archives: &[String],
     complaints: &[String],
+    log: &Path,
 ) -> crate::failure::Failure {
     let answered = complaints
         .iter()
@@ -194,9 +208,15 @@ fn failure(
         return all.into();
     }
     let from = archives.join(" and ");
-    let count = missing.len();
-    anyhow!("{count} packages could not be downloaded from {from}; apt said:\n{}", complaints.join("\n"))
-        .into()
+    let said = complaints.join("\n");
+    // That one archive does not have what another has says nothing where there is more to say.
+    let lines: Vec<&str> = said.lines().filter(|line| answered || !line.contains(NOT_FOUND)).collect();
+    let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
+    let (count, log) = (missing.len(), log.display());
+    anyhow!(
+        "{count} packages could not be downloaded from {from}; apt last said:\n{last}\nall that it said is in {log}"
+    )
+    .into()
 }
 
 #[cfg(test)]
@@ -270,10 +290,11 @@ mod tests {
 
     #[test]
     fn a_package_is_downloaded_once_and_again_when_it_is_damaged() {
-        let (_folder, store) = store();
+        let (folder, store) = store();
         let (empty, server) = (Server::with(""), Server::with(CONTENT));
         let packages = [package("pool/a.deb")];
-        let provide = || store.provide(&packages, std::slice::from_ref(&server.address)).unwrap();
+        let log = folder.path().join("log");
+        let provide = || store.provide(&packages, std::slice::from_ref(&server.address), &log).unwrap();
         assert_eq!(provide().fetched, 1);
         assert_eq!(provide().fetched, 0);
         let path = store.path(&packages[0].sha256);
@@ -287,16 +308,17 @@ mod tests {
 
     #[test]
     fn what_has_another_hash_is_not_kept() {
-        let (_folder, store) = store();
+        let (folder, store) = store();
         let server = Server::with("what an attacker would send");
-        let failure = store.provide(&[package("pool/a.deb")], &[server.address]).unwrap_err();
+        let log = folder.path().join("log");
+        let failure = store.provide(&[package("pool/a.deb")], &[server.address], &log).unwrap_err();
         assert!(matches!(failure, Failure::Work(_)), "{failure}");
         assert_eq!(fs_err::read_dir(store.shelf.folder()).unwrap().count(), 0);
     }
 
     #[test]
     fn everything_that_the_archives_no_longer_have_is_named_at_once() {
-        let (_folder, store) = store();
+        let (folder, store) = store();
         let (one, other) = (Server::with(CONTENT), Server::with(CONTENT));
         let gone = ["pool/b.deb", "pool/c.deb"].map(|file| LockedPackage {
             name: file.into(),
@@ -304,7 +326,9 @@ mod tests {
             ..package(file)
         });
         let packages = [package("pool/a.deb"), gone[0].clone(), gone[1].clone()];
-        let Failure::Input(findings) = store.provide(&packages, &[one.address, other.address]).unwrap_err()
+        let log = folder.path().join("log");
+        let Failure::Input(findings) =
+            store.provide(&packages, &[one.address, other.address], &log).unwrap_err()
         else {
             panic!("it is the lock that is out of date")
         };
@@ -316,10 +340,12 @@ mod tests {
 
     #[test]
     fn an_archive_that_does_not_answer_is_another_matter() {
-        let (_folder, store) = store();
+        let (folder, store) = store();
+        let log = folder.path().join("log");
         let failure =
-            store.provide(&[package("pool/a.deb")], &["http://127.0.0.1:9/debian".into()]).unwrap_err();
+            store.provide(&[package("pool/a.deb")], &["http://127.0.0.1:9/debian".into()], &log).unwrap_err();
         let text = failure.to_string();
         assert!(matches!(failure, Failure::Work(_)) && text.contains("Could not connect"), "{text}");
+        assert!(fs_err::read_to_string(&log).unwrap().contains("Could not connect"));
     }
 }

@@ -7,7 +7,6 @@ use std::path::Path;
 use tar::{Archive, Builder, Entry, EntryType, Header};
 
 use super::acceptance::refused;
-use super::checked::Checked;
 use super::inventory::Inventory;
 use super::manifest::{Package, installed_packages};
 use super::preload::{self, Aboard, Cargo};
@@ -40,8 +39,6 @@ pub(super) struct Rootfs {
     pub(super) inventory: Inventory,
     /// The container images that it carries.
     pub(super) aboard: Vec<Aboard>,
-    /// The SHA-256 of the layer that it was made from, in hexadecimal.
-    pub(super) layer_sha256: String,
 }
 
 /// Writes the finished root file system of `image` from its `layer` to the tar `target`, with the container images of
@@ -53,17 +50,16 @@ pub(super) fn compose(
     target: &Path,
     epoch: u64,
 ) -> Result<Rootfs> {
-    let mut input = Checked::new(BufReader::with_capacity(BUFFER, fs_err::File::open(layer)?));
+    let input = BufReader::with_capacity(BUFFER, fs_err::File::open(layer)?);
     let output = BufWriter::with_capacity(BUFFER, fs_err::File::create(target)?);
     let mut pass = Pass::new(Builder::new(output), image, epoch);
     if !cargo.is_empty() {
         pass.replaced.insert(preload::OPTIONS.to_owned());
     }
-    for entry in Archive::new(&mut input).entries()? {
+    for entry in Archive::new(input).entries()? {
         signals::check()?;
         pass.entry(entry?)?;
     }
-    pass.rootfs.layer_sha256 = input.sha256()?;
     pass.overlay(image)?;
     pass.rootfs.aboard = preload::carry(&mut pass, cargo)?;
     pass.finish()

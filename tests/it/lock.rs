@@ -11,12 +11,14 @@ use crate::{imagegen, text};
 /// What the disk in these tests is made of; Python compiles its modules when it is installed.
 const PACKAGES: &[&str] = &["e2fsprogs", "libarchive13t64", "grub-pc-bin", "python3-minimal"];
 
-/// Recipes of a disk that boots nothing, with as few packages as a disk can be made of.
+/// Recipes of a disk that nobody boots, with as few packages as a disk can be made of.
 fn write_recipes(folder: &Path) {
     let recipes = folder.join("recipes");
     std::fs::create_dir(&recipes).unwrap();
     let recipe = format!("version: 1\nsuite: trixie\npackages: [{}]\n", PACKAGES.join(", "));
     std::fs::write(recipes.join("node.yaml"), recipe).unwrap();
+    let overlay = crate::project("tests/fixtures/tiny/base");
+    Command::new("cp").arg("-r").arg(overlay).arg(recipes.join("node")).assert().success();
 }
 
 fn build(folder: &Path, arguments: &[&str]) -> Command {

@@ -11,33 +11,33 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use super::oci;
+use super::origin::Origin;
 use super::publish::Outcome;
 use super::rootfs::Rootfs;
 use crate::failure::Result;
 use crate::host::work::WorkFolder;
-use crate::plan::{Image, Plan, Stage, disk};
+use crate::plan::{Image, Plan, disk};
 use crate::recipe::hex;
 
 /// Adds the bill of materials and the provenance to an image and its manifest.
 pub(super) fn add(
     outcome: &mut Outcome,
     plan: &Plan,
-    stage: &Stage,
     image: &Image,
     rootfs: &Rootfs,
+    origin: &Origin,
     work: &WorkFolder,
-    epoch: u64,
 ) -> Result<()> {
     let files = named(outcome)?;
     let (name, sha256) = files.first().context("an image without a file")?;
     let identity = sbom::Identity {
         file: (name, sha256),
-        uuid: disk::uuid(&stage.key, sha256),
-        time: oci::moment(epoch)?,
+        uuid: disk::uuid(&origin.identity, sha256),
+        time: oci::moment(origin.epoch)?,
     };
     let document = sbom::document(&identity, rootfs, image);
     write(outcome, work, &format!("{}.cdx.json", image.recipe), &document)?;
-    let statement = provenance::statement(&named(outcome)?, plan, stage, image, rootfs, epoch);
+    let statement = provenance::statement(&named(outcome)?, plan, image, rootfs, origin);
     write(outcome, work, &format!("{}.provenance.json", image.recipe), &statement)
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::purl;
+use crate::build::origin::Origin;
 use crate::build::rootfs::Rootfs;
 use crate::host::tools::{self, Program};
 use crate::plan::{Action, Carried, Image, Plan, Stage};
@@ -19,10 +20,9 @@ const BUILDER: &str = "urn:imagegen:builder";
 pub(super) fn statement(
     files: &[(String, String)],
     plan: &Plan,
-    stage: &Stage,
     image: &Image,
     rootfs: &Rootfs,
-    epoch: u64,
+    origin: &Origin,
 ) -> Json {
     let inputs = plan.inputs(image);
     let subjects = files.iter().map(|(name, sha256)| json!({ "name": name, "digest": { "sha256": sha256 } }));
@@ -38,8 +38,8 @@ pub(super) fn statement(
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
                 "externalParameters": external,
-                "internalParameters": { "sourceDateEpoch": epoch.to_string(), "stage": stage.key },
-                "resolvedDependencies": dependencies(&inputs, image, rootfs),
+                "internalParameters": { "sourceDateEpoch": origin.epoch.to_string(), "identity": origin.identity },
+                "resolvedDependencies": dependencies(&inputs, image, rootfs, origin),
             },
             "runDetails": { "builder": { "id": BUILDER, "version": versions(&inputs, image) } },
         },
@@ -65,7 +65,7 @@ fn without_login(url: &str) -> String {
     }
 }
 
-fn dependencies(inputs: &[&Stage], image: &Image, rootfs: &Rootfs) -> Vec<Json> {
+fn dependencies(inputs: &[&Stage], image: &Image, rootfs: &Rootfs, origin: &Origin) -> Vec<Json> {
     let recipe = json!({
         "name": format!("recipe {}", image.recipe),
         "digest": { "sha256": image.recipe_digest },
@@ -81,30 +81,34 @@ fn dependencies(inputs: &[&Stage], image: &Image, rootfs: &Rootfs) -> Vec<Json> 
         }
         dependency
     });
-    let stages = inputs.iter().filter_map(|stage| made(stage, image, rootfs));
-    std::iter::once(recipe).chain(stages).chain(carried).collect()
+    let stages = inputs.iter().filter_map(|stage| fetched(stage));
+    let system = rootfs.inventory.system();
+    let packages = origin.lock.layers.iter().flat_map(|layer| &layer.packages);
+    let packages = packages.map(|package| {
+        json!({
+            "name": format!("package {}", package.name),
+            "uri": purl::locked(package, system),
+            "digest": { "sha256": package.sha256 },
+        })
+    });
+    std::iter::once(recipe).chain(stages).chain(packages).chain(carried).collect()
 }
 
-/// A layer is known by the hash of all that goes into it; the topmost, which holds those below, by its own hash too.
-fn made(stage: &Stage, image: &Image, rootfs: &Rootfs) -> Option<Json> {
-    let key = stage.key.as_str();
+/// What a stage fetches. Layers are known by their packages, whatever they were kept under.
+fn fetched(stage: &Stage) -> Option<Json> {
     match &stage.action {
-        Action::Layer(_) if stage.key == image.layer => Some(json!({
-            "name": stage.title(),
-            "uri": format!("urn:imagegen:layer:{key}"),
-            "digest": { "sha256": rootfs.layer_sha256 },
-        })),
-        Action::Layer(_) => {
-            Some(json!({ "name": stage.title(), "uri": format!("urn:imagegen:layer:{key}") }))
-        }
         Action::Set(set) => Some(json!({
             "name": stage.title(),
-            "uri": format!("urn:imagegen:set:{key}"),
+            "uri": format!("urn:imagegen:set:{}", set.path),
             "digest": { "sha256": hex(&Sha256::digest(&set.lock)) },
         })),
-        // Container images are told with what was found in them.
-        Action::Fetch(_) | Action::Container(_) | Action::Image(_) | Action::Provision(_) => None,
         Action::Base(base) => Some(json!({ "name": stage.title(), "uri": base.url })),
+        // Container images are told with what was found in them.
+        Action::Layer(_)
+        | Action::Fetch(_)
+        | Action::Container(_)
+        | Action::Image(_)
+        | Action::Provision(_) => None,
     }
 }
 

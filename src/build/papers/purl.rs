@@ -6,6 +6,7 @@ use std::fmt::Write;
 use crate::build::inventory::System;
 use crate::build::manifest::Package;
 use crate::build::preload::Aboard;
+use crate::plan::lock::LockedPackage;
 
 /// A package of Debian's, or of what is made from it.
 pub(super) fn debian(package: &Package, system: Option<&System>) -> String {
@@ -16,6 +17,13 @@ pub(super) fn debian(package: &Package, system: Option<&System>) -> String {
         ("upstream", package.source.clone()),
     ];
     purl("deb", &format!("{id}/{}", package.name), &package.version, qualifiers)
+}
+
+/// A package of Debian's that a lock names.
+pub(super) fn locked(package: &LockedPackage, system: Option<&System>) -> String {
+    let LockedPackage { name, version, architecture, .. } = package;
+    let [name, version, architecture] = [name, version, architecture].map(String::clone);
+    debian(&Package { name, version, architecture, source: None }, system)
 }
 
 /// A package of Python's; its registry takes `_` for `-` and no capitals.

@@ -96,8 +96,7 @@ impl Job<'_> {
         assembly::compress_from("qcow2", &changed, &path)?;
         fs_err::remove_file(changed)?;
         let origin = self.origin_without_lock(&provision.image, epoch)?;
-        let outcome =
-            self.result(stage, provision, path.clone(), virtual_bytes, heard, laid_over, &origin)?;
+        let outcome = self.result(provision, path.clone(), virtual_bytes, heard, laid_over, &origin)?;
         step.done(&size(outcome.image_size));
         acceptance::accept(&path, &title, self.progress)?;
         Ok(outcome)
@@ -187,10 +186,8 @@ impl Job<'_> {
         anyhow!("{error:#}\nThe machine on {base} last wrote to its console:\n{tail}\n{rest}").into()
     }
 
-    #[allow(clippy::too_many_arguments, reason = "all of it is what the image turned out to be")]
     fn result(
         &self,
-        stage: &Stage,
         provision: &Provision,
         path: PathBuf,
         virtual_bytes: u64,
@@ -209,7 +206,7 @@ impl Job<'_> {
         };
         let image = crate::plan::Image { suite: heard.suite, ..provision.image.clone() };
         let rootfs = Rootfs { packages: heard.packages, ..laid_over };
-        self.described(stage, &image, path, &Product::Provisioned(&base), &rootfs, origin)
+        self.described(&image, path, &Product::Provisioned(&base), &rootfs, origin)
     }
 }
 
