@@ -94,7 +94,7 @@ pub fn execute(plan: &Plan, places: &Places, settings: &Settings, progress: &Pro
     usual_permissions();
     fs_err::create_dir_all(&places.output)?;
     fs_err::create_dir_all(places.store.logs.folder())?;
-    places.store.clear_out()?;
+    places.store.sweep()?;
     let (work, scratch) = (WorkFolder::within(&places.output)?, WorkFolder::scratch()?);
     let job = Job::new(plan, places, &work, &scratch, settings, progress)?;
     job.locked_packages()?;
@@ -107,5 +107,7 @@ pub fn execute(plan: &Plan, places: &Places, settings: &Settings, progress: &Pro
     for (stage, outcome) in &made {
         results::remember(stage, job.inputs(stage), outcome.names()?, places)?;
     }
+    // Not before: what is too old by a clock that is wrong is not too old.
+    places.store.clear_out()?;
     Ok(Made { lock, published })
 }

@@ -201,13 +201,19 @@ impl Shelf {
 
     /// Puts away what is of no use any more, and what killed builds left.
     pub fn clear_out(&self) -> Result<()> {
+        for key in self.keys()? {
+            if !self.is_useful(&key)? {
+                self.remove(&key)?;
+            }
+        }
+        self.sweep()
+    }
+
+    /// Puts away what killed builds left.
+    pub fn sweep(&self) -> Result<()> {
         for name in names(&self.folder)? {
             let path = self.folder.join(&name);
-            if let Some(key) = name.strip_suffix(self.suffix).filter(|_| !name.starts_with('.')) {
-                if !self.is_useful(key)? {
-                    self.remove(key)?;
-                }
-            } else if name.starts_with(UNFINISHED) {
+            if name.starts_with(UNFINISHED) {
                 if path.is_dir() {
                     // A download's folder goes as every work folder does.
                     work::sweep(&self.folder, UNFINISHED)?;

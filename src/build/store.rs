@@ -142,6 +142,11 @@ impl Store {
         self.shelves().into_iter().try_for_each(Shelf::clear_out)
     }
 
+    /// Puts away what killed builds left.
+    pub fn sweep(&self) -> Result<()> {
+        self.shelves().into_iter().try_for_each(Shelf::sweep)
+    }
+
     /// Everything that is kept, the oldest first on each shelf.
     pub fn listing(&self) -> Result<Vec<Entry>> {
         let mut entries = vec![];
