@@ -8,10 +8,10 @@ use gpt::disk::LogicalBlockSize;
 use gpt::partition::Partition;
 use gpt::partition_types::{self, Type};
 
-use super::esp;
 use super::origin::Origin;
 use super::rootfs::Rootfs;
 use super::target_tools::TargetTools;
+use super::{esp, qcow2};
 use crate::failure::Result;
 use crate::host::command::Tool;
 use crate::host::tools;
@@ -190,16 +190,15 @@ fn parse<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(u
 }
 
 /// The raw disk as a compressed qcow2; the raw one is removed.
-pub(super) fn compress(disk: &Disk, image: &Image, work: &WorkFolder) -> Result<PathBuf> {
+pub(super) fn compress(disk: &Disk, image: &Image, threads: usize, work: &WorkFolder) -> Result<PathBuf> {
     let path = work.path(&format!("{}.qcow2", image.recipe));
-    compress_from("raw", &disk.path, &path)?;
+    qcow2::write(&disk.path, &path, threads)?;
     fs_err::remove_file(&disk.path)?;
     Ok(path)
 }
 
 /// A disk in any format of QEMU's as a compressed qcow2, whole in itself.
 pub(super) fn compress_from(format: &str, disk: &Path, target: &Path) -> Result<()> {
-    // Without -W, which is faster and writes the clusters in an order that differs from run to run.
     Tool::new(tools::QEMU_IMG.name)
         .args(["convert", "-f", format, "-O", "qcow2", "-c", "-o", "compression_type=zstd"])
         .arg(disk)

@@ -260,7 +260,7 @@ impl<'a> Job<'a> {
         step.done(&size(disk.layout.total));
 
         let step = self.progress.step(format!("{title}: qcow2"));
-        let qcow2 = assembly::compress(&disk, image, self.work)?;
+        let qcow2 = assembly::compress(&disk, image, self.settings.hands, self.work)?;
         let product = Product::Disk(&disk);
         let outcome = self.described(image, qcow2.clone(), &product, &rootfs, &origin)?;
         step.done(&size(outcome.image_size));

@@ -20,6 +20,7 @@ mod papers;
 mod preload;
 mod provision;
 mod publish;
+mod qcow2;
 mod record;
 mod registry;
 mod repository;
