@@ -399,7 +399,9 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("trace", "swapfile"),
     ("trace", "swap.img"),
     ("log", "var/log/wtmp"),
-    ("log", "var/log/syslog"),
+    ("trace", "var/log/syslog"),
+    ("trace", "var/log/nginx/access.log.2.gz"),
+    ("log", "var/log/nginx/access"),
 ];
 
 /// CRC-32 as GPT has it (UEFI specification, 4.2), bit by bit.
