@@ -41,7 +41,7 @@ pub(super) fn statement(
                 "internalParameters": { "sourceDateEpoch": origin.epoch.to_string(), "identity": origin.identity },
                 "resolvedDependencies": dependencies(&inputs, image, rootfs, origin),
             },
-            "runDetails": { "builder": { "id": BUILDER, "version": versions(&inputs, image) } },
+            "runDetails": { "builder": { "id": BUILDER, "version": versions(&inputs) } },
         },
     })
 }
@@ -113,10 +113,9 @@ fn fetched(stage: &Stage) -> Option<Json> {
 }
 
 /// The versions of the programs on this machine that such a build uses.
-fn versions(inputs: &[&Stage], image: &Image) -> Json {
+fn versions(inputs: &[&Stage]) -> Json {
     let mut versions = json!({ "imagegen": env!("CARGO_PKG_VERSION") });
-    let disk = image.container.is_none().then_some(tools::QEMU_IMG);
-    for program in inputs.iter().filter_map(|stage| program(stage)).chain(disk) {
+    for program in inputs.iter().flat_map(|stage| programs(stage)) {
         if let Some(version) = tools::version_of(program) {
             versions[program.name] = json!(version);
         }
@@ -124,13 +123,15 @@ fn versions(inputs: &[&Stage], image: &Image) -> Json {
     versions
 }
 
-fn program(stage: &Stage) -> Option<Program> {
+fn programs(stage: &Stage) -> Vec<Program> {
     match &stage.action {
-        Action::Set(set) if set.registry == Registry::Npm => Some(tools::NPM),
-        Action::Set(_) => Some(tools::PIP),
-        Action::Fetch(_) => Some(tools::SKOPEO),
-        Action::Layer(_) => Some(tools::MMDEBSTRAP),
-        Action::Container(_) | Action::Image(_) | Action::Base(_) | Action::Provision(_) => None,
+        Action::Set(set) if set.registry == Registry::Npm => vec![tools::NPM],
+        Action::Set(_) => vec![tools::PIP],
+        Action::Fetch(_) => vec![tools::SKOPEO],
+        Action::Layer(_) => vec![tools::MMDEBSTRAP],
+        // The machine that it becomes another one in.
+        Action::Base(_) => vec![tools::QEMU, tools::QEMU_IMG],
+        Action::Container(_) | Action::Image(_) | Action::Provision(_) => vec![],
     }
 }
 
