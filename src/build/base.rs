@@ -117,10 +117,13 @@ fn listed(list: &str, name: &str) -> Option<String> {
 
 /// What of a list is signed by the key: all of it, or the message inside.
 fn signed(list: &[u8], signature: &Signature, work: &WorkFolder) -> Result<Vec<u8>> {
-    let [keyring, message, detached] = ["keyring.gpg", "checksums", "signature"].map(|name| work.path(name));
+    // A folder of its own: another image's list may be checked at the same moment.
+    let folder = tempfile::tempdir_in(work.path(""))?;
+    let [keyring, message, detached] =
+        ["keyring.gpg", "checksums", "signature"].map(|name| folder.path().join(name));
     fs_err::write(&keyring, binary(&signature.key)?)?;
     fs_err::write(&message, list)?;
-    let gpgv = Tool::new(tools::GPGV.name).arg("--homedir").arg(work.path("")).arg("--keyring").arg(&keyring);
+    let gpgv = Tool::new(tools::GPGV.name).arg("--homedir").arg(folder.path()).arg("--keyring").arg(&keyring);
     if list.starts_with(SIGNED_MESSAGE) {
         return Ok(gpgv.args(["--output", "-"]).arg(&message).output()?.into_bytes());
     }

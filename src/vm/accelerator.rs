@@ -56,7 +56,8 @@ fn refusal(device: bool, reason: &str) -> String {
 
 /// Runs the probe machine; gives the reason where it did not run.
 fn try_out(accelerator: Accelerator, folder: &Path) -> Result<Option<String>> {
-    let disk = folder.join("probe.raw");
+    // Of a name of its own: QEMU locks it, and several machines may be tried out at once.
+    let disk = tempfile::Builder::new().prefix("probe-").suffix(".raw").tempfile_in(folder)?;
     fs_err::write(&disk, boot_sector())?;
     let mut machine = Tool::new(tools::QEMU.name)
         .args(accelerator.arguments())
@@ -72,7 +73,7 @@ fn try_out(accelerator: Accelerator, folder: &Path) -> Result<Option<String>> {
             "-no-reboot",
         ])
         .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-snapshot", "-drive"])
-        .arg(format!("if=virtio,format=raw,file={}", disk.display()))
+        .arg(format!("if=virtio,format=raw,file={}", disk.path().display()))
         .killed_with_us()
         .spawn()?;
     verdict(&mut machine)
