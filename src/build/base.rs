@@ -6,17 +6,19 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha512};
+use sha2::{Sha256, Sha512};
 
+use super::checked;
 use super::job::Job;
 use super::shelf::Unfinished;
 use crate::failure::Result;
 use crate::host::command::Tool;
 use crate::host::work::WorkFolder;
 use crate::host::{fetch, signals, tools};
+use crate::inspect::qcow2;
 use crate::plan::Stage;
 use crate::plan::disk::SECTOR;
-use crate::recipe::{CloudImage, Proof, Signature, hex};
+use crate::recipe::{CloudImage, Proof, Signature};
 use crate::report::size;
 
 /// How large a list of checksums or a signature may be, in bytes.
@@ -26,10 +28,6 @@ const DIGITS: [usize; 2] = [64, 128];
 /// How a list begins that has its signature in itself (RFC 9580, section 7).
 const SIGNED_MESSAGE: &[u8] = b"-----BEGIN PGP SIGNED MESSAGE-----";
 const BUFFER: usize = 1 << 18;
-/// QEMU's docs/interop/qcow2: how the file begins, and the bit of an external data file among the features that a
-/// reader must understand.
-const QCOW2: &[u8] = b"QFI\xfb";
-const EXTERNAL_DATA: u64 = 1 << 2;
 
 /// A disk as it is kept.
 #[derive(Debug, PartialEq, Eq)]
@@ -151,19 +149,13 @@ fn binary(key: &[u8]) -> Result<Vec<u8>> {
 
 /// The checksum of a file by the hash function that gives so many digits.
 fn digest(path: &Path, digits: usize) -> Result<String> {
-    let mut reader = BufReader::with_capacity(BUFFER, fs_err::File::open(path)?);
-    if digits == DIGITS[0] {
-        return Ok(super::hash(path)?.0);
-    }
-    let mut hash = Sha512::new();
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        signals::check()?;
-        match reader.read(&mut buffer)? {
-            0 => return Ok(hex(&hash.finalize())),
-            read => hash.update(&buffer[..read]),
-        }
-    }
+    let mut file = fs_err::File::open(path)?;
+    let hashed = if digits == DIGITS[0] {
+        checked::hash::<Sha256>(&mut file)
+    } else {
+        checked::hash::<Sha512>(&mut file)
+    };
+    Ok(hashed?.0)
 }
 
 /// Takes a file out of xz, gzip or zstd, whatever its name says, with holes where there are zeros.
@@ -207,22 +199,22 @@ fn copy(reader: &mut impl Read, target: &Path) -> Result<()> {
 
 /// What kind of disk a file is. An image that reads further files is none: they would be files of this machine.
 pub(super) fn inspect(path: &Path) -> Result<BaseDisk> {
-    let length = fs_err::metadata(path)?.len();
+    let mut file = fs_err::File::open(path)?;
+    let length = file.metadata()?.len();
     let mut start = [0; 512];
-    fs_err::File::open(path)?.read_exact(&mut start).context("it has less than 512 bytes")?;
-    if !start.starts_with(QCOW2) {
+    file.read_exact(&mut start).context("it has less than 512 bytes")?;
+    if !start.starts_with(&qcow2::MAGIC) {
         // The mark of a boot sector, which a protective partition table has too.
         if start[510..] != [0x55, 0xaa] || length % SECTOR != 0 {
             return Err(anyhow!("it is neither a qcow2 image nor a raw disk with a partition table").into());
         }
         return Ok(BaseDisk { format: "raw", virtual_bytes: length });
     }
-    let number = |at: usize| u64::from_be_bytes(std::array::from_fn(|byte| start[at + byte]));
-    let version_3 = start[7] >= 3;
-    if number(8) != 0 || version_3 && number(72) & EXTERNAL_DATA != 0 {
+    let header = qcow2::Header::read(&mut file.into_parts().0)?;
+    if header.backing_file || header.features & qcow2::feature::DATA_FILE != 0 {
         return Err(anyhow!("it is a qcow2 image that is not whole without another file").into());
     }
-    Ok(BaseDisk { format: "qcow2", virtual_bytes: number(24) })
+    Ok(BaseDisk { format: "qcow2", virtual_bytes: header.size })
 }
 
 /// A checksum with its kind before it.
@@ -233,9 +225,10 @@ fn with_kind(digest: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use sha2::Sha256;
+    use sha2::Digest;
 
     use super::*;
+    use crate::recipe::hex;
 
     /// A raw disk of three parts, with a boot sector's mark, zeros and an end.
     fn raw_disk() -> Vec<u8> {

@@ -5,7 +5,27 @@ use std::io::Read;
 use sha2::{Digest, Sha256};
 
 use crate::failure::Result;
+use crate::host::signals;
 use crate::recipe::hex;
+
+const BUFFER: usize = 1 << 16;
+
+/// Hash in hexadecimal, and size in bytes, of all that a reader gives.
+pub(super) fn hash<Hash: Digest>(reader: &mut impl Read) -> Result<(String, u64)> {
+    let mut hash = Hash::new();
+    let mut buffer = vec![0; BUFFER];
+    let mut bytes = 0;
+    loop {
+        signals::check()?;
+        match reader.read(&mut buffer)? {
+            0 => return Ok((hex(&hash.finalize()), bytes)),
+            read => {
+                hash.update(&buffer[..read]);
+                bytes += read as u64;
+            }
+        }
+    }
+}
 
 /// A reader that hashes what it gives.
 pub(super) struct Checked<R> {

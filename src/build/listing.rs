@@ -5,16 +5,15 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use ext4_view::{Ext4, Ext4Read, FileType, Metadata};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
 use super::archive::ImageArchive;
+use super::checked;
 use super::rootfs::relative;
 use crate::failure::Result;
 use crate::host::signals;
 use crate::plan::difference::{Entry, Listing};
-use crate::recipe::hex;
 
-const BUFFER: usize = 1 << 16;
 /// A type of inode has a name in the words of a person.
 const KINDS: [(FileType, &str); 7] = [
     (FileType::Regular, "file"),
@@ -149,12 +148,5 @@ fn entry_of_tar(entry: &mut tar::Entry<'_, impl Read>) -> Result<Entry> {
 }
 
 fn hash(reader: &mut impl Read) -> Result<String> {
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        match reader.read(&mut buffer)? {
-            0 => return Ok(hex(&hash.finalize())),
-            read => hash.update(&buffer[..read]),
-        }
-    }
+    Ok(checked::hash::<Sha256>(reader)?.0)
 }

@@ -1,6 +1,5 @@
 //! What an image consists of, as JSON beside it.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -8,6 +7,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::assembly::Disk;
+use super::checked;
 use super::origin::{CarriedOrigin, Origin};
 use super::preload::Aboard;
 use super::publish::Outcome;
@@ -177,19 +177,7 @@ fn container_of(aboard: &Aboard) -> ContainerOf<'_> {
 
 /// SHA-256 in hexadecimal and the size in bytes.
 pub fn hash(path: &Path) -> Result<(String, u64)> {
-    let mut file = fs_err::File::open(path)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    let mut bytes = 0;
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok((hex(&hash.finalize()), bytes)),
-            read => {
-                hash.update(&buffer[..read]);
-                bytes += read as u64;
-            }
-        }
-    }
+    checked::hash::<Sha256>(&mut fs_err::File::open(path)?)
 }
 
 /// The installed packages in dpkg's status file, by name.

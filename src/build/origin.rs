@@ -48,7 +48,7 @@ impl Job<'_> {
     pub(super) fn origin(&self, image: &Image) -> Result<Origin> {
         let lock = self.lock_of(image)?;
         let epoch = lock.epoch().context("an image without layers")?;
-        let carries = image.carried.iter().map(|it| self.carried_origin(it)).collect::<Result<Vec<_>>>()?;
+        let carries = self.carries(image)?;
         // The layer's own key would say which mirror it came from, and whether there was a lock.
         let image = Image { layer: Key::of(&lock), carried: vec![], ..image.clone() };
         let identity = Key::of(&(&image, &carries));
@@ -57,9 +57,13 @@ impl Job<'_> {
 
     /// The origin of an image whose packages no lock names.
     pub(super) fn origin_without_lock(&self, image: &Image, epoch: u64) -> Result<Origin> {
-        let carries = image.carried.iter().map(|it| self.carried_origin(it)).collect::<Result<Vec<_>>>()?;
+        let carries = self.carries(image)?;
         let identity = Key::of(&(image, &carries));
         Ok(Origin { lock: Lock::default(), epoch, carries, identity })
+    }
+
+    fn carries(&self, image: &Image) -> Result<Vec<CarriedOrigin>> {
+        image.carried.iter().map(|carried| self.carried_origin(carried)).collect()
     }
 
     fn carried_origin(&self, carried: &Carried) -> Result<CarriedOrigin> {
@@ -90,12 +94,15 @@ impl Job<'_> {
         let (mut packages, mut archives) = (vec![], vec![]);
         for locked in layers {
             packages.extend(locked.packages.iter().cloned());
-            archives.extend(locked.archives());
+            for archive in locked.archives() {
+                if !archives.contains(&archive) {
+                    archives.push(archive);
+                }
+            }
         }
         if packages.is_empty() {
             return Ok(());
         }
-        archives.dedup();
         let archives = self.settings.mirror.clone().map_or(archives, |mirror| vec![mirror]);
         let step = self.progress.step("locked packages");
         let provided = self.places.store.packages.provide(

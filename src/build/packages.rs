@@ -8,13 +8,13 @@ use std::time::SystemTime;
 use anyhow::anyhow;
 
 use super::manifest::hash;
-use super::shelf::Shelf;
+use super::shelf::{Shelf, UNFINISHED};
 use crate::document::Findings;
 use crate::failure::Result;
 use crate::host::command::Tool;
 use crate::host::files::remove_if_there;
+use crate::host::lock;
 use crate::host::work::WorkFolder;
-use crate::host::{lock, signals};
 use crate::plan::lock::{LockedPackage, findings};
 
 /// apt's own downloader: it knows this machine's proxies, and tries again when a connection breaks.
@@ -25,11 +25,6 @@ const NOT_FOUND: &str = " 404 ";
 const UNREACHABLE: [&str; 4] = ["Could not", "Unable to", "onnection", "Temporary failure"];
 /// How many lines of what apt said are worth a message: it says the same for each package.
 const LAST_LINES: usize = 8;
-/// How often a child is looked at.
-const TICK: std::time::Duration = std::time::Duration::from_millis(20);
-
-/// The beginning of the names of folders into which a download goes.
-const DOWNLOADS: &str = ".unfinished-";
 
 /// The kept packages of the current user. A package says itself by its name what its content has to be.
 #[derive(Debug, Clone)]
@@ -81,9 +76,7 @@ impl PackageStore {
         fs_err::create_dir_all(self.shelf.folder())?;
         let folder = lock::open(self.shelf.folder())?;
         // Whoever takes packages away holds the folder for moments.
-        while !lock::share(&folder)? {
-            signals::sleep(TICK)?;
-        }
+        lock::when_free(|| lock::share(&folder))?;
         Ok(folder)
     }
 
@@ -149,7 +142,7 @@ impl PackageStore {
     /// Downloads what `archive` has; gives what apt complained about, if it did.
     fn download(&self, missing: &[&LockedPackage], archive: &str, log: &Path) -> Result<Option<String>> {
         fs_err::create_dir_all(self.shelf.folder())?;
-        let unfinished = WorkFolder::named(self.shelf.folder(), DOWNLOADS)?;
+        let unfinished = WorkFolder::named(self.shelf.folder(), UNFINISHED)?;
         let target = |package: &LockedPackage| unfinished.path(&package.sha256);
         let mut tool = Tool::new(DOWNLOADER)
             .logged(log)
@@ -162,12 +155,7 @@ impl PackageStore {
                 .arg(format!("SHA256:{}", package.sha256));
         }
         let mut running = tool.spawn()?;
-        let status = loop {
-            if let Some(status) = running.ended()? {
-                break status;
-            }
-            signals::sleep(TICK)?;
-        };
+        let status = running.wait()?;
         for package in missing {
             let path = target(package);
             if path.exists() && is_whole(&path, package)? {

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context;
 
 use super::manifest::hash;
 use crate::failure::Result;
-use crate::host::{lock, signals};
+use crate::host::{files, lock};
 use crate::report::{Progress, Published};
 
 /// The checksums of all files in an output folder, in the format of sha256sum(1).
@@ -70,9 +69,7 @@ pub(super) fn all(outcomes: &[&Outcome], output: &Path, progress: &Progress) -> 
 /// Makes sure that no other build publishes into the folder at the same time.
 fn alone_in(output: &Path) -> Result<std::fs::File> {
     let folder = lock::open(output)?;
-    while !lock::claim(&folder)? {
-        signals::sleep(Duration::from_millis(20))?;
-    }
+    lock::when_free(|| lock::claim(&folder))?;
     Ok(folder)
 }
 
@@ -97,10 +94,5 @@ pub(super) fn read_checksums(output: &Path) -> Result<BTreeMap<String, String>> 
 
 fn write_checksums(output: &Path, checksums: &BTreeMap<String, String>) -> Result<()> {
     let lines: Vec<String> = checksums.iter().map(|(name, sha256)| format!("{sha256}  {name}\n")).collect();
-    let file = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(output)?;
-    fs_err::write(file.path(), lines.concat())?;
-    file.persist(output.join(CHECKSUMS)).context("writing the checksums")?;
-    Ok(())
+    files::replace(&output.join(CHECKSUMS), &lines.concat(), 0o644)
 }

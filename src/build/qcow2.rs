@@ -13,8 +13,8 @@ use anyhow::Context;
 
 use crate::failure::Result;
 use crate::host::signals;
+use crate::inspect::qcow2::{COMPRESSED, MAGIC, feature};
 
-const MAGIC: &[u8] = b"QFI\xfb";
 const VERSION: u32 = 3;
 /// The size of a cluster as a power of two, in bytes.
 const CLUSTER_BITS: u32 = 16;
@@ -23,14 +23,11 @@ const SECTOR: u64 = 512;
 /// Numbers of references are of two to the power of this many bits.
 const REFERENCE_ORDER: u32 = 4;
 const HEADER_LENGTH: u32 = 112;
-/// Among the features that a reader must understand: compressed with something else than zlib.
-const OTHER_COMPRESSION: u64 = 1 << 3;
 const ZSTD: u8 = 1;
 /// zstd's own default.
 const LEVEL: i32 = 3;
 /// In entries of tables: this is the only reference.
 const ONLY: u64 = 1 << 63;
-const COMPRESSED: u64 = 1 << 62;
 /// Behind so many bits of an offset stands how many more sectors a compressed cluster touches.
 const OFFSET_BITS: u32 = 62 - (CLUSTER_BITS - 8);
 /// How many entries of 64 bits a cluster holds.
@@ -244,7 +241,7 @@ impl Header {
         bytes.extend(self.references.to_be_bytes());
         bytes.extend(self.clusters.to_be_bytes());
         bytes.extend([0; 12]); // no snapshots: how many, and where
-        bytes.extend(OTHER_COMPRESSION.to_be_bytes());
+        bytes.extend(feature::COMPRESSION.to_be_bytes());
         bytes.extend([0; 16]); // no features that a reader need not understand
         bytes.extend(REFERENCE_ORDER.to_be_bytes());
         bytes.extend(HEADER_LENGTH.to_be_bytes());

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -16,12 +16,14 @@ use serde::{Deserialize, Serialize};
 use super::manifest;
 use super::store::Entry;
 use crate::failure::Result;
+use crate::host::clock::{now, seconds};
 use crate::host::files::{names, remove_if_there};
 use crate::host::lock::{self, Lock};
 use crate::host::{fetch, work};
 use crate::plan::Key;
 
-const UNFINISHED: &str = ".unfinished-";
+/// How the names of files and folders begin that are still being written.
+pub(super) const UNFINISHED: &str = ".unfinished-";
 const LOCK: &str = ".lock";
 const PARTIAL: &str = ".part";
 /// How long a download that broke off may wait to be gone on with.
@@ -31,8 +33,6 @@ pub(super) const JSON: &str = ".json";
 /// How far a clock may be behind the one by which an entry was made, in seconds. What is from further in the future was
 /// made when the clock was wrong: its age is unknown.
 const CLOCKS_DIFFER: u64 = 60;
-/// Whoever takes an entry away or looks whether it is in use holds it for less than this.
-const MOMENT: Duration = Duration::from_millis(20);
 
 /// A folder of files by key.
 #[derive(Debug, Clone)]
@@ -181,14 +181,9 @@ impl Shelf {
 
     /// Takes an entry away, unless a build makes it or uses it; says whether it did.
     pub(super) fn remove(&self, key: &str) -> Result<bool> {
-        match Lock::try_take(&self.folder.join(format!("{key}{LOCK}")))? {
-            Some(_making) => self.take_away(key),
-            None => Ok(false),
-        }
-    }
-
-    /// As [`Self::remove`], for whoever has the right to make it.
-    pub(super) fn take_away(&self, key: &str) -> Result<bool> {
+        let Some(_making) = Lock::try_take(&self.folder.join(format!("{key}{LOCK}")))? else {
+            return Ok(false);
+        };
         let path = self.path(key);
         let Ok(file) = lock::open(&path) else { return Ok(false) };
         if !lock::claim(&file)? || !lock::is_at(&file, &path)? {
@@ -256,7 +251,12 @@ impl Shelf {
 
     /// How many seconds ago an entry was made, where it is usable and that is known.
     fn age(&self, key: &str) -> Result<Option<u64>> {
-        let made = match self.record(key)? {
+        self.age_by(self.record(key)?.as_ref(), key)
+    }
+
+    /// The same, for whoever has its record already.
+    fn age_by(&self, record: Option<&Record>, key: &str) -> Result<Option<u64>> {
+        let made = match record {
             Some(record) => record.made,
             None if self.recorded => return Ok(None),
             None => match fs_err::metadata(self.path(key)) {
@@ -274,14 +274,11 @@ impl Shelf {
         Ok(names.filter_map(|name| Some(name.strip_suffix(self.suffix)?.to_owned())).collect())
     }
 
-    /// What an entry is, by its record or, if it is one itself, by its own text.
-    fn what(&self, key: &str) -> Result<Option<String>> {
-        if self.suffix != JSON {
-            return Ok(self.record(key)?.map(|record| record.what));
-        }
+    /// What an entry is that is a record itself, by its own text.
+    fn own_word(&self, key: &str) -> Option<String> {
         let text = fs_err::read(self.path(key)).unwrap_or_default();
         let value: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
-        Ok(value["what"].as_str().map(str::to_owned))
+        value["what"].as_str().map(str::to_owned)
     }
 
     /// Everything on it, for a person.
@@ -291,10 +288,11 @@ impl Shelf {
             let path = self.path(&key);
             // What goes while it is looked at is not there.
             let Ok(metadata) = fs_err::metadata(&path) else { continue };
-            let what = self.what(&key)?;
+            let record = self.record(&key)?;
             let in_use = lock::open(&path).is_ok_and(|file| !lock::claim(&file).unwrap_or(true));
-            let usable = !self.recorded || self.record(&key)?.is_some();
-            let age = self.age(&key)?;
+            let usable = !self.recorded || record.is_some();
+            let age = self.age_by(record.as_ref(), &key)?;
+            let what = if self.suffix == JSON { self.own_word(&key) } else { record.map(|it| it.what) };
             entries.push(Entry { kind: self.kind, what, bytes: metadata.len(), age, in_use, usable, key });
         }
         Ok(entries)
@@ -309,10 +307,10 @@ fn open_shared(path: &Path) -> Result<Option<File>> {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        if lock::share(&file)? && lock::is_at(&file, path)? {
+        lock::when_free(|| lock::share(&file))?;
+        if lock::is_at(&file, path)? {
             return Ok(Some(file));
         }
-        crate::host::signals::sleep(MOMENT)?;
     }
 }
 
@@ -333,15 +331,6 @@ pub(super) fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
     fs_err::write(&unfinished.path, content)?;
     unfinished.path.persist(path).with_context(|| format!("writing {}", path.display()))?;
     Ok(())
-}
-
-fn now() -> u64 {
-    seconds(SystemTime::now())
-}
-
-/// Seconds since 1970; a time before that is as old as can be.
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]

@@ -2,30 +2,31 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Context;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::failure::{Failure, Result, Shortage};
+use crate::failure::{Failure, Shortage};
 
 /// Debian 13 was released on 2025-08-09; a clock that says an earlier time is wrong. In seconds since 1970.
 const EARLIEST: u64 = 1_754_697_600;
 /// How apt and gpgv say that something is not valid at this time.
 const NOT_NOW: [&str; 4] = ["is not valid yet", "is expired", "EXPKEYSIG", "EXPSIG"];
 
-/// Seconds since 1970.
-///
-/// # Errors
-/// A clock that is before that.
-pub fn now() -> Result<u64> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    Ok(now.context("the clock of this machine is before 1970")?.as_secs())
+/// Now, in seconds since 1970.
+#[must_use]
+pub fn now() -> u64 {
+    seconds(SystemTime::now())
+}
+
+/// A time in seconds since 1970; one before that is as old as can be.
+#[must_use]
+pub fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// What a clock that is far behind makes impossible.
 pub(super) fn lacking() -> Option<Shortage> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    (now < EARLIEST).then(|| Shortage {
+    (now() < EARLIEST).then(|| Shortage {
         what: format!("{}, which is before Debian 13 was released", says()),
         remedy: "sudo timedatectl set-ntp true".to_owned(),
     })

@@ -211,15 +211,20 @@ impl Running {
         Ok(status)
     }
 
-    /// Waits for the end and expects success.
-    pub fn finish(mut self) -> Result<()> {
+    /// Waits for the end; what a signal ended is no failure of its own.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
         let status = self.child.wait()?;
         self.forget();
-        if status.success() {
-            return Ok(());
+        if !status.success() {
+            signals::check()?;
         }
-        signals::check()?;
-        Err(self.failed(status))
+        Ok(status)
+    }
+
+    /// Waits for the end and expects success.
+    pub fn finish(mut self) -> Result<()> {
+        let status = self.wait()?;
+        if status.success() { Ok(()) } else { Err(self.failed(status)) }
     }
 
     /// Asks the child to end, and insists after `patience`.

@@ -11,6 +11,8 @@ use crate::failure::Result;
 
 /// How often one looks whether another holder is done.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// The same, where the other one is done at once.
+const MOMENT: Duration = Duration::from_millis(20);
 
 /// A lock file that this process alone holds. It goes when this is dropped.
 #[derive(Debug)]
@@ -64,6 +66,14 @@ pub fn claim(file: &File) -> Result<bool> {
 /// Makes this process one of the users of an open file, unless somebody wants to be the only one.
 pub fn share(file: &File) -> Result<bool> {
     held(file.try_lock_shared())
+}
+
+/// Tries again and again, though not past a signal, until a lock is had that others hold for moments.
+pub fn when_free(mut try_it: impl FnMut() -> Result<bool>) -> Result<()> {
+    while !try_it()? {
+        signals::sleep(MOMENT)?;
+    }
+    Ok(())
 }
 
 fn held(tried: std::result::Result<(), TryLockError>) -> Result<bool> {

@@ -10,7 +10,7 @@ mod disk;
 mod esp;
 mod evidence;
 mod finding;
-mod qcow2;
+pub(crate) mod qcow2;
 mod summary;
 mod superblock;
 mod system;

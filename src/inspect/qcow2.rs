@@ -9,7 +9,7 @@ use std::io::{self, Error, ErrorKind, Read, Seek, SeekFrom};
 use super::disk::{Source, be32, be64, seek};
 
 /// `QFI\xfb`, with which every qcow2 begins.
-pub(super) const MAGIC: [u8; 4] = *b"QFI\xfb";
+pub(crate) const MAGIC: [u8; 4] = *b"QFI\xfb";
 /// Bytes of the header as far as we look.
 const HEADER: usize = 112;
 /// Cluster sizes of qcow2, as powers of two (`QCOW_MIN_CLUSTER_BITS` is 9, `QCOW_MAX_CLUSTER_BITS` 21).
@@ -20,21 +20,22 @@ const LARGEST_L1: u64 = 32 << 20;
 const CACHE: usize = 16 << 20;
 /// Where a cluster or a table is: bits 9 to 55 of an entry.
 const OFFSET: u64 = 0x00ff_ffff_ffff_fe00;
-const COMPRESSED: u64 = 1 << 62;
+/// In an entry: the cluster is compressed.
+pub(crate) const COMPRESSED: u64 = 1 << 62;
 const ALL_ZERO: u64 = 1;
 /// Faults after which looking through the tables ends: the image is lost anyway.
 const ENOUGH: usize = 3;
 
 /// The incompatible features of the format, by their bits.
-pub(super) mod feature {
+pub(crate) mod feature {
     /// It was not closed, and its reference counts are not to be trusted.
-    pub(in super::super) const DIRTY: u64 = 1;
+    pub(crate) const DIRTY: u64 = 1;
     /// QEMU has found it corrupt.
-    pub(in super::super) const CORRUPT: u64 = 1 << 1;
+    pub(crate) const CORRUPT: u64 = 1 << 1;
     /// The data is in another file.
-    pub(in super::super) const DATA_FILE: u64 = 1 << 2;
+    pub(crate) const DATA_FILE: u64 = 1 << 2;
     /// The compression is not zlib.
-    pub(in super::super) const COMPRESSION: u64 = 1 << 3;
+    pub(crate) const COMPRESSION: u64 = 1 << 3;
 }
 
 /// How clusters are compressed.
@@ -47,14 +48,14 @@ pub(super) enum Compression {
 
 /// What the header says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Header {
+pub(crate) struct Header {
     pub(super) version: u32,
-    pub(super) backing_file: bool,
+    pub(crate) backing_file: bool,
     pub(super) encrypted: bool,
-    pub(super) features: u64,
+    pub(crate) features: u64,
     pub(super) snapshots: u32,
     /// The disk's size in bytes.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     cluster_bits: u32,
     l1_entries: u64,
     l1_offset: u64,
@@ -62,7 +63,7 @@ pub(super) struct Header {
 }
 
 impl Header {
-    pub(super) fn read(file: &mut dyn Source) -> io::Result<Self> {
+    pub(crate) fn read(file: &mut dyn Source) -> io::Result<Self> {
         file.seek(SeekFrom::Start(0))?;
         let mut bytes = vec![];
         file.take(HEADER as u64).read_to_end(&mut bytes)?;

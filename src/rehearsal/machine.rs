@@ -10,7 +10,7 @@ use super::spec::{Role, Spec};
 use crate::failure::{Failure, Result};
 use crate::host::command::{Running, Tool};
 use crate::host::{signals, tools};
-use crate::vm::{Accelerator, Identity, config_drive};
+use crate::vm::{Accelerator, Frame, Identity, config_drive};
 
 /// The disk of a flavour in bytes, larger than the image's so that growing the root file system is rehearsed too.
 const DISK: u64 = 12 << 30;
@@ -214,25 +214,23 @@ fn disk_size(image: &Path) -> Result<u64> {
 
 /// The QEMU that is the machine.
 fn qemu(spec: &Spec, uuid: &str, bench: &Bench) -> Tool {
-    let file = |ending: &str| bench.folder.join(format!("{}.{ending}", spec.name)).display().to_string();
-    Tool::new(tools::QEMU.name)
-        .args(["-name", &spec.name, "-machine", spec.firmware.machine()])
-        .args(spec.firmware.arguments(&bench.variables(spec)))
-        .args(bench.accelerator.arguments())
-        // As Nova presents an instance; cloud-init looks at it.
-        .args(["-uuid", uuid, "-smbios", "type=1,manufacturer=OpenStack Foundation,product=OpenStack Nova"])
-        .args(["-smp", "1", "-m", &spec.memory.to_string()])
-        .args(["-display", "none", "-nodefaults", "-no-user-config"])
-        .arg("-serial")
-        .arg(format!("file:{}", bench.logs.join(format!("{}.log", spec.log)).display()))
-        .args([
-            "-drive",
-            &format!("if=none,id=root,format=qcow2,cache=unsafe,discard=unmap,file={}", file("qcow2")),
-        ])
-        .args(["-device", "virtio-blk-pci,drive=root,bootindex=1"])
-        .args(["-drive", &format!("if=virtio,format=raw,readonly=on,file={}", file("config-2"))])
-        .args(["-device", "virtio-rng-pci", "-device", "virtio-serial-pci"])
-        .args(["-chardev", &format!("socket,id=qga,path={},server=on,wait=off", file("qga"))])
+    let file = |ending: &str| bench.folder.join(format!("{}.{ending}", spec.name));
+    let frame = Frame {
+        name: &spec.name,
+        board: spec.firmware.machine(),
+        firmware: spec.firmware.arguments(&bench.variables(spec)),
+        accelerator: bench.accelerator,
+        uuid,
+        processors: 1,
+        memory: spec.memory,
+        log: &bench.logs.join(format!("{}.log", spec.log)),
+        disk: &file("qcow2"),
+        disk_options: "",
+        config_drive: &file("config-2"),
+    };
+    frame
+        .qemu()
+        .args(["-chardev", &format!("socket,id=qga,path={},server=on,wait=off", file("qga").display())])
         .args(["-device", "virtserialport,chardev=qga,name=org.qemu.guest_agent.0"])
         .args([
             "-netdev",

@@ -68,8 +68,8 @@ fn meta_data(identity: &Identity) -> String {
     .to_string()
 }
 
-/// A random UUID (version 4, RFC 9562).
-fn fresh_uuid() -> Result<String> {
+/// A random UUID (version 4, RFC 9562), of which nobody can guess 122 bits.
+pub fn fresh_uuid() -> Result<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| anyhow!("no randomness: {error}"))?;
     bytes[6] = bytes[6] & 0x0f | 0x40;

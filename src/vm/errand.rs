@@ -11,9 +11,10 @@ use serde_json::json;
 
 use super::accelerator::Accelerator;
 use super::config_drive::{self, Identity};
+use super::qemu::Frame;
 use crate::failure::Result;
 use crate::host::command::{Running, Tool};
-use crate::host::{signals, tools};
+use crate::host::signals;
 
 /// The name of the line to us, inside the machine.
 const PORT: &str = "imagegen";
@@ -118,30 +119,22 @@ impl Errand {
 
     fn qemu(&self, uuid: &str) -> Tool {
         let show = |path: &Path| path.display().to_string();
-        let mut tool = Tool::new(tools::QEMU.name)
-            .args(["-name", &self.name, "-machine", "q35"])
-            .args(self.accelerator.arguments())
-            .args([
-                "-uuid",
-                uuid,
-                "-smbios",
-                "type=1,manufacturer=OpenStack Foundation,product=OpenStack Nova",
-            ])
-            .args(["-smp", "2", "-m", &MEMORY.to_string()])
-            .args(["-display", "none", "-nodefaults", "-no-user-config"])
-            .args(["-serial", &format!("file:{}", show(&self.log()))])
+        let frame = Frame {
+            name: &self.name,
+            board: "q35",
+            firmware: vec![],
+            accelerator: self.accelerator,
+            uuid,
+            processors: 2,
+            memory: MEMORY,
+            log: &self.log(),
+            disk: &self.disk,
             // What the machine gives back does not take room in the result.
-            .arg("-drive")
-            .arg(format!(
-                "if=none,id=root,format=qcow2,cache=unsafe,discard=unmap,detect-zeroes=unmap,file={}",
-                show(&self.disk)
-            ))
-            .args(["-device", "virtio-blk-pci,drive=root,bootindex=1"])
-            .args([
-                "-drive",
-                &format!("if=virtio,format=raw,readonly=on,file={}", show(&self.file("config-2"))),
-            ])
-            .args(["-device", "virtio-rng-pci", "-device", "virtio-serial-pci"])
+            disk_options: "detect-zeroes=unmap,",
+            config_drive: &self.file("config-2"),
+        };
+        let mut tool = frame
+            .qemu()
             .args(["-chardev", &format!("file,id=words,path={}", show(&self.file("words")))])
             .args(["-device", &format!("virtserialport,chardev=words,name={PORT}")])
             .args(["-netdev", "user,id=outside"])
@@ -207,6 +200,7 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::tools;
 
     #[test]
     fn words_are_heard_line_by_line_and_half_a_line_waits() {

@@ -3,6 +3,8 @@
 pub mod accelerator;
 pub mod config_drive;
 pub mod errand;
+pub mod qemu;
 
 pub use accelerator::Accelerator;
 pub use config_drive::Identity;
+pub use qemu::Frame;

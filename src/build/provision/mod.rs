@@ -20,10 +20,10 @@ use crate::failure::{Failure, Result};
 use crate::host::command::Tool;
 use crate::host::{clock, tools};
 use crate::plan::{Provision, Stage, hygiene};
-use crate::recipe::hex;
 use crate::report::{Step, size};
 use crate::userdata::fill;
 use crate::vm::Accelerator;
+use crate::vm::config_drive::fresh_uuid;
 use crate::vm::errand::Errand;
 
 const USER_DATA: &str =
@@ -72,7 +72,7 @@ impl Job<'_> {
     pub(super) fn provision(&self, stage: &Stage, provision: &Provision) -> Result<Outcome> {
         let title = stage.title();
         let step = self.progress.step(format!("{title}: overlay and payload"));
-        let epoch = provision.epoch.map_or_else(clock::now, Ok)?;
+        let epoch = provision.epoch.unwrap_or_else(clock::now);
         let ([payload, overlay], laid_over) = self.drives(provision, epoch)?;
         let kept = self.hold(&provision.image.layer)?.path();
         let disk = base::inspect(&kept)?;
@@ -84,7 +84,7 @@ impl Job<'_> {
         let (accelerator, reason) = Accelerator::probe(&self.work.path(""))?;
         self.progress.note(&reason);
         let mut step = self.progress.step(format!("{title}: a machine on {}", provision.base.file_name()));
-        let nonce = nonce()?;
+        let nonce = fresh_uuid()?;
         let errand = self.errand(provision, &changed, [payload, overlay], accelerator, &nonce)?;
         let heard = self.watch(&errand, provision, &nonce, &mut step)?;
         step.done(&format!("{} packages", heard.packages.len()));
@@ -260,12 +260,6 @@ fn user_data(mirror: Option<&str>, nonce: &str) -> Result<String> {
     // JSON is YAML, and quotes what needs it.
     let mirror = mirror.map(|url| serde_json::Value::from(url).to_string());
     fill(USER_DATA, context! { mirror, nonce, folder => FOLDER, payload => PAYLOAD })
-}
-
-fn nonce() -> Result<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no randomness: {error}"))?;
-    Ok(hex(&bytes))
 }
 
 #[cfg(test)]

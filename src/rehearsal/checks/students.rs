@@ -152,8 +152,13 @@ pub(super) fn all_work(stage: &mut Stage) -> Result<(Vec<Kernel>, Vec<f64>)> {
     let students = present(stage);
     let tasks: Vec<Task> = students.iter().map(|student| Task::of(student).runs(WHO)).collect();
     let results = at_work(stage, &tasks, 10.0 / tasks.len().max(1) as f64)?;
-    let troubles: Vec<String> =
-        results.iter().filter_map(|seen| kernel(seen).err()).map(|it| it.to_string()).collect();
+    let (mut kernels, mut troubles) = (vec![], vec![]);
+    for seen in &results {
+        match kernel(seen) {
+            Ok(kernel) => kernels.push(kernel),
+            Err(failure) => troubles.push(failure.to_string()),
+        }
+    }
     if !troubles.is_empty() {
         return Err(anyhow!(
             "{} of {} could not work: {}",
@@ -163,12 +168,9 @@ pub(super) fn all_work(stage: &mut Stage) -> Result<(Vec<Kernel>, Vec<f64>)> {
         )
         .into());
     }
-    let mut kernels = vec![];
-    for (student, seen) in students.iter().zip(&results) {
-        let kernel = kernel(seen)?;
-        judge(student, &kernel)?;
+    for (student, kernel) in students.iter().zip(&kernels) {
+        judge(student, kernel)?;
         file_is_on_the_hub(stage, student)?;
-        kernels.push(kernel);
     }
     Ok((kernels, results.iter().filter_map(|seen| seen.seconds).collect()))
 }
