@@ -1,6 +1,6 @@
 //! Hashing what is read, to the end.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use sha2::{Digest, Sha256};
 
@@ -12,6 +12,11 @@ const BUFFER: usize = 1 << 16;
 
 /// Hash in hexadecimal, and size in bytes, of all that a reader gives.
 pub(super) fn hash<Hash: Digest>(reader: &mut impl Read) -> Result<(String, u64)> {
+    copy::<Hash>(reader, &mut std::io::sink())
+}
+
+/// The same, of what is also written to `writer`.
+pub(super) fn copy<Hash: Digest>(reader: &mut impl Read, writer: &mut impl Write) -> Result<(String, u64)> {
     let mut hash = Hash::new();
     let mut buffer = vec![0; BUFFER];
     let mut bytes = 0;
@@ -21,6 +26,7 @@ pub(super) fn hash<Hash: Digest>(reader: &mut impl Read) -> Result<(String, u64)
             0 => return Ok((hex(&hash.finalize()), bytes)),
             read => {
                 hash.update(&buffer[..read]);
+                writer.write_all(&buffer[..read])?;
                 bytes += read as u64;
             }
         }

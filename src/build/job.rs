@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
@@ -17,7 +18,7 @@ use super::shelf::{Found, Held, Record, Shelf, Unfinished};
 use super::target_tools::TargetTools;
 use super::{Places, Settings, acceptance, assembly, layer, oci, papers, registry, sets};
 use crate::failure::Result;
-use crate::host::work::WorkFolder;
+use crate::host::work::{Removals, WorkFolder};
 use crate::plan::{Action, Carried, Image, Key, Layer, Plan, Stage};
 use crate::recipe::{PackageSet, Reference};
 use crate::report::{Progress, size};
@@ -34,6 +35,9 @@ pub(super) struct Job<'a> {
     before: BTreeMap<Key, Option<Record>>,
     /// What this build uses, by key, until it ends.
     held: Mutex<BTreeMap<Key, Arc<Held>>>,
+    /// How many layers there are still to make; fewer than none where one was made twice.
+    layers_left: AtomicIsize,
+    removals: Removals,
     /// Two images of one layer share its tools.
     tools: Mutex<()>,
     /// Nobody takes packages away until this build ends.
@@ -58,6 +62,10 @@ impl<'a> Job<'a> {
             progress,
             before: BTreeMap::new(),
             held: Mutex::default(),
+            layers_left: AtomicIsize::new(
+                plan.stages.iter().filter(|stage| is_layer_to_make(stage)).count().cast_signed(),
+            ),
+            removals: Removals::default(),
             tools: Mutex::default(),
             _packages: places.store.packages.hold()?,
         };
@@ -215,10 +223,20 @@ impl<'a> Job<'a> {
             let (locked, provided) = layer::choose(layer, &surroundings)?;
             step.done(&format!("{}{}", locked.packages.len(), provided.told()));
             let step = self.progress.step(format!("{}: mmdebstrap", stage.title()));
-            layer::make(layer, &locked, target.path(), &surroundings)?;
+            let tree = layer::make(layer, &locked, target, &surroundings)?;
+            self.unpacked(tree);
             step.done(&size(target.bytes()?));
             Ok(())
         })
+    }
+
+    /// What the layers were unpacked in goes when the last of them is made, beside the images: ext4 is slow for minutes
+    /// at making files where it has just removed some.
+    fn unpacked(&self, tree: PathBuf) {
+        self.removals.add(tree);
+        if self.layers_left.fetch_sub(1, Ordering::Relaxed) <= 1 {
+            self.removals.begin();
+        }
     }
 
     /// The result, where it was asked for; another build's archive would do for the cache, but it has no manifest.
@@ -312,4 +330,8 @@ impl<'a> Job<'a> {
             },
         })
     }
+}
+
+fn is_layer_to_make(stage: &Stage) -> bool {
+    !stage.kept && matches!(stage.action, Action::Layer(_))
 }

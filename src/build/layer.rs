@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use super::deb::Deb;
+use super::feed::{self, PACKAGES, WHEELS};
 use super::packages::{PackageStore, Provided};
-use super::{Settings, record, repository, resolve};
+use super::shelf::Unfinished;
+use super::{Settings, record, resolve};
 use crate::failure::Result;
 use crate::host::clock;
 use crate::host::command::{Tool, quote};
+use crate::host::privilege::Privilege;
 use crate::host::tools;
 use crate::host::work::WorkFolder;
 use crate::plan::Layer;
@@ -16,11 +19,10 @@ use crate::recipe::{PackageSet, Registry};
 
 /// Where a recipe's script stands inside the root file system while it runs.
 const INSIDE: &str = "/imagegen-script";
-/// Where the wheels of a set stand until they are installed; images/scripts/python-set.sh and
-/// userdata/provision/provision.py know it too.
-pub(super) const WHEELS: &str = "/imagegen-set";
-/// Where the packages of the layer stand until they are installed.
-const PACKAGES: &str = "/imagegen-packages";
+/// Unpacks all that mmdebstrap reads: several tars, one after the other. Its own hook for one takes 4 KiB at a time, and
+/// half a minute for a layer.
+const UNPACK: &str =
+    r#"tar --extract --file=- --ignore-zeros --directory="$1" --numeric-owner --xattrs --xattrs-include='*'"#;
 /// What apt reads in place of `sources.list` meanwhile, beside it.
 const SOURCES: &str = "imagegen.list";
 
@@ -48,44 +50,67 @@ pub(super) struct Surroundings<'a> {
 impl Surroundings<'_> {
     /// mmdebstrap as every step needs it.
     pub(super) fn mmdebstrap(&self) -> Tool {
-        mmdebstrap(self.settings.root).env("TMPDIR", self.scratch.path("")).logged(&self.log)
+        mmdebstrap(self.settings.privilege).env("TMPDIR", self.scratch.path("")).logged(&self.log)
+    }
+
+    /// tar, which prints what mmdebstrap has unpacked in `tree`: the same bytes for the same files.
+    fn pack(&self, tree: &Path, epoch: u64) -> Tool {
+        let tool = match self.settings.privilege {
+            // Its files belong to subordinate ids.
+            Privilege::User => Tool::new(tools::MMDEBSTRAP.name).args(["--unshare-helper", "tar"]),
+            Privilege::Root | Privilege::RootWithoutMounts => Tool::new("tar"),
+        };
+        tool.args(["--create", "--file=-", "--sort=name", "--clamp-mtime", "--numeric-owner", "--xattrs"])
+            .arg(format!("--mtime=@{epoch}"))
+            .args(["--one-file-system", "--format=pax", "--exclude=./dev"])
+            // The names of these records carry the number of the process otherwise.
+            .arg("--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime")
+            .arg("--directory")
+            .arg(tree)
+            .arg(".")
     }
 }
 
 /// What mmdebstrap runs in the root file system must not see who runs it, and where.
-fn mmdebstrap(root: bool) -> Tool {
-    Tool::new(tools::MMDEBSTRAP.name)
-        .inheriting(ENVIRONMENT)
+fn mmdebstrap(privilege: Privilege) -> Tool {
+    let tool = match privilege {
+        // What it mounts is seen by nobody else, and goes with it however it ends.
+        Privilege::Root => Tool::new("unshare").args(["--mount", "--"]).arg(tools::MMDEBSTRAP.name),
+        Privilege::RootWithoutMounts | Privilege::User => Tool::new(tools::MMDEBSTRAP.name),
+    };
+    tool.inheriting(ENVIRONMENT)
         .env("HOME", "/root")
         // Python orders sets by hashes that are random otherwise, also those that it writes into compiled files.
         .env("PYTHONHASHSEED", "0")
-        .arg(if root { "--mode=root" } else { "--mode=unshare" })
+        .arg(if privilege == Privilege::User { "--mode=unshare" } else { "--mode=root" })
 }
 
-/// Makes the layer `target` from its packages, which are in the store.
+/// Makes the layer `target` from its packages, which are in the store. Gives the folder where it is still unpacked.
 pub(super) fn make(
     layer: &Layer,
     locked: &LockedLayer,
-    target: &Path,
+    target: &mut Unfinished,
     surroundings: &Surroundings<'_>,
-) -> Result<()> {
-    let Surroundings { below, sets, work, .. } = surroundings;
+) -> Result<PathBuf> {
+    let Surroundings { below, work, scratch, .. } = surroundings;
     let scripts = write_scripts(layer, work)?;
     let installer = work.path(&format!("{}-python-set.sh", layer.recipe));
     fs_err::write(&installer, &layer.installer)?;
-    let files = Files::write(layer, locked, surroundings)?;
+    let tree = scratch.open_folder(&format!("layer-{}-", layer.recipe))?;
     let tool = surroundings.mmdebstrap().env("SOURCE_DATE_EPOCH", locked.epoch.to_string());
-    let mut tool = install(tool, layer, locked, below.as_deref(), &files);
-    for (path, (_, set)) in sets.iter().zip(&layer.sets) {
-        tool = with_set(tool, path, set, &installer);
+    let mut tool = install(tool, layer, locked, below.is_some(), &Files::write(layer, locked, work)?);
+    for (number, (_, set)) in layer.sets.iter().enumerate() {
+        tool = with_set(tool, number, set, &installer);
     }
     for script in &scripts {
         tool = with_script(tool, script, "");
     }
     // The empty mirror keeps mmdebstrap from writing a sources.list of its own.
-    tool.arg("--format=tar").arg(&layer.suite).arg(target).arg("").run()?;
-    fs_err::remove_file(&files.packages)?;
-    record::ensure_installed(target, locked, layer.below.is_none())
+    let tool = tool.arg("--format=directory").arg(&layer.suite).arg(&tree).arg("");
+    tool.fed_by(|pipe| feed::write(layer, locked, surroundings, pipe))?;
+    surroundings.pack(&tree, locked.epoch).read_by(|tar| target.fill(tar))?;
+    record::ensure_installed(target.path(), locked, layer.below.is_none())?;
+    Ok(tree)
 }
 
 fn write_scripts(layer: &Layer, work: &WorkFolder) -> Result<Vec<String>> {
@@ -131,8 +156,6 @@ fn newest(locked: &LockedLayer, surroundings: &Surroundings<'_>) -> Result<u64> 
 
 /// Files that go into the root file system while the layer is made.
 struct Files {
-    /// The archive of the packages.
-    packages: PathBuf,
     /// The `sources.list` of the image.
     sources: PathBuf,
     /// The record of the layer.
@@ -140,18 +163,17 @@ struct Files {
 }
 
 impl Files {
-    fn write(layer: &Layer, locked: &LockedLayer, surroundings: &Surroundings<'_>) -> Result<Self> {
-        let at = |name: &str| surroundings.work.path(&format!("{}-{name}", layer.recipe));
-        let files = Self { packages: at("packages.tar"), sources: at("sources.list"), record: at("record") };
-        repository::write(&locked.packages, &layer.suite, surroundings.packages, &files.packages)?;
+    fn write(layer: &Layer, locked: &LockedLayer, work: &WorkFolder) -> Result<Self> {
+        let at = |name: &str| work.path(&format!("{}-{name}", layer.recipe));
+        let files = Self { sources: at("sources.list"), record: at("record") };
         fs_err::write(&files.sources, locked.sources.join("\n") + "\n")?;
         fs_err::write(&files.record, Lock { layers: vec![locked.clone()] }.to_string())?;
         Ok(files)
     }
 }
 
-/// Installs the packages of `files` and no others.
-fn install(tool: Tool, layer: &Layer, locked: &LockedLayer, below: Option<&Path>, files: &Files) -> Tool {
+/// Installs the locked packages and no others.
+fn install(tool: Tool, layer: &Layer, locked: &LockedLayer, is_above: bool, files: &Files) -> Tool {
     let required = locked.packages.iter().filter(|package| package.required).map(|package| &package.name);
     let packages: Vec<&str> = layer.packages.iter().chain(required).map(String::as_str).collect();
     let tool = tool
@@ -167,52 +189,48 @@ fn install(tool: Tool, layer: &Layer, locked: &LockedLayer, below: Option<&Path>
         .arg("--skip=check/signed-by")
         // Nor does an archive of no packages have anything to read.
         .args(locked.packages.is_empty().then_some("--skip=update"));
-    // The special hooks read our files outside the user namespace, where alone a user's own folder is open.
-    let tool = match below {
-        None => tool
-            .arg("--variant=essential")
-            .arg(format!("--setup-hook=upload {} /etc/apt/sources.list", word(&files.sources))),
-        Some(below) => tool
-            .arg("--variant=custom")
-            .arg(format!("--setup-hook=tar-in {} /", word(below)))
-            // As an ordinary user mmdebstrap makes /dev in what it bootstraps alone, and packages need one.
-            .arg("--setup-hook=mkdir -p \"$1\"/dev"),
+    let tool = if is_above { tool.arg("--variant=custom") } else { tool.arg("--variant=essential") };
+    let tool = tool.arg(format!("--setup-hook={UNPACK}"));
+    let tool = if is_above {
+        // As an ordinary user mmdebstrap makes /dev in what it bootstraps alone, and packages need one.
+        tool.arg("--setup-hook=mkdir -p \"$1\"/dev")
+    } else {
+        // The special hooks read our files outside the user namespace, where alone a user's own folder is open.
+        tool.arg(format!("--setup-hook=upload {} /etc/apt/sources.list", word(&files.sources)))
     };
-    tool.arg(format!("--setup-hook=mkdir \"$1\"{PACKAGES}"))
-        .arg(format!("--setup-hook=tar-in {} {PACKAGES}", word(&files.packages)))
-        .arg(format!(
-            "--setup-hook=echo \"deb [trusted=yes] copy:$1{PACKAGES} ./\" >\"$1\"/etc/apt/{SOURCES}"
-        ))
-        .arg(format!("--customize-hook=rm -r \"$1\"{PACKAGES} \"$1\"/etc/apt/{SOURCES}"))
-        // Scripts may want the real archives, and the layer above has options of its own.
-        .arg("--customize-hook=rm -f \"$1\"/etc/apt/apt.conf.d/99mmdebstrap")
-        .arg(format!("--customize-hook=mkdir -p \"$1\"/{}", record::FOLDER))
-        .arg(format!(
-            "--customize-hook=upload {} /{}/{}.yaml",
-            word(&files.record),
-            record::FOLDER,
-            layer.recipe
-        ))
+    tool.arg(format!(
+        "--setup-hook=echo \"deb [trusted=yes] copy:$1/{PACKAGES} ./\" >\"$1\"/etc/apt/{SOURCES}"
+    ))
+    .arg(format!("--customize-hook=rm -r \"$1\"/{PACKAGES} \"$1\"/etc/apt/{SOURCES}"))
+    // Scripts may want the real archives, and the layer above has options of its own.
+    .arg("--customize-hook=rm -f \"$1\"/etc/apt/apt.conf.d/99mmdebstrap")
+    .arg(format!("--customize-hook=mkdir -p \"$1\"/{}", record::FOLDER))
+    .arg(format!(
+        "--customize-hook=upload {} /{}/{}.yaml",
+        word(&files.record),
+        record::FOLDER,
+        layer.recipe
+    ))
 }
 
 fn word(path: &Path) -> String {
     quote(&path.to_string_lossy())
 }
 
-/// Unpacks a set of packages where it goes; one of Python is installed from there.
-fn with_set(tool: Tool, path: &Path, set: &PackageSet, installer: &Path) -> Tool {
-    let into = match set.registry {
-        Registry::Python(_) => WHEELS.to_owned(),
-        Registry::Npm => format!("/{}", set.into),
-    };
-    let tool = tool.arg(format!("--customize-hook=mkdir -p \"$1\"{}", quote(&into))).arg(format!(
-        "--customize-hook=tar-in {} {}",
-        quote(&path.to_string_lossy()),
-        quote(&into)
-    ));
+/// Puts a set of packages where it goes; one of Python's is installed there.
+fn with_set(tool: Tool, number: usize, set: &PackageSet, installer: &Path) -> Tool {
+    let from = feed::place(number);
     match set.registry {
-        Registry::Python(_) => with_script(tool, &installer.to_string_lossy(), &set.into),
-        Registry::Npm => tool,
+        Registry::Python(_) => {
+            let tool = tool.arg(format!("--customize-hook=mv \"$1\"/{from} \"$1\"/{WHEELS}"));
+            with_script(tool, &installer.to_string_lossy(), &set.into)
+        }
+        Registry::Npm => {
+            let into = quote(&format!("/{}", set.into));
+            tool.arg(format!("--customize-hook=chroot \"$1\" mkdir -p {into}"))
+                .arg(format!("--customize-hook=chroot \"$1\" cp -a /{from}/. {into}"))
+                .arg(format!("--customize-hook=rm -r \"$1\"/{from}"))
+        }
     }
 }
 
@@ -245,7 +263,7 @@ mod tests {
 
     fn files(folder: &str) -> Files {
         let at = |name: &str| Path::new(folder).join(name);
-        Files { packages: at("packages.tar"), sources: at("sources.list"), record: at("record") }
+        Files { sources: at("sources.list"), record: at("record") }
     }
 
     fn one_to_a_line(tool: &Tool) -> String {
@@ -254,8 +272,8 @@ mod tests {
 
     #[test]
     fn an_ordinary_user_bootstraps_in_a_user_namespace_from_the_chosen_packages() {
-        let tool = mmdebstrap(false);
-        let tool = install(tool, &layer(), &lock().layers[0], None, &files("work"));
+        let tool = mmdebstrap(Privilege::User);
+        let tool = install(tool, &layer(), &lock().layers[0], false, &files("work"));
         insta::assert_snapshot!(one_to_a_line(&tool), @r##"
         `mmdebstrap
         '--mode=unshare'
@@ -266,9 +284,8 @@ mod tests {
         '--skip=output/dev'
         '--skip=check/signed-by'
         '--variant=essential'
+        '--setup-hook=tar --extract --file=- --ignore-zeros --directory="$1" --numeric-owner --xattrs --xattrs-include='"'*'"
         '--setup-hook=upload work/sources.list /etc/apt/sources.list'
-        '--setup-hook=mkdir "$1"/imagegen-packages'
-        '--setup-hook=tar-in work/packages.tar /imagegen-packages'
         '--setup-hook=echo "deb [trusted=yes] copy:$1/imagegen-packages ./" >"$1"/etc/apt/imagegen.list'
         '--customize-hook=rm -r "$1"/imagegen-packages "$1"/etc/apt/imagegen.list'
         '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap'
@@ -278,18 +295,12 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_on_another_begins_with_its_tar_and_paths_are_quoted() {
-        let tool = mmdebstrap(true);
-        let tool = install(
-            tool,
-            &layer(),
-            &lock().layers[0],
-            Some(Path::new("it's/base.tar")),
-            &files("work folder"),
-        );
+    fn a_layer_on_another_is_root_s_in_mounts_of_its_own_and_paths_are_quoted() {
+        let tool = mmdebstrap(Privilege::Root);
+        let tool = install(tool, &layer(), &lock().layers[0], true, &files("work folder"));
         let tool = with_script(tool, "work folder/script", "");
         insta::assert_snapshot!(one_to_a_line(&tool), @r##"
-        `mmdebstrap
+        `unshare --mount -- mmdebstrap
         '--mode=root'
         '--include=nfs-common,autofs,libc6'
         '--aptopt=Dir::Etc::SourceList "imagegen.list"'
@@ -298,10 +309,8 @@ mod tests {
         '--skip=output/dev'
         '--skip=check/signed-by'
         '--variant=custom'
-        "--setup-hook=tar-in \"it's/base.tar\" /"
+        '--setup-hook=tar --extract --file=- --ignore-zeros --directory="$1" --numeric-owner --xattrs --xattrs-include='"'*'"
         '--setup-hook=mkdir -p "$1"/dev'
-        '--setup-hook=mkdir "$1"/imagegen-packages'
-        "--setup-hook=tar-in 'work folder/packages.tar' /imagegen-packages"
         '--setup-hook=echo "deb [trusted=yes] copy:$1/imagegen-packages ./" >"$1"/etc/apt/imagegen.list'
         '--customize-hook=rm -r "$1"/imagegen-packages "$1"/etc/apt/imagegen.list'
         '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap'
@@ -314,17 +323,17 @@ mod tests {
     }
 
     #[test]
-    fn wheels_are_installed_inside_and_modules_only_unpacked() {
+    fn wheels_are_installed_inside_and_modules_only_put_in_their_place() {
         let set = |registry| PackageSet {
             registry,
             path: String::new(),
             lock: String::new(),
             into: "opt/a".into(),
         };
-        let tool = with_set(Tool::new("m"), Path::new("n.tar"), &set(Registry::Npm), Path::new("i.sh"));
-        insta::assert_snapshot!(tool, @r#"`m '--customize-hook=mkdir -p "$1"/opt/a' '--customize-hook=tar-in n.tar /opt/a'`"#);
+        let tool = with_set(Tool::new("m"), 1, &set(Registry::Npm), Path::new("i.sh"));
+        insta::assert_snapshot!(tool, @r#"`m '--customize-hook=chroot "$1" mkdir -p /opt/a' '--customize-hook=chroot "$1" cp -a /imagegen-set-1/. /opt/a' '--customize-hook=rm -r "$1"/imagegen-set-1'`"#);
         let python = set(Registry::Python("3.13".into()));
-        let tool = with_set(Tool::new("m"), Path::new("p.tar"), &python, Path::new("i.sh"));
-        insta::assert_snapshot!(tool, @r#"`m '--customize-hook=mkdir -p "$1"/imagegen-set' '--customize-hook=tar-in p.tar /imagegen-set' '--customize-hook=upload i.sh /imagegen-script' '--customize-hook=chroot "$1" sh -eu /imagegen-script opt/a' '--customize-hook=rm "$1"/imagegen-script'`"#);
+        let tool = with_set(Tool::new("m"), 0, &python, Path::new("i.sh"));
+        insta::assert_snapshot!(tool, @r#"`m '--customize-hook=mv "$1"/imagegen-set-0 "$1"/imagegen-set' '--customize-hook=upload i.sh /imagegen-script' '--customize-hook=chroot "$1" sh -eu /imagegen-script opt/a' '--customize-hook=rm "$1"/imagegen-script'`"#);
     }
 }

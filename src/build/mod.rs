@@ -7,6 +7,7 @@ mod base;
 mod checked;
 mod deb;
 mod esp;
+mod feed;
 mod hands;
 mod inventory;
 mod job;
@@ -36,6 +37,7 @@ mod verify;
 use std::path::PathBuf;
 
 use crate::failure::Result;
+use crate::host::privilege::Privilege;
 use crate::host::work::{WorkFolder, usual_permissions};
 use crate::plan::lock::Lock;
 use crate::plan::{HostFacts, Plan};
@@ -62,8 +64,8 @@ pub struct Places {
 pub struct Settings {
     /// Where locked packages are looked for in place of the archives that their lock names.
     pub mirror: Option<String>,
-    /// Whether we run as root; otherwise mmdebstrap uses subordinate ids.
-    pub root: bool,
+    /// What mmdebstrap may do.
+    pub privilege: Privilege,
     /// How many stages may go on at once.
     pub hands: usize,
     /// Whether somebody wants to know what the layers are made of.

@@ -1,8 +1,7 @@
-//! Exactly the packages of a layer as an archive for apt, in a tar that mmdebstrap unpacks into the root file system: it
-//! can be read there in every mode, which a folder of the user's cannot.
+//! Exactly the packages of a layer as an archive for apt, in a tar that is unpacked into the root file system: it can be
+//! read there in every mode of mmdebstrap's, which a folder of the user's cannot.
 
 use std::io::Write;
-use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType};
@@ -11,27 +10,32 @@ use super::deb::Deb;
 use super::packages::PackageStore;
 use super::rootfs::header;
 use crate::failure::Result;
+use crate::host::signals;
 use crate::plan::lock::LockedPackage;
 use crate::recipe::hex;
 
-/// Writes the tar; the `packages` have to be in the `store`.
+/// Writes the tar, with the archive in `folder`; the `packages` have to be in the `store`.
 pub(super) fn write(
     packages: &[LockedPackage],
     suite: &str,
     store: &PackageStore,
-    target: &Path,
+    folder: &str,
+    target: impl Write,
 ) -> Result<()> {
-    let mut builder = Builder::new(std::io::BufWriter::with_capacity(1 << 20, fs_err::File::create(target)?));
+    let mut builder = Builder::new(std::io::BufWriter::with_capacity(1 << 20, target));
+    builder.append_data(&mut header(EntryType::Directory, 0o755, 0, 0), folder, std::io::empty())?;
     let mut index = String::new();
     for package in packages {
+        signals::check()?;
         let path = store.path(&package.sha256);
         index.push_str(&stanza(&Deb::read(&path)?.control, package));
         let mut header = header(EntryType::Regular, 0o644, 0, package.bytes);
-        builder.append_data(&mut header, file(package), fs_err::File::open(&path)?)?;
+        let name = format!("{folder}/{}", file(package));
+        builder.append_data(&mut header, name, fs_err::File::open(&path)?)?;
     }
     for (name, text) in [("Packages", &index), ("Release", &release(&index, suite))] {
         let mut header = header(EntryType::Regular, 0o644, 0, text.len() as u64);
-        builder.append_data(&mut header, name, text.as_bytes())?;
+        builder.append_data(&mut header, format!("{folder}/{name}"), text.as_bytes())?;
     }
     builder.into_inner()?.flush()?;
     Ok(())

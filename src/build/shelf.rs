@@ -6,15 +6,16 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 
-use super::manifest;
 use super::store::Entry;
+use super::{checked, manifest};
 use crate::failure::Result;
 use crate::host::clock::{now, seconds};
 use crate::host::files::{names, remove_if_there};
@@ -101,9 +102,18 @@ pub(super) struct Unfinished {
     lock: File,
     /// What it was verified by, where it came from outside.
     pub(super) proof: Option<String>,
+    /// Hash and size of its content, where they are known from writing it.
+    known: Option<(String, u64)>,
 }
 
 impl Unfinished {
+    /// Writes all that `reader` gives.
+    pub(super) fn fill(&mut self, reader: &mut impl Read) -> Result<()> {
+        let mut file = fs_err::File::create(&self.path)?;
+        self.known = Some(checked::copy::<Sha256>(reader, &mut file)?);
+        Ok(())
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -169,8 +179,8 @@ impl Shelf {
 
     /// Takes a finished file in, and holds it.
     pub(super) fn keep(&self, unfinished: Unfinished, key: &Key, what: &str) -> Result<Held> {
-        let (sha256, bytes) = manifest::hash(&unfinished.path)?;
-        let Unfinished { path, lock: file, proof } = unfinished;
+        let Unfinished { path, lock: file, proof, known } = unfinished;
+        let (sha256, bytes) = known.map_or_else(|| manifest::hash(&path), Ok)?;
         let record = Record { what: what.to_owned(), bytes, sha256: sha256.clone(), made: now(), proof };
         write_whole(&self.record_path(key.as_str()), &serde_json::to_vec(&record).context("a record")?)?;
         // From the only user to one of them, while nobody knows its name yet.
@@ -320,7 +330,7 @@ fn unfinished_in(folder: &Path) -> Result<Unfinished> {
         let (file, path) = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?.into_parts();
         // Another build that clears out may have taken it for a dead one's before it was locked.
         if lock::claim(&file)? && lock::is_at(&file, &path)? {
-            return Ok(Unfinished { path, lock: file, proof: None });
+            return Ok(Unfinished { path, lock: file, proof: None, known: None });
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::build::{self, Places, Settings, Store};
 use crate::cli::{BuildArgs, Target};
 use crate::document::{Finding, Findings, Source};
 use crate::failure::{Result, Shortage};
+use crate::host::privilege::Privilege;
 use crate::host::{fetch, files, signals, tools};
 use crate::plan::lock::Lock;
 use crate::plan::{self, Archive, Plan, Request};
@@ -39,7 +40,7 @@ fn build(args: &BuildArgs, events: Events) -> Result<()> {
     require(&plan, &places, &request)?;
     let settings = Settings {
         mirror: args.mirror.clone(),
-        root: tools::is_root(),
+        privilege: Privilege::of_user(),
         hands: tools::processors(),
         wants_lock: args.write_lock.is_some(),
     };

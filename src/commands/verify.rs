@@ -9,6 +9,7 @@ use crate::build::{self, Places, Settings, Store};
 use crate::cli::VerifyArgs;
 use crate::document::Source;
 use crate::failure::Result;
+use crate::host::privilege::Privilege;
 use crate::host::work::WorkFolder;
 use crate::host::{files, signals, tools};
 use crate::plan::claim::{self, Claim};
@@ -31,7 +32,7 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
     let facts = HostFacts { sets, containers, ..HostFacts::default() };
     let settings = Settings {
         mirror: args.mirror.clone(),
-        root: tools::is_root(),
+        privilege: Privilege::of_user(),
         hands: tools::processors(),
         wants_lock: false,
     };

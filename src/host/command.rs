@@ -5,7 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -88,7 +88,7 @@ impl Tool {
     /// Runs to the end and expects success.
     pub fn run(self) -> Result<()> {
         let log = self.log.clone();
-        self.start(Stdio::null())?.finish()?;
+        self.spawn()?.finish()?;
         log.map_or(Ok(()), |log| Ok(fs_err::remove_file(log)?))
     }
 
@@ -99,24 +99,49 @@ impl Tool {
 
     /// Runs to the end, expects success, and gives what it printed, byte by byte.
     pub fn output_bytes(self) -> Result<Vec<u8>> {
-        let mut running = self.start(Stdio::piped())?;
-        let mut printed = Vec::new();
-        running.stdout()?.read_to_end(&mut printed)?;
+        self.read_by(|printed| {
+            let mut bytes = Vec::new();
+            printed.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        })
+    }
+
+    /// Runs to the end, expects success, and has `take` read what it prints meanwhile.
+    pub fn read_by<T>(self, take: impl FnOnce(&mut ChildStdout) -> Result<T>) -> Result<T> {
+        let mut running = self.start(Stdio::null(), Stdio::piped())?;
+        let mut printed = running.child.stdout.take().context("an output to read")?;
+        let taken = take(&mut printed)?;
         running.finish()?;
-        Ok(printed)
+        Ok(taken)
+    }
+
+    /// Runs to the end, expects success, and has `feed` write what it reads.
+    pub fn fed_by(self, feed: impl FnOnce(&mut Feed) -> Result<()>) -> Result<()> {
+        let log = self.log.clone();
+        let mut running = self.start(Stdio::piped(), Stdio::null())?;
+        let mut input = Feed(running.child.stdin.take().context("an input to write to")?);
+        feed(&mut input)?;
+        drop(input);
+        running.finish()?;
+        log.map_or(Ok(()), |log| Ok(fs_err::remove_file(log)?))
+    }
+
+    /// Runs to the end whatever signal has come, and nobody asks what became of it: for what cleans up.
+    pub fn clean_up(self) {
+        let _ = self.command().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     }
 
     /// Starts it in the background.
     pub fn spawn(self) -> Result<Running> {
-        self.start(Stdio::null())
+        self.start(Stdio::null(), Stdio::null())
     }
 
-    fn start(self, stdout: Stdio) -> Result<Running> {
+    fn start(self, stdin: Stdio, stdout: Stdio) -> Result<Running> {
         signals::check()?;
         let errors = self.errors()?;
         let child = self
             .command()
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(if self.log.is_some() { errors.try_clone()?.into() } else { stdout })
             .stderr(errors.try_clone()?)
             .spawn()
@@ -187,6 +212,23 @@ pub fn quote(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| word.escape_debug().to_string(), std::borrow::Cow::into_owned)
 }
 
+/// What a child reads. Where it has ended too early, why it did matters, and not that it reads no more.
+#[derive(Debug)]
+pub struct Feed(ChildStdin);
+
+impl Write for Feed {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// A child process. Dropping it ends the child.
 #[derive(Debug)]
 pub struct Running {
@@ -197,11 +239,6 @@ pub struct Running {
 }
 
 impl Running {
-    /// The child's standard output, once.
-    fn stdout(&mut self) -> Result<ChildStdout> {
-        Ok(self.child.stdout.take().with_context(|| format!("{} has no output to read", self.tool))?)
-    }
-
     /// Whether the child has ended; its status if so.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         let status = self.child.try_wait()?;
@@ -276,7 +313,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if !self.reaped {
-            // Time for mmdebstrap to take its own work folder away.
+            // Time for mmdebstrap to end what it has begun.
             self.stop(std::time::Duration::from_secs(20));
         }
     }
@@ -299,6 +336,15 @@ mod tests {
     #[test]
     fn output_is_what_was_printed() {
         assert_eq!(Tool::new("printf").arg("a b").output().unwrap(), "a b");
+    }
+
+    #[test]
+    fn a_child_reads_what_it_is_fed_and_its_own_failure_counts_where_it_reads_too_little() {
+        let feed = |feed: &mut Feed| Ok(feed.write_all(&vec![b'a'; 1 << 20])?);
+        let counts = |number: u32| format!("test $(wc -c) = {number}");
+        Tool::new("sh").args(["-c", &counts(1 << 20)]).fed_by(feed).unwrap();
+        let failure = Tool::new("sh").args(["-c", "echo 'not hungry' >&2; exit 1"]).fed_by(feed).unwrap_err();
+        assert!(failure.to_string().contains("not hungry"), "{failure}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod fetch;
 pub mod files;
 pub mod keeper;
 pub mod lock;
+pub mod privilege;
 pub mod signals;
 pub mod tools;
 pub mod work;

@@ -2,6 +2,7 @@
 //! on the way out cleans up. The same way the threads of a crew stop each other.
 
 use std::cell::RefCell;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -95,6 +96,13 @@ pub(super) fn adopt(child: u32) {
     // A stop between the last check and now did not see the child.
     if check().is_err() {
         terminate(child);
+    }
+}
+
+/// Has the keeper take a folder away should imagegen be killed.
+pub(super) fn entrust(folder: &Path) {
+    if let Some(keeper) = locked(&KEEPER).as_mut() {
+        keeper.entrust(folder);
     }
 }
 

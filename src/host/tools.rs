@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::command::{Tool, quote};
+use super::privilege::is_root;
 use crate::failure::{Failure, Result, Shortage};
 
 /// A program of the host.
@@ -104,12 +105,6 @@ const BUILD_SPACE: [(&str, u64); 3] =
 #[must_use]
 pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
-/// Whether the current user is root.
-#[must_use]
-pub fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
 }
 
 /// What a build lacks here. `cache` and `output` are where it keeps layers and puts results.

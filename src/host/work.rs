@@ -4,9 +4,11 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 use super::command::Tool;
-use super::{lock, tools};
+use super::{lock, signals, tools};
 use crate::failure::Result;
 
 const PREFIX: &str = ".imagegen-work-";
@@ -19,12 +21,19 @@ pub fn usual_permissions() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
 }
 
-/// A work folder. It goes when it is dropped; one that a killed run left goes when the next run begins.
+/// A work folder. It goes when it is dropped; where imagegen is killed, its keeper takes it away, or else the next run.
 #[derive(Debug)]
 pub struct WorkFolder {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
     /// The folder itself, locked as long as it is in use.
     _lock: File,
+}
+
+impl Drop for WorkFolder {
+    fn drop(&mut self) {
+        // What cannot be taken away now is swept by the next run.
+        let _ = remove_tree(&self.folder);
+    }
 }
 
 impl WorkFolder {
@@ -36,7 +45,7 @@ impl WorkFolder {
     /// A new one for what tools unpack, which users that stand in for root can enter.
     pub fn scratch() -> Result<Self> {
         let work = Self::named(&std::env::temp_dir(), SCRATCH_PREFIX)?;
-        fs_err::set_permissions(work.folder.path(), PermissionsExt::from_mode(0o755))?;
+        fs_err::set_permissions(&work.folder, PermissionsExt::from_mode(0o755))?;
         Ok(work)
     }
 
@@ -44,13 +53,14 @@ impl WorkFolder {
     pub fn named(parent: &Path, prefix: &str) -> Result<Self> {
         sweep(parent, prefix)?;
         loop {
-            let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
+            let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?.keep();
             // Another run that sweeps may take it for a dead one's before it is locked.
-            let lock = match lock::open(folder.path()) {
+            let lock = match lock::open(&folder) {
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 opened => opened?,
             };
-            if lock::claim(&lock)? && lock::is_at(&lock, folder.path())? {
+            if lock::claim(&lock)? && lock::is_at(&lock, &folder)? {
+                signals::entrust(&folder);
                 return Ok(Self { folder, _lock: lock });
             }
         }
@@ -59,7 +69,14 @@ impl WorkFolder {
     /// A path inside.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.folder.join(name)
+    }
+
+    /// A new empty folder inside, which users that stand in for root can enter.
+    pub fn open_folder(&self, prefix: &str) -> Result<PathBuf> {
+        let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(&self.folder)?.keep();
+        fs_err::set_permissions(&folder, PermissionsExt::from_mode(0o755))?;
+        Ok(folder)
     }
 }
 
@@ -77,21 +94,61 @@ pub fn sweep(parent: &Path, prefix: &str) -> Result<()> {
 }
 
 /// What another sweeps at the same time is no error, and what belongs to another user is theirs to sweep.
-fn remove_abandoned(path: &Path) -> Result<()> {
+pub(super) fn remove_abandoned(path: &Path) -> Result<()> {
     let Ok(folder) = lock::open(path) else { return Ok(()) };
     let metadata = folder.metadata()?;
     let own = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
     if !own || !lock::claim(&folder)? {
         return Ok(());
     }
+    remove_tree(path)
+}
+
+/// Takes a folder away with all that is in it, whoever of our subordinate ids it belongs to.
+///
+/// mmdebstrap mounts the host's /dev and /sys in what it unpacks, but in a namespace of its own: nothing of the host's
+/// can be seen from here.
+pub fn remove_tree(path: &Path) -> Result<()> {
     if fs_err::remove_dir_all(path).is_err() && path.exists() {
         // What mmdebstrap unpacks for an ordinary user belongs to subordinate ids.
-        Tool::new(tools::MMDEBSTRAP.name).args(["--unshare-helper", "rm", "-rf"]).arg(path).run().ok();
+        Tool::new(tools::MMDEBSTRAP.name).args(["--unshare-helper", "rm", "-rf"]).arg(path).clean_up();
     }
     match fs_err::remove_dir_all(path) {
         Err(error) if path.exists() => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// Folders that are taken away while other things go on; dropping this waits for the last one.
+#[derive(Debug, Default)]
+pub struct Removals {
+    waiting: Mutex<Vec<PathBuf>>,
+    removers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Removals {
+    /// Takes a folder away once `begin` is called.
+    pub fn add(&self, folder: PathBuf) {
+        locked(&self.waiting).push(folder);
+    }
+
+    /// Begins with those that wait.
+    pub fn begin(&self) {
+        let folders = std::mem::take(&mut *locked(&self.waiting));
+        // What stays is taken away with the work folder that it is in.
+        let remove = move || folders.iter().for_each(|folder| drop(remove_tree(folder)));
+        locked(&self.removers).push(std::thread::spawn(remove));
+    }
+}
+
+impl Drop for Removals {
+    fn drop(&mut self) {
+        locked(&self.removers).drain(..).for_each(|remover| drop(remover.join()));
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

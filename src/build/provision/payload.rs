@@ -186,7 +186,7 @@ mod tests {
     fn the_scripts_inside_know_the_same_places() {
         let text = |name| SCRIPTS.iter().find(|(script, _)| *script == name).unwrap().1;
         assert!(text("finish.py").contains(&format!("FOLDER = \"{}\"", super::super::FOLDER)));
-        assert!(text("provision.py").contains(&format!("WHEELS = \"{}\"", crate::build::layer::WHEELS)));
+        assert!(text("provision.py").contains(&format!("WHEELS = \"/{}\"", crate::build::feed::WHEELS)));
     }
 
     #[test]
