@@ -94,7 +94,8 @@ pub(super) fn make(
 ) -> Result<PathBuf> {
     let Surroundings { below, work, scratch, .. } = surroundings;
     let scripts = write_scripts(layer, work)?;
-    let installer = work.path(&format!("{}-python-set.sh", layer.recipe));
+    let [installer, initramfs] =
+        ["python-set.sh", "initramfs.sh"].map(|name| work.path(&format!("{}-{name}", layer.recipe)));
     fs_err::write(&installer, &layer.installer)?;
     let tree = scratch.open_folder(&format!("layer-{}-", layer.recipe))?;
     let tool = surroundings.mmdebstrap().env("SOURCE_DATE_EPOCH", locked.epoch.to_string());
@@ -104,6 +105,10 @@ pub(super) fn make(
     }
     for script in &scripts {
         tool = with_script(tool, script, "");
+    }
+    if !layer.initramfs.is_empty() {
+        fs_err::write(&initramfs, &layer.initramfs)?;
+        tool = with_script(tool.env("INITRD", "No"), &initramfs.to_string_lossy(), "");
     }
     // The empty mirror keeps mmdebstrap from writing a sources.list of its own.
     let tool = tool.arg("--format=directory").arg(&layer.suite).arg(&tree).arg("");
@@ -253,6 +258,7 @@ mod tests {
             below: None,
             packages: vec!["nfs-common".into(), "autofs".into()],
             sets: vec![],
+            initramfs: String::new(),
             installer: String::new(),
             scripts: vec![],
             mirror: None,

@@ -35,6 +35,7 @@ pub const LAYER_FRESH_FOR: u64 = 24 * 60 * 60;
 /// Installs a set of Python's inside the root file system.
 const PYTHON_INSTALLER: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/images/scripts/python-set.sh"));
+const INITRAMFS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/images/scripts/initramfs.sh"));
 
 /// The hash of everything that goes into a stage, in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -233,6 +234,7 @@ fn layer(
         suite: chain.suite().to_owned(),
         packages: kernel.iter().chain(&recipe.packages).cloned().collect(),
         below,
+        initramfs: chain.kernel().map(|_| INITRAMFS.to_owned()).unwrap_or_default(),
         installer: if sets.is_empty() { String::new() } else { PYTHON_INSTALLER.to_owned() },
         sets,
         scripts: recipe.scripts.iter().map(|script| (script.path.clone(), script.text.clone())).collect(),

@@ -21,6 +21,8 @@ pub struct Layer {
     pub packages: Vec<String>,
     /// The sets of packages to install after them, and the stages that fetch them.
     pub sets: Vec<(Key, PackageSet)>,
+    /// The script that makes what the packages of kernels are told to leave; nothing where the recipe asks for no kernel.
+    pub initramfs: String,
     /// The script that installs a set of Python's.
     pub installer: String,
     /// Scripts to run inside: path for messages, text.
