@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
@@ -18,6 +17,7 @@ use super::shelf::{Found, Held, Record, Shelf, Unfinished};
 use super::target_tools::TargetTools;
 use super::{Places, Settings, acceptance, assembly, layer, oci, papers, registry, sets};
 use crate::failure::Result;
+use crate::host::privilege::Privilege;
 use crate::host::work::{Removals, WorkFolder};
 use crate::plan::{Action, Carried, Image, Key, Layer, Plan, Stage};
 use crate::recipe::{PackageSet, Reference};
@@ -35,8 +35,7 @@ pub(super) struct Job<'a> {
     before: BTreeMap<Key, Option<Record>>,
     /// What this build uses, by key, until it ends.
     held: Mutex<BTreeMap<Key, Arc<Held>>>,
-    /// How many layers there are still to make; fewer than none where one was made twice.
-    layers_left: AtomicIsize,
+    /// What layers were unpacked in.
     removals: Removals,
     /// Two images of one layer share its tools.
     tools: Mutex<()>,
@@ -62,9 +61,6 @@ impl<'a> Job<'a> {
             progress,
             before: BTreeMap::new(),
             held: Mutex::default(),
-            layers_left: AtomicIsize::new(
-                plan.stages.iter().filter(|stage| is_layer_to_make(stage)).count().cast_signed(),
-            ),
             removals: Removals::default(),
             tools: Mutex::default(),
             _packages: places.store.packages.hold()?,
@@ -217,24 +213,28 @@ impl<'a> Job<'a> {
                 work: self.work,
                 scratch: self.scratch,
                 log: self.log(stage),
-                settings: self.settings,
+                privilege: Privilege::of_user(),
             };
             let step = self.progress.step(format!("{}: packages", stage.title()));
             let (locked, provided) = layer::choose(layer, &surroundings)?;
             step.done(&format!("{}{}", locked.packages.len(), provided.told()));
             let step = self.progress.step(format!("{}: mmdebstrap", stage.title()));
             let tree = layer::make(layer, &locked, target, &surroundings)?;
-            self.unpacked(tree);
+            self.removals.add(tree);
             step.done(&size(target.bytes()?));
             Ok(())
-        })
+        })?;
+        self.remove_unpacked();
+        Ok(())
     }
 
     /// What the layers were unpacked in goes when the last of them is made, beside the images: ext4 is slow for minutes
     /// at making files where it has just removed some.
-    fn unpacked(&self, tree: PathBuf) {
-        self.removals.add(tree);
-        if self.layers_left.fetch_sub(1, Ordering::Relaxed) <= 1 {
+    fn remove_unpacked(&self) {
+        let held = self.held();
+        let is_made = |stage: &Stage| stage.kept || held.contains_key(&stage.key);
+        let mut layers = self.plan.stages.iter().filter(|stage| matches!(stage.action, Action::Layer(_)));
+        if layers.all(is_made) {
             self.removals.begin();
         }
     }
@@ -330,8 +330,4 @@ impl<'a> Job<'a> {
             },
         })
     }
-}
-
-fn is_layer_to_make(stage: &Stage) -> bool {
-    !stage.kept && matches!(stage.action, Action::Layer(_))
 }

@@ -6,7 +6,7 @@ use super::deb::Deb;
 use super::feed::{self, PACKAGES, WHEELS};
 use super::packages::{PackageStore, Provided};
 use super::shelf::Unfinished;
-use super::{Settings, record, resolve};
+use super::{record, resolve};
 use crate::failure::Result;
 use crate::host::clock;
 use crate::host::command::{Tool, quote};
@@ -44,18 +44,19 @@ pub(super) struct Surroundings<'a> {
     pub(super) scratch: &'a WorkFolder,
     /// For what it says.
     pub(super) log: PathBuf,
-    pub(super) settings: &'a Settings,
+    /// What mmdebstrap may do.
+    pub(super) privilege: Privilege,
 }
 
 impl Surroundings<'_> {
     /// mmdebstrap as every step needs it.
     pub(super) fn mmdebstrap(&self) -> Tool {
-        mmdebstrap(self.settings.privilege).env("TMPDIR", self.scratch.path("")).logged(&self.log)
+        mmdebstrap(self.privilege).env("TMPDIR", self.scratch.path("")).logged(&self.log)
     }
 
     /// tar, which prints what mmdebstrap has unpacked in `tree`: the same bytes for the same files.
     fn pack(&self, tree: &Path, epoch: u64) -> Tool {
-        let tool = match self.settings.privilege {
+        let tool = match self.privilege {
             // Its files belong to subordinate ids.
             Privilege::User => Tool::new(tools::MMDEBSTRAP.name).args(["--unshare-helper", "tar"]),
             Privilege::Root | Privilege::RootWithoutMounts => Tool::new("tar"),

@@ -37,7 +37,6 @@ mod verify;
 use std::path::PathBuf;
 
 use crate::failure::Result;
-use crate::host::privilege::Privilege;
 use crate::host::work::{WorkFolder, usual_permissions};
 use crate::plan::lock::Lock;
 use crate::plan::{HostFacts, Plan};
@@ -64,8 +63,6 @@ pub struct Places {
 pub struct Settings {
     /// Where locked packages are looked for in place of the archives that their lock names.
     pub mirror: Option<String>,
-    /// What mmdebstrap may do.
-    pub privilege: Privilege,
     /// How many stages may go on at once.
     pub hands: usize,
     /// Whether somebody wants to know what the layers are made of.

@@ -9,7 +9,6 @@ use crate::build::{self, Places, Settings, Store};
 use crate::cli::{BuildArgs, Target};
 use crate::document::{Finding, Findings, Source};
 use crate::failure::{Result, Shortage};
-use crate::host::privilege::Privilege;
 use crate::host::{fetch, files, signals, tools};
 use crate::plan::lock::Lock;
 use crate::plan::{self, Archive, Plan, Request};
@@ -40,7 +39,6 @@ fn build(args: &BuildArgs, events: Events) -> Result<()> {
     require(&plan, &places, &request)?;
     let settings = Settings {
         mirror: args.mirror.clone(),
-        privilege: Privilege::of_user(),
         hands: tools::processors(),
         wants_lock: args.write_lock.is_some(),
     };

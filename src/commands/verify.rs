@@ -9,7 +9,6 @@ use crate::build::{self, Places, Settings, Store};
 use crate::cli::VerifyArgs;
 use crate::document::Source;
 use crate::failure::Result;
-use crate::host::privilege::Privilege;
 use crate::host::work::WorkFolder;
 use crate::host::{files, signals, tools};
 use crate::plan::claim::{self, Claim};
@@ -30,12 +29,7 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
     tools::require(tools::lacking_for_build(places.store.layers.folder(), &places.output))?;
     let HostFacts { sets, containers, .. } = build::host_facts(&places)?;
     let facts = HostFacts { sets, containers, ..HostFacts::default() };
-    let settings = Settings {
-        mirror: args.mirror.clone(),
-        privilege: Privilege::of_user(),
-        hands: tools::processors(),
-        wants_lock: false,
-    };
+    let settings = Settings { mirror: args.mirror.clone(), hands: tools::processors(), wants_lock: false };
     let progress = Progress::start();
     build::execute(&plan::plan(&request, &facts), &places, &settings, &progress)?;
     let step = progress.step("comparing");

@@ -87,9 +87,7 @@ impl Tool {
 
     /// Runs to the end and expects success.
     pub fn run(self) -> Result<()> {
-        let log = self.log.clone();
-        self.spawn()?.finish()?;
-        log.map_or(Ok(()), |log| Ok(fs_err::remove_file(log)?))
+        self.spawn()?.finish()
     }
 
     /// Runs to the end, expects success, and gives what it printed.
@@ -117,13 +115,11 @@ impl Tool {
 
     /// Runs to the end, expects success, and has `feed` write what it reads.
     pub fn fed_by(self, feed: impl FnOnce(&mut Feed) -> Result<()>) -> Result<()> {
-        let log = self.log.clone();
         let mut running = self.start(Stdio::piped(), Stdio::null())?;
         let mut input = Feed(running.child.stdin.take().context("an input to write to")?);
         feed(&mut input)?;
         drop(input);
-        running.finish()?;
-        log.map_or(Ok(()), |log| Ok(fs_err::remove_file(log)?))
+        running.finish()
     }
 
     /// Runs to the end whatever signal has come, and nobody asks what became of it: for what cleans up.
@@ -258,10 +254,13 @@ impl Running {
         Ok(status)
     }
 
-    /// Waits for the end and expects success.
+    /// Waits for the end and expects success, of which no log is needed.
     pub fn finish(mut self) -> Result<()> {
         let status = self.wait()?;
-        if status.success() { Ok(()) } else { Err(self.failed(status)) }
+        if !status.success() {
+            return Err(self.failed(status));
+        }
+        self.tool.log.as_ref().map_or(Ok(()), |log| Ok(fs_err::remove_file(log)?))
     }
 
     /// Asks the child to end, and insists after `patience`.

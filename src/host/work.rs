@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::thread::JoinHandle;
 
 use super::command::Tool;
-use super::{lock, signals, tools};
+use super::signals::{self, locked};
+use super::{lock, tools};
 use crate::failure::Result;
 
 const PREFIX: &str = ".imagegen-work-";
@@ -145,10 +146,6 @@ impl Drop for Removals {
     fn drop(&mut self) {
         locked(&self.removers).drain(..).for_each(|remover| drop(remover.join()));
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
