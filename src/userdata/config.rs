@@ -63,11 +63,11 @@ const ADMIN_UID: u32 = 60_900;
 
 /// Each command as a list, which cloud-init passes on without a shell. Nothing here waits: a blocking start from
 /// cloud-init's last stage would wait for units that wait for it.
-const START: [&[&str]; 3] = [
-    &["systemctl", "daemon-reload"],
-    &["systemctl", "enable", "imagegen.target"],
-    &["systemctl", "start", "--no-block", "imagegen.target"],
-];
+const START: &[&str] = &["systemctl", "start", "--no-block", "imagegen.target"];
+/// What comes before on an ordinary image. A golden one has by then read the units again and started the target, as it does
+/// at each boot (`imagegen-start.service`).
+const ENROL: [&[&str]; 2] =
+    [&["systemctl", "enable", "--no-reload", "imagegen.target"], &["systemctl", "daemon-reload"]];
 
 /// The cloud-config of a machine, with all files as they are.
 pub(super) fn of(machine: &Machine<'_>, table: Style) -> Result<CloudConfig> {
@@ -118,7 +118,8 @@ fn users(machine: &Machine<'_>) -> Vec<UserEntry> {
 
 fn commands(machine: &Machine<'_>) -> Vec<Vec<String>> {
     let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-    let mut commands: Vec<Vec<String>> = START.iter().map(|words| owned(words)).collect();
+    let before: &[&[&str]] = if machine.plain { &ENROL } else { &[] };
+    let mut commands: Vec<Vec<String>> = before.iter().chain([&START]).map(|words| owned(words)).collect();
     if let Some(locale) = generated_locale(machine) {
         let place = locale.split('.').next().unwrap_or_default();
         commands.push(owned(&["localedef", "-i", place, "-f", "UTF-8", locale]));
