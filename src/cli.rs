@@ -311,7 +311,7 @@ pub struct RehearseArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=16))]
     pub nodes: u8,
     /// How many students log in and work in notebooks
-    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with_all = ["plain", "benchmark"])]
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "plain")]
     pub students: u16,
     /// Lead this port of the loopback interface to the hub's page, and leave it open after the checks
     #[arg(long, value_name = "PORT", conflicts_with_all = ["plain", "benchmark"])]
@@ -332,10 +332,12 @@ pub struct RehearseArgs {
     #[arg(long, value_name = "IMAGE",
           conflicts_with_all = ["nodes", "students", "door", "images", "plain", "benchmark", "workshop"])]
     pub boot: Option<PathBuf>,
-    /// What all machines boot by [default: bios]; with `--boot`, what alone the image boots by before the change
+    /// What all machines boot by [default: bios]; with `--boot`, what alone the image boots by before the
+    /// change, and what beside BIOS after it
     #[arg(long, value_enum, value_name = "FIRMWARE")]
     pub firmware: Option<BootedBy>,
-    /// Check nothing, and measure how long a node takes to join a hub that is up
+    /// Check nothing, and measure how long a node takes to join a hub that is up; with `--students`, measure beside the
+    /// checks how long a notebook takes to start
     #[arg(long)]
     pub benchmark: bool,
     /// The workshop.

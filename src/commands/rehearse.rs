@@ -21,7 +21,7 @@ pub fn run(args: &RehearseArgs) -> Result<()> {
     signals::listen()?;
     require(rehearsal::memory(args.nodes, args.students.into()), &[script.firmware])?;
     rehearsal::check_images(&script.images)?;
-    if args.benchmark {
+    if args.benchmark && args.students == 0 {
         let figures = rehearsal::benchmark(script, &Progress::start())?;
         return report::data(&format!("{figures}\n"));
     }
@@ -30,11 +30,15 @@ pub fn run(args: &RehearseArgs) -> Result<()> {
 
 /// Tries one image by itself.
 fn boot(image: &Path, args: &RehearseArgs) -> Result<()> {
-    let first = args.firmware.map_or(Firmware::ALL.to_vec(), |by| vec![firmware(by)]);
+    let (first, then) = match args.firmware.map(firmware) {
+        None => (Firmware::ALL.to_vec(), Firmware::ALL.to_vec()),
+        Some(Firmware::Bios) => (vec![Firmware::Bios], vec![Firmware::Bios]),
+        Some(other) => (vec![other], vec![Firmware::Bios, other]),
+    };
     signals::listen()?;
     require(rehearsal::boot_memory(), &Firmware::ALL)?;
     rehearsal::check_images(&[image.to_owned()])?;
-    let trial = Trial { image: image.to_owned(), first, logs: args.logs.clone() };
+    let trial = Trial { image: image.to_owned(), first, then, logs: args.logs.clone() };
     rehearsal::boot(&trial, &Progress::start())
 }
 
@@ -97,6 +101,7 @@ fn script(args: &RehearseArgs) -> Result<Script> {
         present: args.students.into(),
         materials: if args.students > 0 { workshop.materials.len() } else { 0 },
         fingerprint: secrets.page_certificate(&workshop.network)?.fingerprint,
+        timed: args.benchmark,
         door: args.door.map(|port| Door { port, then: args.then.clone() }),
     })
 }

@@ -23,8 +23,9 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// How often waiting for an answer looks for Ctrl-C.
 const GLANCE: Duration = Duration::from_millis(200);
 
-/// The first and the longest pause between two questions whether a command has ended.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+/// The first and the longest pause between two questions whether a command has ended. Each question costs the machine a
+/// line of its journal.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(4));
 
 /// How often a question that harms nothing is asked before its silence counts.
 const QUESTIONS: u32 = 4;

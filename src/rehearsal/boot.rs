@@ -24,6 +24,8 @@ pub struct Trial {
     pub image: PathBuf,
     /// On what it boots before it is upgraded, in this order: on the last one it is upgraded.
     pub first: Vec<Firmware>,
+    /// On what it boots afterwards.
+    pub then: Vec<Firmware>,
     /// Where the logs go.
     pub logs: PathBuf,
 }
@@ -34,7 +36,7 @@ pub fn boot_memory() -> u64 {
     Role::Node.memory()
 }
 
-/// Boots one disk on the firmware that is asked for, upgrades it there, and boots it on each that there is.
+/// Boots one disk on the firmware that is asked for, upgrades it there, and boots it again.
 pub fn boot(trial: &Trial, progress: &Progress) -> Result<()> {
     let hall = Hall::open(
         Equipment {
@@ -47,7 +49,7 @@ pub fn boot(trial: &Trial, progress: &Progress) -> Result<()> {
         progress,
     )?;
     let mut session = Session { hall: &hall, progress, machine: None, boots: 0 };
-    let outcome = session.run(&trial.first);
+    let outcome = session.run(trial);
     if matches!(outcome, Err(Failure::Work(_))) {
         report::say(&format!("The serial logs are in {}.", hall.bench.logs.display()));
     }
@@ -63,12 +65,12 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn run(&mut self, first: &[Firmware]) -> Result<()> {
-        for firmware in first {
+    fn run(&mut self, trial: &Trial) -> Result<()> {
+        for firmware in &trial.first {
             self.boots(*firmware, None)?;
         }
         let kernel = self.upgrade()?;
-        Firmware::ALL.into_iter().try_for_each(|firmware| self.boots(firmware, Some(&kernel)))
+        trial.then.iter().try_for_each(|firmware| self.boots(*firmware, Some(&kernel)))
     }
 
     /// Switches the machine off and on, now with `firmware`, and looks around in it.

@@ -21,6 +21,10 @@ const VOLUME_FILE: &str = "hub.volume";
 const VOLUME_SIZE: u64 = 1 << 30;
 /// How often the inside of a machine is looked at while waiting for something.
 const GLANCE: Duration = Duration::from_secs(2);
+/// A look inside takes the machine as much time as the work it interrupts: so many times as long, it is left alone.
+const REST: u32 = 3;
+/// And no longer than this.
+const LONGEST_REST: Duration = Duration::from_secs(15);
 /// How long a machine may take to end all that runs in it.
 const POWER_OFF: Duration = Duration::from_secs(180);
 /// How long one command inside may take; under emulation a container can take a minute to start.
@@ -63,6 +67,11 @@ impl Bench {
         self.folder.join(format!("{}.vars", spec.name))
     }
 
+    /// The file with what a machine prints on its serial console.
+    fn console(&self, spec: &Spec) -> PathBuf {
+        self.logs.join(format!("{}.log", spec.log))
+    }
+
     fn has_volume(&self, spec: &Spec) -> bool {
         self.volume && spec.role == Role::Hub
     }
@@ -75,6 +84,7 @@ pub struct Machine {
     pub spec: Spec,
     uuid: String,
     agent: Agent,
+    console: PathBuf,
     process: Running,
 }
 
@@ -101,9 +111,12 @@ impl Machine {
 
     fn switch_on(spec: Spec, uuid: String, bench: &Bench) -> Result<Self> {
         spec.firmware.forget(&bench.variables(&spec))?;
+        let console = bench.console(&spec);
+        // What a machine of an earlier rehearsal said is not this one's.
+        fs_err::write(&console, "")?;
         let process = qemu(&spec, &uuid, bench).killed_with_us().spawn()?;
         let agent = Agent::new(bench.folder.join(format!("{}.qga", spec.name)));
-        Ok(Self { spec, uuid, agent, process })
+        Ok(Self { spec, uuid, agent, console, process })
     }
 
     /// Has the machine power itself off, and switches it on again, changed: the same instance with the same disk.
@@ -188,6 +201,7 @@ impl Machine {
         let deadline = Instant::now() + patience;
         loop {
             self.expect_alive()?;
+            let asked = Instant::now();
             let seen = match self.read(command) {
                 Err(Failure::Interrupted) => return Err(Failure::Interrupted),
                 other => other,
@@ -200,8 +214,22 @@ impl Machine {
                 let (name, seconds) = (&self.spec.name, patience.as_secs());
                 return Err(anyhow!("on {name}, for {seconds} s: `{}`: {seen}", command.join(" ")).into());
             }
+            signals::sleep((asked.elapsed() * REST).clamp(GLANCE, LONGEST_REST))?;
+        }
+    }
+
+    /// Waits until the console, which costs the machine nothing to read, has `words`.
+    pub fn until_it_says(&mut self, words: &str, patience: Duration) -> Result<()> {
+        let deadline = Instant::now() + patience;
+        while !String::from_utf8_lossy(&fs_err::read(&self.console)?).contains(words) {
+            self.expect_alive()?;
+            if Instant::now() > deadline {
+                let (name, seconds) = (&self.spec.name, patience.as_secs());
+                return Err(anyhow!("for {seconds} s, the console of {name} has no `{words}`").into());
+            }
             signals::sleep(GLANCE)?;
         }
+        Ok(())
     }
 }
 
@@ -221,9 +249,9 @@ fn qemu(spec: &Spec, uuid: &str, bench: &Bench) -> Tool {
         firmware: spec.firmware.arguments(&bench.variables(spec)),
         accelerator: bench.accelerator,
         uuid,
-        processors: 1,
+        processors: spec.role.processors(),
         memory: spec.memory,
-        log: &bench.logs.join(format!("{}.log", spec.log)),
+        log: &bench.console(spec),
         disk: &file("qcow2"),
         disk_options: "",
         config_drive: &file("config-2"),

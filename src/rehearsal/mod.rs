@@ -9,10 +9,12 @@ mod firmware;
 mod lan;
 mod machine;
 mod network;
+mod opening;
 mod spec;
 mod supplies;
 
 use std::net::Ipv4Addr;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,7 +28,7 @@ use lan::Lan;
 pub use machine::VOLUME;
 use machine::{Bench, Machine};
 use network::Place;
-use spec::{Role, Spec};
+use spec::Role;
 
 use crate::document::Findings;
 use crate::failure::{Failure, Result};
@@ -40,13 +42,10 @@ use crate::vm::Accelerator;
 pub const EXAMPLE_ADDRESS: &str = "198.51.100.1";
 
 /// How long the first sign of a machine may take: its agent answers late in its boot.
-const BOOT: Duration = Duration::from_secs(600);
+const BOOT: Duration = Duration::from_secs(900);
 
 /// What a server with a kernel takes, in MiB.
 const NOTEBOOK: u64 = 256;
-
-/// How long an ordinary image may take to install its packages besides.
-const PACKAGES: Duration = Duration::from_secs(2400);
 
 /// A student, as the checks need to know one.
 #[derive(Clone, PartialEq, Eq)]
@@ -100,6 +99,8 @@ pub struct Script {
     pub materials: usize,
     /// The SHA-256 of the hub's certificate, in hexadecimal.
     pub fingerprint: String,
+    /// Whether the start of a notebook is measured beside the checks.
+    pub timed: bool,
     /// A way in for a browser.
     pub door: Option<Door>,
 }
@@ -139,6 +140,16 @@ impl Stage {
         let found = self.machines().find(|machine| machine.spec.name == name);
         Ok(found.ok_or_else(|| anyhow!("there is no machine `{name}`"))?)
     }
+
+    /// Looks at all machines at the same time, and gives what was seen on the hub and then on each node.
+    fn on_each<T: Send>(&mut self, look: impl Fn(&mut Machine) -> Result<T> + Sync) -> Result<Vec<T>> {
+        let look = &look;
+        std::thread::scope(|scope| {
+            let looks: Vec<_> = self.machines().map(|machine| scope.spawn(move || look(machine))).collect();
+            let seen = looks.into_iter().map(|look| look.join().unwrap_or_else(|it| resume_unwind(it)));
+            seen.collect()
+        })
+    }
 }
 
 /// The hub's address in a rehearsal.
@@ -171,9 +182,9 @@ pub fn check_images(images: &[PathBuf]) -> Result<()> {
 /// Rehearses: all machines are gone at the end, however it ends.
 pub fn run(script: Script, progress: &Progress) -> Result<()> {
     let hall = Hall::open(Equipment::of(&script), progress)?;
-    let door = script.door.clone();
-    let mut stage = set(script, &hall.bench, progress)?;
-    let failed = run_checks(&mut stage, progress)?;
+    let (door, timed) = (script.door.clone(), script.timed);
+    let mut stage = opening::set(script, &hall.bench, progress)?;
+    let failed = run_checks(&mut stage, timed, progress)?;
     if failed.is_empty() {
         return door.map_or(Ok(()), |door| open(&door, &stage, progress));
     }
@@ -232,39 +243,6 @@ impl Hall {
     }
 }
 
-/// Switches the nodes on, and only when they are up the hub.
-fn set(script: Script, bench: &Bench, progress: &Progress) -> Result<Stage> {
-    let nodes = if script.nodes == 0 { vec![] } else { nodes_without_hub(&script, bench, progress)? };
-    let step = progress.step("the hub boots");
-    let more = if nodes.is_empty() { for_notebooks(0, script.present) } else { 0 };
-    let spec = Spec::hub(Some(script.hub.clone())).with_memory(more).with_firmware(script.firmware);
-    let mut hub = Machine::start(spec, bench)?;
-    supplies::hand_out(&mut hub, &script)?;
-    step.done("");
-    let Script { students, plain, volume, shares, homes, classic, present, materials, fingerprint, .. } =
-        script;
-    let classic = classic.is_some();
-    Ok(Stage { hub, nodes, students, plain, classic, volume, shares, homes, present, materials, fingerprint })
-}
-
-/// Switches the nodes on, and waits until each has looked for the hub, which is not there yet.
-fn nodes_without_hub(script: &Script, bench: &Bench, progress: &Progress) -> Result<Vec<Machine>> {
-    let step = progress.step(format!("{} node(s) boot, without a hub", script.nodes));
-    let mut nodes = vec![];
-    for number in 1..=script.nodes {
-        let spec = Spec::node(number, Some(script.node.clone())).with_firmware(script.firmware);
-        nodes.push(Machine::start(spec.with_memory(for_notebooks(script.nodes, script.present)), bench)?);
-    }
-    for node in &mut nodes {
-        supplies::hand_out(node, script)?;
-    }
-    for node in &mut nodes {
-        ask_in_vain(node, script)?;
-    }
-    step.done("each has asked for it in vain");
-    Ok(nodes)
-}
-
 /// Lets somebody in: a command, or whoever sits there with a browser.
 fn open(door: &Door, stage: &Stage, progress: &Progress) -> Result<()> {
     let page = format!("https://127.0.0.1:{}", door.port);
@@ -292,21 +270,10 @@ fn open(door: &Door, stage: &Stage, progress: &Progress) -> Result<()> {
     Ok(())
 }
 
-/// Waits until a node has looked for the hub, which is not there yet.
-fn ask_in_vain(node: &mut Machine, script: &Script) -> Result<()> {
-    let patience = if script.plain { PACKAGES } else { BOOT };
-    if script.classic.is_some() {
-        let tried = "docker logs swarm-join 2>&1 | grep docker/swarm";
-        return node.until(patience, &["sh", "-c", tried], |_| Some(()));
-    }
-    let asking = ["journalctl", "-b", "-o", "cat", "-u", "imagegen-join.service"];
-    node.until(patience, &asking, |said| said.contains("Waiting for the hub").then_some(()))
-}
-
 /// Runs every check, also after one has failed, and gives the names of those that did.
-fn run_checks(stage: &mut Stage, progress: &Progress) -> Result<Vec<&'static str>> {
+fn run_checks(stage: &mut Stage, timed: bool, progress: &Progress) -> Result<Vec<&'static str>> {
     let mut failed = vec![];
-    for Check { name, run } in checks::of(stage) {
+    for Check { name, run } in checks::of(stage, timed) {
         let step = progress.step(*name);
         match run(stage) {
             Ok(seen) => step.done(&format!("ok, {seen}")),

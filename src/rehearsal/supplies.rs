@@ -17,8 +17,8 @@ const MIRRORS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdat
 
 /// Gives a machine, as soon as it can be talked to, what the script says that it needs.
 pub(super) fn hand_out(machine: &mut Machine, script: &Script) -> Result<()> {
-    machine.until(BOOT, &["true"], |_| Some(()))?;
     if script.plain {
+        machine.until(BOOT, &["true"], |_| Some(()))?;
         introduce_mirrors(machine)?;
     }
     if let Some(images) = &script.classic {

@@ -3,7 +3,7 @@
 Reads one JSON object: `address` of the page, SHA-256 `fingerprint` of its certificate, `pace` in seconds between two
 students, `patience` in seconds, and `students`, each with `name`, `password`, and what to do: `code` for a kernel, `stop`
 the server at the end. Prints a list with what became of each: `seconds` from the press on Start to an answer of the server,
-`output` of the code, or `refused` or `failed` with the sentence that the student reads.
+`output` of the code, or without any when the `server` was started, or `refused` or `failed` with the sentence that the student reads.
 """
 import asyncio
 import html
@@ -96,6 +96,12 @@ class Student:
                 if line.startswith(b"data:") and json.loads(line[5:]).keys() & {"ready", "failed"}:
                     return
 
+    async def server(self):
+        """When the student's server was started: no other one has the same microsecond."""
+        await self.visit(f"/user/{self.name}/lab", f"/user/{self.name}/")
+        async with self.session.get(f"/user/{self.name}/api/status") as answer:
+            return (await answer.json())["started"]
+
     async def answers(self):
         async with self.session.get(f"/user/{self.name}/api") as answer:
             return answer.status == 200
@@ -158,6 +164,8 @@ class Student:
             seen["seconds"] = await self.start()
             if "code" in self.task:
                 seen["output"] = await self.run(self.task["code"])
+            else:
+                seen["server"] = await self.server()
             if self.task.get("stop"):
                 await self.stop()
         except Refused as refused:

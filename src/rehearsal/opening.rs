@@ -1,0 +1,70 @@
+//! How a rehearsal begins: nodes that are there before their hub, and a hub that comes too late for their first question.
+
+use super::machine::{Bench, Machine};
+use super::spec::Spec;
+use super::{BOOT, Script, Stage, for_notebooks, supplies};
+use crate::failure::Result;
+use crate::report::Progress;
+
+/// Switches the nodes on, and the hub when it can only come too late for them.
+pub(super) fn set(script: Script, bench: &Bench, progress: &Progress) -> Result<Stage> {
+    let mut nodes = start_nodes(&script, bench, progress)?;
+    let step = progress.step("the hub is switched on");
+    let more = if nodes.is_empty() { for_notebooks(0, script.present) } else { 0 };
+    let spec = Spec::hub(Some(script.hub.clone())).with_memory(more).with_firmware(script.firmware);
+    let mut hub = Machine::start(spec, bench)?;
+    step.done("");
+    for node in &mut nodes {
+        supplies::hand_out(node, &script)?;
+    }
+    if !script.plain {
+        wait_in_vain(&mut nodes, &script, progress)?;
+    }
+    supplies::hand_out(&mut hub, &script)?;
+    let Script { students, plain, volume, shares, homes, classic, present, materials, fingerprint, .. } =
+        script;
+    let classic = classic.is_some();
+    Ok(Stage { hub, nodes, students, plain, classic, volume, shares, homes, present, materials, fingerprint })
+}
+
+/// Switches the nodes on, and waits until each has its user-data: it will ask for the hub before a hub that is switched on
+/// now can answer.
+fn start_nodes(script: &Script, bench: &Bench, progress: &Progress) -> Result<Vec<Machine>> {
+    let mut nodes = vec![];
+    if script.nodes == 0 {
+        return Ok(nodes);
+    }
+    let step = progress.step(format!("{} node(s) boot, without a hub", script.nodes));
+    for number in 1..=script.nodes {
+        let spec = Spec::node(number, Some(script.node.clone())).with_firmware(script.firmware);
+        nodes.push(Machine::start(spec.with_memory(for_notebooks(script.nodes, script.present)), bench)?);
+    }
+    for node in &mut nodes {
+        node.until_it_says("Cloud-init v.", BOOT)?;
+    }
+    step.done("");
+    Ok(nodes)
+}
+
+/// Waits until each node has asked for the hub, which is not there yet. Ordinary images install packages first, with which
+/// the hub may be done before them.
+fn wait_in_vain(nodes: &mut [Machine], script: &Script, progress: &Progress) -> Result<()> {
+    if nodes.is_empty() {
+        return Ok(());
+    }
+    let step = progress.step("each node asks for the hub in vain");
+    for node in nodes {
+        ask_in_vain(node, script)?;
+    }
+    step.done("");
+    Ok(())
+}
+
+/// Waits until a node has looked for the hub, which is not there yet.
+fn ask_in_vain(node: &mut Machine, script: &Script) -> Result<()> {
+    if script.classic.is_some() {
+        let tried = "docker logs swarm-join 2>&1 | grep docker/swarm";
+        return node.until(BOOT, &["sh", "-c", tried], |_| Some(()));
+    }
+    node.until_it_says("Waiting for the hub", BOOT)
+}
