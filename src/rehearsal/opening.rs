@@ -1,22 +1,28 @@
 //! How a rehearsal begins: nodes that are there before their hub, and a hub that comes too late for their first question.
 
+use std::time::Duration;
+
 use super::machine::{Bench, Machine};
 use super::spec::Spec;
 use super::{BOOT, Script, Stage, for_notebooks, supplies};
 use crate::failure::Result;
 use crate::report::Progress;
 
-/// Switches the nodes on, and the hub when it can only come too late for them.
+/// How long an ordinary image may take to install its packages besides.
+const PACKAGES: Duration = Duration::from_secs(2400);
+
+/// Switches the nodes on, and the hub when it can only come too late for their first question.
 pub(super) fn set(script: Script, bench: &Bench, progress: &Progress) -> Result<Stage> {
     let mut nodes = start_nodes(&script, bench, progress)?;
+    // Ordinary images install packages before they ask, in which the hub would overtake them.
+    if script.plain {
+        wait_in_vain(&mut nodes, &script, progress)?;
+    }
     let step = progress.step("the hub is switched on");
     let more = if nodes.is_empty() { for_notebooks(0, script.present) } else { 0 };
     let spec = Spec::hub(Some(script.hub.clone())).with_memory(more).with_firmware(script.firmware);
     let mut hub = Machine::start(spec, bench)?;
     step.done("");
-    for node in &mut nodes {
-        supplies::hand_out(node, &script)?;
-    }
     if !script.plain {
         wait_in_vain(&mut nodes, &script, progress)?;
     }
@@ -27,8 +33,8 @@ pub(super) fn set(script: Script, bench: &Bench, progress: &Progress) -> Result<
     Ok(Stage { hub, nodes, students, plain, classic, volume, shares, homes, present, materials, fingerprint })
 }
 
-/// Switches the nodes on, and waits until each has its user-data: it will ask for the hub before a hub that is switched on
-/// now can answer.
+/// Switches the nodes on, and waits until each has found its user-data: it will ask for the hub before a hub that is
+/// switched on now can answer.
 fn start_nodes(script: &Script, bench: &Bench, progress: &Progress) -> Result<Vec<Machine>> {
     let mut nodes = vec![];
     if script.nodes == 0 {
@@ -46,13 +52,15 @@ fn start_nodes(script: &Script, bench: &Bench, progress: &Progress) -> Result<Ve
     Ok(nodes)
 }
 
-/// Waits until each node has asked for the hub, which is not there yet. Ordinary images install packages first, with which
-/// the hub may be done before them.
+/// Gives each node what it needs from outside, and waits until it has asked for the hub, which is not there yet.
 fn wait_in_vain(nodes: &mut [Machine], script: &Script, progress: &Progress) -> Result<()> {
     if nodes.is_empty() {
         return Ok(());
     }
     let step = progress.step("each node asks for the hub in vain");
+    for node in &mut *nodes {
+        supplies::hand_out(node, script)?;
+    }
     for node in nodes {
         ask_in_vain(node, script)?;
     }
@@ -66,5 +74,5 @@ fn ask_in_vain(node: &mut Machine, script: &Script) -> Result<()> {
         let tried = "docker logs swarm-join 2>&1 | grep docker/swarm";
         return node.until(BOOT, &["sh", "-c", tried], |_| Some(()));
     }
-    node.until_it_says("Waiting for the hub", BOOT)
+    node.until_it_says("Waiting for the hub", if script.plain { PACKAGES } else { BOOT })
 }

@@ -42,7 +42,7 @@ class Student:
             f"https://{job['address']}",
             cookie_jar=aiohttp.CookieJar(unsafe=True),
             connector=aiohttp.TCPConnector(ssl=pin),
-            timeout=aiohttp.ClientTimeout(total=120),
+            timeout=aiohttp.ClientTimeout(total=300),
         )
 
     def cookies(self, path):
@@ -90,7 +90,7 @@ class Student:
     async def hear(self):
         """Listens to the hub, as its page does, until the server is there or will not be."""
         url = f"/hub/api/users/{self.name}/server/progress"
-        calm = aiohttp.ClientTimeout(total=None, sock_read=120)
+        calm = aiohttp.ClientTimeout(total=None, sock_read=300)
         async with self.session.get(url, headers={"X-XSRFToken": self.xsrf("/hub/")}, timeout=calm) as answer:
             async for line in answer.content:
                 if line.startswith(b"data:") and json.loads(line[5:]).keys() & {"ready", "failed"}:

@@ -20,6 +20,11 @@ const API: u16 = 8081;
 const BREAK: &[&str] =
     &["docker", "exec", "consul", "/usr/bin/python3", "-c", "open('/consul/data/broken', 'w')"];
 
+/// Prints what the manager says without its store. It says so only until that is mended, which a look from outside now and
+/// then might miss.
+const UNTIL_BROKEN: &str =
+    "until docker -H :4000 ps -a 2>&1 | grep 'No elected primary cluster manager'; do sleep 1; done";
+
 const LIST: &[&str] = &["docker", "-H", ":4000", "ps", "-a", "--format", "{{.Names}}"];
 
 /// Waits until `docker -H :4000 ps -a` on the hub shows each node's join container.
@@ -126,9 +131,8 @@ pub(super) fn consul_is_mended(stage: &mut Stage) -> Result<String> {
     let id = ["docker", "inspect", "--format", "{{.Id}}", "consul"];
     let broken = stage.hub.read(&id)?;
     stage.hub.read(BREAK)?;
-    let outcome = stage.hub.until(PATIENCE, &["sh", "-c", "docker -H :4000 ps -a 2>&1; true"], |said| {
-        said.contains("No elected primary cluster manager").then(|| said.to_owned())
-    })?;
+    let outcome = stage.hub.patiently(&["sh", "-c", UNTIL_BROKEN], "")?;
+    let outcome = stage.hub.succeeded(&outcome, &["docker", "-H", ":4000", "ps", "-a"])?;
     stage.hub.until(PATIENCE, &id, |found| (found != broken).then_some(()))?;
     manager_sees_nodes(stage)?;
     Ok(format!("`{outcome}`, and then all nodes again"))

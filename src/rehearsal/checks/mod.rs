@@ -24,7 +24,7 @@ use super::machine::Machine;
 use super::spec::Role;
 use crate::failure::Result;
 
-/// How long the slowest part of a boot may take under emulation: an ordinary image installs packages.
+/// How long the slowest part of a boot may take under emulation: the hub of ordinary images installs packages.
 const PATIENCE: Duration = Duration::from_secs(2400);
 
 /// The port of SSH.
