@@ -249,7 +249,7 @@ fn qemu(spec: &Spec, uuid: &str, bench: &Bench) -> Tool {
         firmware: spec.firmware.arguments(&bench.variables(spec)),
         accelerator: bench.accelerator,
         uuid,
-        processors: spec.role.processors(),
+        processors: 1,
         memory: spec.memory,
         log: &bench.console(spec),
         disk: &file("qcow2"),

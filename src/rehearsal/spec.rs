@@ -13,15 +13,6 @@ pub enum Role {
 }
 
 impl Role {
-    /// How many processors. All that students do goes through the hub.
-    #[must_use]
-    pub fn processors(self) -> u32 {
-        match self {
-            Self::Hub => 2,
-            Self::Node => 1,
-        }
-    }
-
     /// Memory in MiB.
     #[must_use]
     pub fn memory(self) -> u64 {

@@ -33,6 +33,16 @@ pub enum Accelerator {
 }
 
 impl Accelerator {
+    /// How many processors a machine has that is to be fast. With two emulated ones QEMU 10 now and then aborts, on an
+    /// assertion of `msix_table_mmio_write`.
+    #[must_use]
+    pub fn processors(self) -> u32 {
+        match self {
+            Self::Kvm => 2,
+            Self::Tcg => 1,
+        }
+    }
+
     /// QEMU's arguments for it.
     #[must_use]
     pub fn arguments(self) -> [&'static str; 4] {

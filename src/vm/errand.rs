@@ -125,7 +125,7 @@ impl Errand {
             firmware: vec![],
             accelerator: self.accelerator,
             uuid,
-            processors: 2,
+            processors: self.accelerator.processors(),
             memory: MEMORY,
             log: &self.log(),
             disk: &self.disk,
