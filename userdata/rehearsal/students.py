@@ -3,7 +3,8 @@
 Reads one JSON object: `address` of the page, SHA-256 `fingerprint` of its certificate, `pace` in seconds between two
 students, `patience` in seconds, and `students`, each with `name`, `password`, and what to do: `code` for a kernel, `stop`
 the server at the end. Prints a list with what became of each: `seconds` from the press on Start to an answer of the server,
-`output` of the code, or without any when the `server` was started, or `refused` or `failed` with the sentence that the student reads.
+`output` of the code, or without any when the `server` was started, or `refused` or `failed` with the sentence that the
+student reads.
 """
 import asyncio
 import html

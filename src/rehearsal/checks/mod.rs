@@ -24,8 +24,8 @@ use super::machine::Machine;
 use super::spec::Role;
 use crate::failure::Result;
 
-/// How long the slowest part of a boot may take under emulation: the hub of ordinary images installs packages.
-const PATIENCE: Duration = Duration::from_secs(2400);
+/// How long the slowest part of a boot may take under emulation.
+const PATIENCE: Duration = Duration::from_secs(1500);
 
 /// The port of SSH.
 const SSH: u16 = 22;

@@ -297,6 +297,7 @@ pub(super) fn restarts_are_survived(stage: &mut Stage) -> Result<String> {
             );
         }
     }
+    ask(stage, Task::of(student))?;
     Ok(format!("the server of {} was the same before and after", student.name))
 }
 
@@ -319,5 +320,6 @@ pub(super) fn memory_is_limited(stage: &mut Stage) -> Result<String> {
     if after != before {
         return Err(anyhow!("the server of {before} is one of {after}").into());
     }
-    Ok("the kernel died, and its server went on".into())
+    ask(stage, Task::of(&student))?;
+    Ok("the kernel died, and its server started another".into())
 }
