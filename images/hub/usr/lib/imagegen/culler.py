@@ -6,8 +6,11 @@ sys.path.insert(0, "/usr/local/lib/imagegen")
 
 from address import find_interface
 from common import settings
+import hub_port
 
 config = settings(f"{os.environ['CREDENTIALS_DIRECTORY']}/settings")
+address = find_interface(config).ip
+hub_port.wait_until_it_listens(str(address))
 minutes = config["notebooks"]["idle_minutes"]
 os.execv(
     sys.executable,
@@ -17,6 +20,6 @@ os.execv(
         "jupyterhub_idle_culler",
         f"--timeout={minutes * 60}",
         f"--cull-every={max(60, minutes * 6)}",
-        f"--url=http://{find_interface(config).ip}:8081/hub/api",
+        f"--url=http://{address}:{hub_port.NUMBER}/hub/api",
     ],
 )

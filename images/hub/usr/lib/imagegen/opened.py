@@ -8,6 +8,7 @@ sys.path.insert(0, "/usr/local/lib/imagegen")
 
 from address import find_interface
 from common import announce, settings
+import hub_port
 
 
 def is_open(name):
@@ -23,7 +24,9 @@ def is_open(name):
 
 def main():
     config = settings()
-    name = config["web"]["domain"] or str(find_interface(config).ip)
+    address = str(find_interface(config).ip)
+    name = config["web"]["domain"] or address
+    hub_port.wait_until_it_listens(address)
     while not is_open(name):
         time.sleep(2)
     announce(f"The workshop's page is open at https://{name}/ .")

@@ -14,6 +14,12 @@ from . import settings, specification, words
 from .turns import Turns
 
 
+def pause(begun):
+    """Seconds to the next look at what began at a monotonic time: a tenth of the wait so far, so that a class that waits
+    does not keep the hub from what it waits for."""
+    return min(max(0.3, (time.monotonic() - begun) / 10), 3)
+
+
 class Workshop(LoggingConfigurable):
     """What both engines have in common."""
 
@@ -47,6 +53,7 @@ class Workshop(LoggingConfigurable):
 
     async def answered(self, url):
         client = AsyncHTTPClient()
+        begun = time.monotonic()
         while True:
             if (ended := await self.poll()) is not None:
                 self.give_up(words.of_task(self.user.name, {"State": "failed", "Err": str(ended)}))
@@ -56,7 +63,7 @@ class Workshop(LoggingConfigurable):
                     return response.headers.get("X-JupyterHub-Version", "")
             except (OSError, HTTPError):
                 pass  # It does not listen yet, or is too busy starting to answer.
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(pause(begun))
 
 
 class SwarmNotebooks(Workshop, SwarmSpawner):
@@ -127,7 +134,7 @@ class SwarmNotebooks(Workshop, SwarmSpawner):
             await self.stop()
             self.give_up(trouble)
         self.word = trouble.student if trouble else words.slow(waited)
-        await asyncio.sleep(0.3 if waited < 10 else 1)
+        await asyncio.sleep(pause(begun))
 
     async def progress(self):
         """What the page says while a student waits."""
