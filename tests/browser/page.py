@@ -15,6 +15,12 @@ import urllib.error
 import urllib.request
 
 PATIENCE = 600  # seconds: an emulated machine takes its time
+KERNEL = 60  # seconds that a cell may take, before it is taken for one whose keys were lost
+CELL = ".jp-Notebook .cm-content"
+OUTPUT = ".jp-OutputArea-output pre"
+# Keys of the WebDriver (W3C WebDriver, section 17.4.2); a modifier is held until it comes again.
+SELECT_ALL = "\ue009a\ue009"
+RUN = "\ue008\ue007\ue008"
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # The key of an element's id (W3C WebDriver, section 12).
 
 
@@ -92,6 +98,14 @@ class Browser:
             if again:
                 self.go(again)
 
+    def shows(self, selector, words):
+        """Whether there is such an element now that has the words."""
+        try:
+            found = self.do("POST", "/elements", {"using": "css selector", "value": selector})
+            return any(words in self.do("GET", f"/element/{it[ELEMENT]}/text") for it in found)
+        except RuntimeError:
+            return False
+
     def keep(self, path):
         with open(path, "wb") as file:
             file.write(base64.b64decode(self.do("GET", "/screenshot")))
@@ -105,17 +119,34 @@ class Browser:
         self.write("#password_input", json.loads(os.environ["IMAGEGEN_PASSWORDS"])[name])
 
 
+def run_in_cell(browser, code, result):
+    """Types code into the first cell and runs it. A notebook that is still being opened loses keys; then once more."""
+    deadline = time.monotonic() + PATIENCE
+    while not browser.shows(OUTPUT, result):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{browser.says(CELL)!r} in the cell does not give {result!r}")
+        browser.click(CELL)
+        browser.write(CELL, SELECT_ALL + code)
+        if browser.shows(CELL, code):
+            browser.write(CELL, RUN)
+            wait_until(lambda: browser.shows(OUTPUT, result), KERNEL)
+
+
+def wait_until(true, seconds):
+    """Gives up quietly."""
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(1)
+
+
 def student(browser, page, folder):
     browser.log_in(f"{page}/hub/login", "training01")
     browser.keep(f"{folder}/login.png")
     browser.click("#login_submit")
     browser.click('.jp-LauncherCard[data-category="Notebook"]')
-    browser.find(".jp-Notebook .cm-content")
+    browser.find(CELL)
     browser.find('.jp-Notebook-ExecutionIndicator[data-status="idle"]')  # The kernel is there.
-    time.sleep(5)  # The cell takes the keys once it has the focus.
-    browser.write(".jp-Notebook .cm-content", "import os; print(6 * 7, os.getuid(), os.path.expanduser('~'))")
-    browser.write(".jp-Notebook .cm-content", "\ue008\ue007\ue008")  # Shift and Return.
-    browser.wait_for(".jp-OutputArea-output pre", "42 2001 /home/training01")
+    run_in_cell(browser, "import os; print(6 * 7, os.getuid(), os.path.expanduser('~'))", "42 2001 /home/training01")
     browser.keep(f"{folder}/notebook.png")
 
 
