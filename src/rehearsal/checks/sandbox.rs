@@ -38,7 +38,7 @@ struct Place {
 pub(super) fn holds(stage: &mut Stage) -> Result<String> {
     let students = students::present(stage);
     let (first, second) = students.first().zip(students.get(1)).context("this needs two students")?;
-    let (own, other) = (students::ask(stage, Task::of(first))?, students::ask(stage, Task::of(second))?);
+    let [own, other] = students::ask_both(stage, [first, second])?;
     let neighbour = published(stage, &other.container, &other.node)?;
     let with_ipv6 = set_lures(stage, &own.node)?;
     let places = places(stage, &own.node, &neighbour, with_ipv6)?;

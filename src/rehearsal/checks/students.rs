@@ -134,6 +134,13 @@ pub(super) fn ask(stage: &mut Stage, task: Task) -> Result<Kernel> {
     kernel(&alone(stage, task.runs(WHO))?)
 }
 
+/// As [`ask`], two at the same time.
+pub(super) fn ask_both(stage: &mut Stage, students: [&Student; 2]) -> Result<[Kernel; 2]> {
+    let tasks = students.map(|student| Task::of(student).runs(WHO));
+    let kernels = at_work(stage, &tasks, 0.0)?.iter().map(kernel).collect::<Result<Vec<_>>>()?;
+    Ok(kernels.try_into().map_err(|_| anyhow!("two students were asked"))?)
+}
+
 /// Starts a student's server unless it runs, and gives when it was started.
 fn server(stage: &mut Stage, student: &Student) -> Result<String> {
     let seen = alone(stage, Task::of(student))?;
@@ -287,15 +294,11 @@ pub(super) fn restarts_are_survived(stage: &mut Stage) -> Result<String> {
     let students = present(stage);
     let student = students.last().context("nobody is present")?;
     let before = server(stage, student)?;
-    for service in ["jupyterhub.service", "imagegen-proxy.service"] {
-        stage.hub.read(&["systemctl", "restart", service])?;
-        page_is_back(stage)?;
-        let after = server(stage, student)?;
-        if after != before {
-            return Err(
-                anyhow!("after a restart of {service}, the server of {before} is one of {after}").into()
-            );
-        }
+    stage.hub.read(&["systemctl", "restart", "jupyterhub.service", "imagegen-proxy.service"])?;
+    page_is_back(stage)?;
+    let after = server(stage, student)?;
+    if after != before {
+        return Err(anyhow!("after the restarts, the server of {before} is one of {after}").into());
     }
     ask(stage, Task::of(student))?;
     Ok(format!("the server of {} was the same before and after", student.name))
