@@ -15,8 +15,9 @@ import urllib.error
 import urllib.request
 
 PATIENCE = 600  # seconds: an emulated machine takes its time
-KERNEL = 60  # seconds that a cell may take, before it is taken for one whose keys were lost
+KERNEL = 60  # seconds that a cell may take, before it is taken for one that was not run
 CELL = ".jp-Notebook .cm-content"
+IDLE = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'  # Said of a kernel, and for a moment before there is one.
 OUTPUT = ".jp-OutputArea-output pre"
 # Keys of the WebDriver (W3C WebDriver, section 17.4.2); a modifier is held until it comes again.
 SELECT_ALL = "\ue009a\ue009"
@@ -120,11 +121,13 @@ class Browser:
 
 
 def run_in_cell(browser, code, result):
-    """Types code into the first cell and runs it. A notebook that is still being opened loses keys; then once more."""
+    """Types code into the first cell and runs it. A notebook that is still being opened loses keys, or has no kernel yet
+    that would run what they say; then once more."""
     deadline = time.monotonic() + PATIENCE
     while not browser.shows(OUTPUT, result):
         if time.monotonic() > deadline:
             raise RuntimeError(f"{browser.says(CELL)!r} in the cell does not give {result!r}")
+        browser.find(IDLE)
         browser.click(CELL)
         browser.write(CELL, SELECT_ALL + code)
         if browser.shows(CELL, code):
@@ -145,7 +148,6 @@ def student(browser, page, folder):
     browser.click("#login_submit")
     browser.click('.jp-LauncherCard[data-category="Notebook"]')
     browser.find(CELL)
-    browser.find('.jp-Notebook-ExecutionIndicator[data-status="idle"]')  # The kernel is there.
     run_in_cell(browser, "import os; print(6 * 7, os.getuid(), os.path.expanduser('~'))", "42 2001 /home/training01")
     browser.keep(f"{folder}/notebook.png")
 
