@@ -9,7 +9,7 @@ use gpt::partition::Partition;
 use gpt::partition_types::{self, Type};
 
 use super::origin::Origin;
-use super::rootfs::Rootfs;
+use super::rootfs::{Composition, Rootfs};
 use super::target_tools::TargetTools;
 use super::{esp, qcow2};
 use crate::failure::Result;
@@ -46,15 +46,15 @@ pub(super) struct Disk {
     pub(super) root_uuid: String,
 }
 
-/// Makes the disk of `image` from its root file system.
+/// Makes the disk of an image from its root file system, which is to be as it was measured.
 pub(super) fn assemble(
-    rootfs_tar: &Path,
+    composition: &Composition<'_>,
     rootfs: &Rootfs,
-    image: &Image,
     origin: &Origin,
     tools: &TargetTools,
     work: &WorkFolder,
 ) -> Result<Disk> {
+    let image = composition.image;
     let efi = if image.esp.is_empty() { 0 } else { disk::EFI_SIZE };
     let disk = Disk {
         path: work.path(&format!("{}.raw", image.recipe)),
@@ -62,7 +62,7 @@ pub(super) fn assemble(
         root_uuid: disk::uuid(&origin.identity, "root file system"),
     };
     fs_err::File::create(&disk.path)?.set_len(disk.layout.total)?;
-    make_file_system(&disk, rootfs_tar, &origin.identity, tools, origin.epoch)?;
+    make_file_system(&disk, composition, &origin.identity, tools)?;
     let core = core_image(image, tools, work)?;
     write_boot_loader(&disk, &tools.boot_img()?, core)?;
     if efi > 0 {
@@ -72,12 +72,12 @@ pub(super) fn assemble(
     Ok(disk)
 }
 
+/// mke2fs reads the tar while it is written.
 fn make_file_system(
     disk: &Disk,
-    rootfs_tar: &Path,
+    composition: &Composition<'_>,
     key: &Key,
     tools: &TargetTools,
-    epoch: u64,
 ) -> Result<()> {
     let Extent { start, size } = disk.layout.root;
     let hash_seed = disk::uuid(key, "directory hashes");
@@ -87,12 +87,11 @@ fn make_file_system(
         .arg("-E")
         // One list: mke2fs before 1.47.4 keeps only the last -E. The file is sparse, so its tables are zero already.
         .arg(format!("offset={start},hash_seed={hash_seed},root_owner=0:0,assume_storage_prezeroed=1"))
-        .arg("-d")
-        .arg(rootfs_tar)
+        .args(["-d", "-"])
         .arg(&disk.path)
         .arg(format!("{}k", size / 1024))
-        .env("SOURCE_DATE_EPOCH", epoch.to_string())
-        .run()
+        .env("SOURCE_DATE_EPOCH", composition.epoch.to_string())
+        .fed_by(|pipe| composition.write(pipe).map(drop))
 }
 
 fn core_image(image: &Image, tools: &TargetTools, work: &WorkFolder) -> Result<Vec<u8>> {

@@ -12,7 +12,7 @@ use super::manifest::{self, Product};
 use super::origin::Origin;
 use super::preload::Cargo;
 use super::publish::Outcome;
-use super::rootfs::{self, Rootfs};
+use super::rootfs::{Composition, Rootfs};
 use super::shelf::{Found, Held, Record, Shelf, Unfinished};
 use super::target_tools::TargetTools;
 use super::{Places, Settings, acceptance, assembly, layer, oci, papers, registry, sets};
@@ -252,7 +252,9 @@ impl<'a> Job<'a> {
     fn archive(&self, stage: &Stage, image: &Image, target: &Unfinished) -> Result<Option<Outcome>> {
         let (title, origin) = (stage.title(), self.origin(image)?);
         let settings = image.container.as_ref().context("a container image without settings")?;
-        let (rootfs_tar, rootfs) = self.rootfs(&title, image, origin.epoch)?;
+        let composition = self.composition(image, origin.epoch)?;
+        let rootfs_tar = self.work.path(&format!("{}.rootfs.tar", image.recipe));
+        let rootfs = self.compose(&title, || composition.write(fs_err::File::create(&rootfs_tar)?))?;
         let step = self.progress.step(format!("{title}: archive"));
         let digest = oci::archive(&rootfs_tar, &rootfs, image, settings, target.path(), origin.epoch)?;
         let result = self.work.path(&format!("{}.oci.tar", image.recipe));
@@ -269,12 +271,12 @@ impl<'a> Job<'a> {
 
     fn image(&self, stage: &Stage, image: &Image) -> Result<Outcome> {
         let (title, origin) = (stage.title(), self.origin(image)?);
-        let (rootfs_tar, rootfs) = self.rootfs(&title, image, origin.epoch)?;
+        let composition = self.composition(image, origin.epoch)?;
+        let rootfs = self.compose(&title, || composition.measure())?;
 
         let step = self.progress.step(format!("{title}: file system and boot loader"));
         let tools = self.tools(image)?;
-        let disk = assembly::assemble(&rootfs_tar, &rootfs, image, &origin, &tools, self.work)?;
-        fs_err::remove_file(&rootfs_tar)?;
+        let disk = assembly::assemble(&composition, &rootfs, &origin, &tools, self.work)?;
         step.done(&size(disk.layout.total));
 
         let step = self.progress.step(format!("{title}: qcow2"));
@@ -306,15 +308,17 @@ impl<'a> Job<'a> {
         TargetTools::unpack(&layer.path(), image, self.work)
     }
 
-    /// The finished root file system of an image, as a tar.
-    fn rootfs(&self, title: &str, image: &Image, epoch: u64) -> Result<(PathBuf, Rootfs)> {
-        let tar = self.work.path(&format!("{}.rootfs.tar", image.recipe));
-        let cargo = image.carried.iter().map(|carried| self.cargo(carried)).collect::<Result<Vec<_>>>()?;
-        let layer = self.hold(&image.layer)?;
+    /// What the root file system of an image is made of.
+    fn composition<'image>(&self, image: &'image Image, epoch: u64) -> Result<Composition<'image>> {
+        let cargo = image.carried.iter().map(|carried| self.cargo(carried)).collect::<Result<_>>()?;
+        Ok(Composition { layer: self.hold(&image.layer)?.path(), image, cargo, epoch })
+    }
+
+    fn compose(&self, title: &str, compose: impl FnOnce() -> Result<Rootfs>) -> Result<Rootfs> {
         let step = self.progress.step(format!("{title}: hygiene and overlay"));
-        let rootfs = rootfs::compose(&layer.path(), image, &cargo, &tar, epoch)?;
+        let rootfs = compose()?;
         step.done(&format!("{} files, {}", rootfs.contents.inodes, size(rootfs.contents.blocks_bytes)));
-        Ok((tar, rootfs))
+        Ok(rootfs)
     }
 
     pub(super) fn cargo(&self, carried: &Carried) -> Result<Cargo> {

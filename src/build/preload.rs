@@ -337,7 +337,8 @@ pub(super) fn jupyterhub_version(path: &str) -> Option<String> {
 mod tests {
     use tar::{Builder, Header};
 
-    use super::super::{oci, rootfs};
+    use super::super::oci;
+    use super::super::rootfs::{Composition, Rootfs};
     use super::*;
     use crate::plan::Image;
     use crate::recipe::Container;
@@ -372,13 +373,14 @@ mod tests {
             folder: "/".into(),
         };
         tar_of(&at("rootfs.tar"), files);
-        let rootfs = rootfs::Rootfs::default();
+        let rootfs = Rootfs::default();
         let image_of = image(Some(container.clone()));
         let digest =
             oci::archive(&at("rootfs.tar"), &rootfs, &image_of, &container, &at("oci.tar"), 0).unwrap();
         tar_of(&at("layer.tar"), &[("etc/default/docker", "DOCKER_OPTS=--debug")]);
-        let cargo = [Cargo { hub: hub.map(str::to_owned), ..Cargo::of(at("oci.tar")) }];
-        let made = rootfs::compose(&at("layer.tar"), &image(None), &cargo, &at("node.tar"), 0);
+        let cargo = vec![Cargo { hub: hub.map(str::to_owned), ..Cargo::of(at("oci.tar")) }];
+        let composition = Composition { layer: at("layer.tar"), image: &image(None), cargo, epoch: 0 };
+        let made = composition.write(fs_err::File::create(at("node.tar")).unwrap());
         (digest, made.map(|_| listing(&at("node.tar"))))
     }
 
@@ -458,9 +460,9 @@ mod tests {
         tar_of(&at("layer.tar"), &[("etc/motd", "hello")]);
         let layer = String::from_utf8(fs_err::read(at("layer.tar")).unwrap()).unwrap();
         tar_of(&at("app.tar"), &[("manifest.json", &table), ("config", &config), ("layer", &layer)]);
-        let cargo = [Cargo::of(at("app.tar"))];
-        let made = rootfs::compose(&at("layer.tar"), &image(None), &cargo, &at("node.tar"), 0);
-        let said = made.unwrap_err().to_string();
+        let cargo = vec![Cargo::of(at("app.tar"))];
+        let composition = Composition { layer: at("layer.tar"), image: &image(None), cargo, epoch: 0 };
+        let said = composition.measure().unwrap_err().to_string();
         assert!(said.contains("app.tar: the layer sha256:") && said.ends_with("is damaged"), "{said}");
     }
 

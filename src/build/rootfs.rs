@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, BufWriter, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tar::{Archive, Builder, Entry, EntryType, Header};
 
@@ -41,28 +41,39 @@ pub(super) struct Rootfs {
     pub(super) aboard: Vec<Aboard>,
 }
 
-/// Writes the finished root file system of `image` from its `layer` to the tar `target`, with the container images of
-/// `cargo` in it.
-pub(super) fn compose(
-    layer: &Path,
-    image: &Image,
-    cargo: &[Cargo],
-    target: &Path,
-    epoch: u64,
-) -> Result<Rootfs> {
-    let input = BufReader::with_capacity(BUFFER, fs_err::File::open(layer)?);
-    let output = BufWriter::with_capacity(BUFFER, fs_err::File::create(target)?);
-    let mut pass = Pass::new(Builder::new(output), image, epoch);
-    if !cargo.is_empty() {
-        pass.replaced.insert(preload::OPTIONS.to_owned());
+/// What a root file system is made of. It is written as a tar as often as somebody wants to read it.
+pub(super) struct Composition<'a> {
+    /// The layer below the image.
+    pub(super) layer: PathBuf,
+    pub(super) image: &'a Image,
+    /// The container images to carry.
+    pub(super) cargo: Vec<Cargo>,
+    /// The latest time of any file, in seconds since 1970.
+    pub(super) epoch: u64,
+}
+
+impl Composition<'_> {
+    /// What there will be, without writing it anywhere.
+    pub(super) fn measure(&self) -> Result<Rootfs> {
+        self.write(std::io::sink())
     }
-    for entry in Archive::new(input).entries()? {
-        signals::check()?;
-        pass.entry(entry?)?;
+
+    /// Writes the finished root file system as a tar.
+    pub(super) fn write(&self, target: impl Write) -> Result<Rootfs> {
+        let input = BufReader::with_capacity(BUFFER, fs_err::File::open(&self.layer)?);
+        let output = BufWriter::with_capacity(BUFFER, target);
+        let mut pass = Pass::new(Builder::new(output), self.image, self.epoch);
+        if !self.cargo.is_empty() {
+            pass.replaced.insert(preload::OPTIONS.to_owned());
+        }
+        for entry in Archive::new(input).entries()? {
+            signals::check()?;
+            pass.entry(entry?)?;
+        }
+        pass.overlay(self.image)?;
+        pass.rootfs.aboard = preload::carry(&mut pass, &self.cargo)?;
+        pass.finish()
     }
-    pass.overlay(image)?;
-    pass.rootfs.aboard = preload::carry(&mut pass, cargo)?;
-    pass.finish()
 }
 
 /// Writes what `image` and `cargo` lay over a root file system, and nothing below it, to the tar `target`.
@@ -339,10 +350,13 @@ mod tests {
     }
 
     fn run(layer: &tempfile::NamedTempFile, image: &Image) -> Result<(Listing, Rootfs)> {
-        let target = tempfile::NamedTempFile::new()?;
-        let rootfs = compose(layer.path(), image, &[], target.path(), 1_000_000_000)?;
+        let composition =
+            Composition { layer: layer.path().to_owned(), image, cargo: vec![], epoch: 1_000_000_000 };
+        let mut tar = vec![];
+        let rootfs = composition.write(&mut tar)?;
+        assert_eq!(composition.measure()?.contents, rootfs.contents);
         let mut listing = Listing::new();
-        for entry in Archive::new(target.reopen()?).entries()? {
+        for entry in Archive::new(tar.as_slice()).entries()? {
             let mut entry = entry?;
             let path = entry.path()?.display().to_string();
             let link = entry.link_name()?.map(|link| link.display().to_string());
