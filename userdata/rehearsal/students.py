@@ -3,8 +3,7 @@
 Reads one JSON object: `address` of the page, SHA-256 `fingerprint` of its certificate, `pace` in seconds between two
 students, `patience` in seconds, and `students`, each with `name`, `password`, and what to do: `code` for a kernel, `stop`
 the server at the end. Prints a list with what became of each: `seconds` from the press on Start to an answer of the server,
-`output` of the code, or without any when the `server` was started, or `refused` or `failed` with the sentence that the
-student reads.
+when the `server` was started, `output` of the code, or `refused` or `failed` with the sentence that the student reads.
 """
 import asyncio
 import html
@@ -98,7 +97,7 @@ class Student:
                     return
 
     async def server(self):
-        """When the student's server was started: no other one has the same microsecond."""
+        """Logs in at the student's server, and gives when it was started: no other one has the same microsecond."""
         await self.visit(f"/user/{self.name}/lab", f"/user/{self.name}/")
         async with self.session.get(f"/user/{self.name}/api/status") as answer:
             return (await answer.json())["started"]
@@ -109,7 +108,6 @@ class Student:
 
     async def run(self, code):
         """The output of code in a kernel of its own."""
-        await self.visit(f"/user/{self.name}/lab", f"/user/{self.name}/")  # Logs in at the server too.
         headers = {"X-XSRFToken": self.xsrf(f"/user/{self.name}/")}
         async with self.session.post(f"/user/{self.name}/api/kernels", json={}, headers=headers) as answer:
             if answer.status != 201:
@@ -163,10 +161,9 @@ class Student:
         try:
             await self.log_in()
             seen["seconds"] = await self.start()
+            seen["server"] = await self.server()
             if "code" in self.task:
                 seen["output"] = await self.run(self.task["code"])
-            else:
-                seen["server"] = await self.server()
             if self.task.get("stop"):
                 await self.stop()
         except Refused as refused:

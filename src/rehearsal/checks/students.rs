@@ -141,10 +141,14 @@ pub(super) fn ask_both(stage: &mut Stage, students: [&Student; 2]) -> Result<[Ke
     Ok(kernels.try_into().map_err(|_| anyhow!("two students were asked"))?)
 }
 
-/// Starts a student's server unless it runs, and gives when it was started.
-fn server(stage: &mut Stage, student: &Student) -> Result<String> {
-    let seen = alone(stage, Task::of(student))?;
-    Ok(seen.server.clone().with_context(|| format!("{}: {}", seen.name, seen.trouble()))?)
+/// Asks a kernel who and where it is; a failure unless its server is the one `before`.
+fn ask_the_same(stage: &mut Stage, student: &Student, before: &Seen) -> Result<()> {
+    let after = alone(stage, Task::of(student).runs(WHO))?;
+    kernel(&after)?;
+    if before.server.is_none() || after.server != before.server {
+        return Err(anyhow!("{before:?} became {after:?}").into());
+    }
+    Ok(())
 }
 
 fn kernel(seen: &Seen) -> Result<Kernel> {
@@ -293,14 +297,10 @@ fn set_link(stage: &mut Stage, node: usize, to: &str) -> Result<()> {
 pub(super) fn restarts_are_survived(stage: &mut Stage) -> Result<String> {
     let students = present(stage);
     let student = students.last().context("nobody is present")?;
-    let before = server(stage, student)?;
+    let before = alone(stage, Task::of(student))?;
     stage.hub.read(&["systemctl", "restart", "jupyterhub.service", "imagegen-proxy.service"])?;
     page_is_back(stage)?;
-    let after = server(stage, student)?;
-    if after != before {
-        return Err(anyhow!("after the restarts, the server of {before} is one of {after}").into());
-    }
-    ask(stage, Task::of(student))?;
+    ask_the_same(stage, student, &before)?;
     Ok(format!("the server of {} was the same before and after", student.name))
 }
 
@@ -313,16 +313,11 @@ pub(super) fn page_is_back(stage: &mut Stage) -> Result<()> {
 /// A kernel that takes more memory than there is dies, and nothing else does.
 pub(super) fn memory_is_limited(stage: &mut Stage) -> Result<String> {
     let student = present(stage).into_iter().next().context("nobody is present")?;
-    let before = server(stage, &student)?;
     let greedy = "hoard = []\nwhile True:\n    hoard.append(bytearray(b'x') * 2**24)\n";
     let seen = alone(stage, Task::of(&student).runs(greedy))?;
     if seen.printed()? != "the kernel died" {
         return Err(anyhow!("{seen:?}").into());
     }
-    let after = server(stage, &student)?;
-    if after != before {
-        return Err(anyhow!("the server of {before} is one of {after}").into());
-    }
-    ask(stage, Task::of(&student))?;
+    ask_the_same(stage, &student, &seen)?;
     Ok("the kernel died, and its server started another".into())
 }
