@@ -114,8 +114,6 @@ const WORK: Check =
     Check { name: "students log in and work in notebooks as themselves", run: students::work };
 const SANDBOX: Check =
     Check { name: "a notebook reaches what it may, and nothing else", run: sandbox::holds };
-const MEMORY: Check =
-    Check { name: "a kernel without bounds loses itself alone", run: students::memory_is_limited };
 
 const AT_WORK: &[Check] = &[
     ENCRYPTED,
@@ -123,7 +121,6 @@ const AT_WORK: &[Check] = &[
     WORK,
     Check { name: "strangers are refused", run: students::strangers_are_refused },
     SANDBOX,
-    MEMORY,
     Check { name: "servers survive restarts of hub and proxy", run: students::restarts_are_survived },
     Check { name: "the metrics are there for a token", run: hub::metrics_need_a_token },
 ];
@@ -132,13 +129,18 @@ const AT_WORK: &[Check] = &[
 const SPEED: &[Check] =
     &[Check { name: "a notebook starts about as fast as its image by hand", run: hub::starts_are_fast }];
 
-/// What may be different where the hub carries the notebooks itself.
-const ALONE: &[Check] = &[ENCRYPTED, WORK, SANDBOX, MEMORY];
-
-const AMONG_NODES: &[Check] = &[
-    Check { name: "files follow a student to another node", run: students::files_follow },
-    Check { name: "a lost node takes no student along for good", run: students::a_lost_node_is_survived },
+/// What may be different where the hub carries the notebooks itself, and has more to lose.
+const ALONE: &[Check] = &[
+    ENCRYPTED,
+    WORK,
+    SANDBOX,
+    Check { name: "a kernel without bounds loses itself alone", run: students::memory_is_limited },
 ];
+
+const AMONG_NODES: &[Check] = &[Check {
+    name: "a lost node takes no student along for good, nor the files",
+    run: students::a_lost_node_is_survived,
+}];
 
 const MATERIALS: &[Check] =
     &[Check { name: "materials are in the homes and in /share", run: materials::arrive }];

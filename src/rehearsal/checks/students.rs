@@ -107,12 +107,14 @@ pub(super) fn present(stage: &Stage) -> Vec<Student> {
     stage.students.iter().take(stage.present).cloned().collect()
 }
 
-/// Who a kernel is and where, and proof that it writes at home.
+/// Who a kernel is and where, and proof that it writes at home, and reads there what an earlier one wrote.
 const WHO: &str = r#"
 import getpass, json, os, socket
-with open(os.path.expanduser("~/from-a-notebook"), "w") as file:
+path = os.path.expanduser("~/from-a-notebook")
+found = open(path).read() if os.path.exists(path) else ""
+with open(path, "w") as file:
     file.write("written in a notebook\n")
-print(json.dumps({"uid": os.getuid(), "gid": os.getgid(), "groups": os.getgroups(), "home": os.path.expanduser("~"),
+print(json.dumps({"found": found, "uid": os.getuid(), "gid": os.getgid(), "groups": os.getgroups(), "home": os.path.expanduser("~"),
     "name": getpass.getuser(), "node": os.environ.get("IMAGEGEN_NODE", ""), "container": socket.gethostname(),
     "folder": os.getcwd()}))
 "#;
@@ -125,6 +127,7 @@ pub(super) struct Kernel {
     groups: Vec<u32>,
     home: String,
     name: String,
+    found: String,
     pub(super) node: String,
     pub(super) container: String,
 }
@@ -239,26 +242,6 @@ pub(super) fn strangers_are_refused(stage: &mut Stage) -> Result<String> {
     Ok("a wrong password, root and an unknown name: `Invalid username or password`".into())
 }
 
-/// A server that was stopped starts on another node, with the files of before.
-pub(super) fn files_follow(stage: &mut Stage) -> Result<String> {
-    let student = present(stage).into_iter().next().context("nobody is present")?;
-    let before = ask(stage, Task::of(&student).stops())?;
-    availability(stage, &before.node, "pause")?;
-    let read = "print(open('from-a-notebook').read().strip(), __import__('os').environ['IMAGEGEN_NODE'])";
-    let seen = alone(stage, Task::of(&student).runs(read));
-    availability(stage, &before.node, "active")?;
-    let seen = seen?;
-    let printed = seen.printed()?;
-    match printed.strip_prefix("written in a notebook ") {
-        Some(node) if node != before.node => Ok(format!("from {} to {node}", before.node)),
-        _ => Err(anyhow!("after {}: {printed}", before.node).into()),
-    }
-}
-
-fn availability(stage: &mut Stage, node: &str, wanted: &str) -> Result<()> {
-    stage.hub.read(&["docker", "node", "update", "--availability", wanted, node]).map(drop)
-}
-
 /// When a node is lost, its students start again elsewhere, with their files; and the node comes back by itself.
 pub(super) fn a_lost_node_is_survived(stage: &mut Stage) -> Result<String> {
     let student = present(stage).into_iter().next().context("nobody is present")?;
@@ -269,13 +252,17 @@ pub(super) fn a_lost_node_is_survived(stage: &mut Stage) -> Result<String> {
     set_link(stage, lost, "up")?;
     let (name, now) = (&before.node, seen?);
     wait_until_node_is(stage, name, "Ready")?;
-    Ok(format!("{name} was cut off, {} went on on {now}, and {name} is back", student.name))
+    Ok(format!(
+        "{name} was cut off, {} went on on {now} with the same files, and {name} is back",
+        student.name
+    ))
 }
 
 fn after_the_loss(stage: &mut Stage, student: &Student, before: &Kernel) -> Result<String> {
     wait_until_node_is(stage, &before.node, "Down")?;
     let after = ask(stage, Task::of(student))?;
-    if after.node == before.node || after.container == before.container {
+    let is_new = after.node != before.node && after.container != before.container;
+    if !is_new || after.found != "written in a notebook\n" {
         return Err(anyhow!("{before:?} became {after:?}").into());
     }
     Ok(after.node)
