@@ -5,8 +5,8 @@
 # survive upgrades of the package.
 set -eu
 dpkg-query --listfiles apparmor | sed -n 's|^/etc/apparmor.d/\([^/]*\)$|\1|p' | while read -r profile; do
-	[ -f "/etc/apparmor.d/$profile" ] || continue
-	if ! grep '^profile ' "/etc/apparmor.d/$profile" | grep -qvE 'flags=\((unconfined|complain)'; then
+	heads=$(grep -sE '^(profile |/)' "/etc/apparmor.d/$profile") || continue
+	if ! printf '%s\n' "$heads" | grep -qvE 'flags=\((unconfined|complain)'; then
 		ln -sf "../$profile" "/etc/apparmor.d/disable/$profile"
 	fi
 done

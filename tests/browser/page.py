@@ -133,6 +133,8 @@ def run_in_cell(browser, code, result):
         if browser.shows(CELL, code):
             browser.write(CELL, RUN)
             wait_until(lambda: browser.shows(OUTPUT, result), KERNEL)
+        else:
+            time.sleep(1)
 
 
 def wait_until(true, seconds):

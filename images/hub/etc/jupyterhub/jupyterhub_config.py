@@ -4,6 +4,7 @@ import sys
 # The scripts of the user-data: they know the hub's address and the table of users.
 sys.path.insert(0, "/usr/local/lib/imagegen")
 
+import hub_port
 from accounts import table
 from address import find_interface
 from workshop_hub import settings, specification
@@ -21,7 +22,7 @@ classic = "images" in config
 
 # Students come through the proxy; containers, from their nodes, to the API.
 c.JupyterHub.bind_url = "http://127.0.0.1:8000"
-c.JupyterHub.hub_bind_url = f"http://{own_address}:8081"
+c.JupyterHub.hub_bind_url = f"http://{own_address}:{hub_port.NUMBER}"
 c.JupyterHub.trusted_downstream_ips = ["127.0.0.1"]
 c.ConfigurableHTTPProxy.should_start = False
 c.ConfigurableHTTPProxy.auth_token = settings.secret("CONFIGPROXY_AUTH_TOKEN")
