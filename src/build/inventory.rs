@@ -69,10 +69,11 @@ impl Inventory {
         }
     }
 
-    /// A layer above takes this file or folder away.
+    /// A layer above takes this file or folder away; the folder of everything has an empty name.
     pub(super) fn forget(&mut self, gone: &str) {
         let stays = |path: &String| {
-            path.strip_prefix(gone).is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/'))
+            let below = if gone.is_empty() { Some("") } else { path.strip_prefix(gone) };
+            below.is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/'))
         };
         self.copyrights.retain(|path, _| stays(path));
         self.python.retain(|path, _| stays(path));

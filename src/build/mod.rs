@@ -33,6 +33,7 @@ mod shelf;
 mod store;
 mod target_tools;
 mod verify;
+mod whiteouts;
 
 use std::path::PathBuf;
 

@@ -19,6 +19,7 @@ use super::checked::Checked;
 use super::inventory::Inventory;
 use super::manifest::{Package, installed_packages};
 use super::rootfs::{DPKG_STATUS, Pass, header, relative};
+use super::whiteouts::{self, Names};
 use crate::failure::Result;
 use crate::host::signals;
 use crate::recipe::{Reference, hex};
@@ -29,12 +30,6 @@ pub(super) const LIST: &str = "usr/share/imagegen/containers.json";
 /// The options of Debian's dockerd. By a label the swarm knows which machine has which image.
 pub(super) const OPTIONS: &str = "etc/default/docker";
 const LABEL: &str = "imagegen.notebook";
-/// The mark of a removed file in a layer, and that of a folder which hides the one below (OCI image specification,
-/// "Whiteouts").
-const REMOVED: &str = ".wh.";
-const OPAQUE: &str = ".wh..wh..opq";
-/// How overlayfs has the latter.
-const OPAQUE_ATTRIBUTE: (&str, &[u8]) = ("SCHILY.xattr.trusted.overlay.opaque", b"y");
 
 /// A container image to carry.
 #[derive(Debug)]
@@ -184,11 +179,10 @@ fn layers<W: Write>(
         if let Some(known) = unpacked.get(&layer.id) {
             contents = known.clone();
         } else {
-            // The lowest layer, which is the only one of ours, has nothing below it to hide.
-            let hidden =
-                if number == 0 { BTreeSet::new() } else { opaque_folders(archive.layer(image, number)?)? };
+            let gone = gone(archive, image, number)?;
             let mut tar = Checked::new(archive.layer(image, number)?);
-            let bytes = layer.unpack(pass, &mut tar, &hidden, &mut contents)?;
+            gone.names.iter().for_each(|path| contents.inventory.forget(path));
+            let bytes = layer.unpack(pass, &mut tar, &gone.whiteouts, &mut contents)?;
             if tar.sha256()? != diff_id.trim_start_matches("sha256:") {
                 return Err(anyhow!("{}: the layer {diff_id} is damaged", path.display()).into());
             }
@@ -198,6 +192,24 @@ fn layers<W: Write>(
         below.push(layer);
     }
     Ok(contents)
+}
+
+/// What a layer takes away of those below it.
+#[derive(Default)]
+struct Gone {
+    names: Vec<String>,
+    whiteouts: BTreeSet<String>,
+}
+
+/// The lowest layer, which is the only one of ours, has nothing below it to hide, and is not read for this.
+fn gone(archive: &mut ImageArchive, image: &Contained, number: usize) -> Result<Gone> {
+    if number == 0 {
+        return Ok(Gone::default());
+    }
+    let names = Names::of(archive.layer(image, number)?)?;
+    let lower = if names.asks_for_below() { 0..number } else { 0..0 };
+    let below = lower.map(|number| Names::of(archive.layer(image, number)?)).collect::<Result<Vec<_>>>()?;
+    Ok(Gone { names: names.gone().cloned().collect(), whiteouts: names.whiteouts(&below) })
 }
 
 /// A layer by its chain: the digest of all layers up to it (OCI image specification, "Layer `ChainID`").
@@ -224,12 +236,12 @@ impl Chained {
         self.id[..26].to_uppercase()
     }
 
-    /// Its files, which are noted in `contents`; gives their size in bytes.
+    /// Its files, which are noted in `contents`, and whiteouts; gives the files' size in bytes.
     fn unpack<W: Write>(
         &self,
         pass: &mut Pass<W>,
         tar: impl Read,
-        hidden: &BTreeSet<String>,
+        whiteouts: &BTreeSet<String>,
         contents: &mut Contents,
     ) -> Result<u64> {
         let diff = format!("{}/diff", self.folder());
@@ -240,26 +252,20 @@ impl Chained {
             signals::check()?;
             let mut entry = entry?;
             let path = relative(&entry.path_bytes());
-            let name = path.rsplit('/').next().unwrap_or_default().to_owned();
-            if path.is_empty() || name == OPAQUE {
+            if path.is_empty() || whiteouts::is_mark(&path) {
                 continue;
             }
             bytes += entry.size();
             // Tools that make layers without a file system leave folders out.
             pass.parents(&format!("{diff}/{path}"))?;
-            if let Some(removed) = name.strip_prefix(REMOVED) {
-                let removed = format!("{}{removed}", &path[..path.len() - name.len()]);
-                contents.inventory.forget(&removed);
-                let place = format!("{diff}/{removed}");
-                pass.keep(&place, header(EntryType::Char, 0o600, 0, 0), &mut std::io::empty())?;
-                continue;
-            }
-            let opaque = hidden.contains(&path);
-            if opaque {
-                contents.inventory.forget(&path);
-            }
-            pass.extended_attributes(&mut entry, opaque.then_some(OPAQUE_ATTRIBUTE))?;
+            pass.extended_attributes(&mut entry)?;
             contents.keep(pass, &diff, &path, entry)?;
+        }
+        for path in whiteouts {
+            let place = format!("{diff}/{path}");
+            pass.parents(&place)?;
+            // A device with the numbers 0 and 0 (Linux, Documentation/filesystems/overlayfs.rst).
+            pass.keep(&place, header(EntryType::Char, 0o600, 0, 0), &mut std::io::empty())?;
         }
         Ok(bytes)
     }
@@ -314,17 +320,6 @@ impl Contents {
         }
         pass.keep(&format!("{folder}/{path}"), entry.header().clone(), &mut content.as_slice())
     }
-}
-
-fn opaque_folders(tar: impl Read) -> Result<BTreeSet<String>> {
-    let mut folders = BTreeSet::new();
-    for entry in Archive::new(tar).entries()? {
-        let path = relative(&entry?.path_bytes());
-        if let Some(folder) = path.strip_suffix(OPAQUE) {
-            folders.insert(folder.trim_end_matches('/').to_owned());
-        }
-    }
-    Ok(folders)
 }
 
 /// The version in the path of an installed `jupyterhub`'s metadata.
@@ -433,13 +428,42 @@ mod tests {
         assert_eq!(list[0]["jupyterhub"], "6.1.1");
     }
 
+    /// The files of a machine that carries an image with these layers.
+    fn carried_layers(layers: &[&[(&str, &str)]]) -> BTreeMap<String, Vec<u8>> {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let tars = layers.iter().map(|files| {
+            tar_of(&at("layer.tar"), files);
+            String::from_utf8(fs_err::read(at("layer.tar")).unwrap()).unwrap()
+        });
+        let tars: Vec<String> = tars.collect();
+        let names: Vec<String> = (0..tars.len()).map(|number| format!("layer{number}")).collect();
+        let hashes: Vec<String> = tars.iter().map(|tar| sha256(tar.as_bytes())).collect();
+        let config = json!({ "rootfs": { "diff_ids": hashes } }).to_string();
+        let table = json!([{ "Config": "config", "RepoTags": ["app:1"], "Layers": names }]).to_string();
+        let mut files = vec![("manifest.json", table.as_str()), ("config", config.as_str())];
+        files.extend(names.iter().map(String::as_str).zip(tars.iter().map(String::as_str)));
+        tar_of(&at("app.tar"), &files);
+        tar_of(&at("layer.tar"), &[]);
+        let cargo = vec![Cargo::of(at("app.tar"))];
+        let composition = Composition { layer: at("layer.tar"), image: &image(None), cargo, epoch: 0 };
+        composition.write(fs_err::File::create(at("node.tar")).unwrap()).unwrap();
+        listing(&at("node.tar"))
+    }
+
     #[test]
     fn removed_files_are_what_overlayfs_takes_for_removed() {
-        let (_, made) = carried(&[("etc/.wh.motd", ""), ("srv/.wh..wh..opq", ""), (METADATA, "")], None);
-        let made = made.unwrap();
-        let paths: Vec<&String> = made.keys().filter(|path| path.contains("/diff/")).collect();
-        assert!(paths.iter().any(|path| path.ends_with("/diff/etc/motd")), "{paths:?}");
-        assert!(!paths.iter().any(|path| path.contains(".wh.")), "{paths:?}");
+        let lower = [("etc/motd", "hello"), ("srv/old", "old"), ("srv/sub/old", "old")];
+        let upper = [("etc/.wh.motd", ""), ("srv/.wh..wh..opq", ""), ("srv/new", "new"), (METADATA, "")];
+        let made = carried_layers(&[&lower, &upper]);
+        let upper = made.keys().find_map(|path| path.strip_suffix("/diff/srv/new")).unwrap();
+        let is_whiteout = |path: &str| made[&format!("{upper}/diff/{path}")].is_empty();
+        assert!(["etc/motd", "srv/old", "srv/sub"].into_iter().all(is_whiteout), "{:?}", made.keys());
+        assert!(!made.keys().any(|path| path.contains(".wh.")), "{:?}", made.keys());
+        assert!(
+            made.keys().any(|path| path.ends_with("/diff/srv/sub/old")),
+            "the layer below stays as it is"
+        );
     }
 
     #[test]

@@ -128,7 +128,7 @@ impl<W: Write> Pass<W> {
     }
 
     fn keep_entry<R: Read>(&mut self, path: &str, mut entry: Entry<'_, R>) -> Result<()> {
-        self.extended_attributes(&mut entry, None)?;
+        self.extended_attributes(&mut entry)?;
         self.keep_as(path, "", entry)
     }
 
@@ -156,13 +156,8 @@ impl<W: Write> Pass<W> {
     }
 
     /// File capabilities and the like stand in the record before the entry, which has to be written again.
-    pub(super) fn extended_attributes<R: Read>(
-        &mut self,
-        entry: &mut Entry<'_, R>,
-        more: Option<(&str, &[u8])>,
-    ) -> Result<()> {
+    pub(super) fn extended_attributes<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> Result<()> {
         let mut kept: Vec<(String, Vec<u8>)> = vec![];
-        kept.extend(more.map(|(key, value)| (key.to_owned(), value.to_vec())));
         if let Some(extensions) = entry.pax_extensions()? {
             for extension in extensions {
                 let extension = extension?;
