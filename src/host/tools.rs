@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::command::{Tool, quote};
+use super::command::Tool;
 use super::privilege::is_root;
+use super::subordinate;
 use crate::failure::{Failure, Result, Shortage};
 
 /// A program of the host.
@@ -93,8 +94,6 @@ pub const GPGV: Program = Program {
 
 /// The keys by which mmdebstrap trusts Debian's archive.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-/// Subordinate ids that a Debian system needs: up to `nobody`, 65534.
-const SUBORDINATE_IDS: u64 = 65_536;
 const GIB: u64 = 1 << 30;
 
 /// What a build needs free, in bytes: layers in the cache, the tree that mmdebstrap fills, the unfinished images.
@@ -116,8 +115,7 @@ pub fn lacking_for_build(cache: &Path, output: &Path) -> Vec<Shortage> {
     }
     if !is_root() {
         lacking.extend(lacking_programs(&[NEWUIDMAP]));
-        lacking.extend(lacking_subordinate_ids("/etc/subuid", "--add-subuids"));
-        lacking.extend(lacking_subordinate_ids("/etc/subgid", "--add-subgids"));
+        lacking.extend(lacking_subordinate_ids());
         lacking.extend(lacking_user_namespaces());
     }
     lacking.extend(super::clock::lacking());
@@ -233,28 +231,13 @@ fn version(said: &str) -> Option<(u32, u32)> {
     })
 }
 
-fn lacking_subordinate_ids(file: &str, option: &str) -> Option<Shortage> {
-    let name = user_name();
-    let table = fs_err::read_to_string(file).unwrap_or_default();
-    if subordinate_ids(&table, &name) >= SUBORDINATE_IDS {
-        return None;
-    }
-    Some(shortage(
-        format!("{SUBORDINATE_IDS} subordinate ids for {name} in {file}, to build without being root"),
-        format!("sudo usermod {option} 100000-165535 {}", quote(&name)),
-    ))
+fn lacking_subordinate_ids() -> Vec<Shortage> {
+    let [uids, gids] =
+        ["/etc/subuid", "/etc/subgid"].map(|file| fs_err::read_to_string(file).unwrap_or_default());
+    subordinate::lacking(&user_name(), &uids, &gids)
 }
 
-/// mmdebstrap looks for the name of the real user, and in its first line alone.
-fn subordinate_ids(table: &str, name: &str) -> u64 {
-    table
-        .lines()
-        .map(|line| line.split(':').collect::<Vec<_>>())
-        .find(|fields| fields[0] == name)
-        .and_then(|fields| fields.get(2)?.trim().parse().ok())
-        .unwrap_or(0)
-}
-
+/// mmdebstrap looks for the name of the real user.
 fn user_name() -> String {
     let uid = rustix::process::getuid().as_raw().to_string();
     let passwd = fs_err::read_to_string("/etc/passwd").unwrap_or_default();
@@ -340,14 +323,6 @@ mod tests {
     fn a_program_that_is_too_old_counts_as_missing() {
         let program = Program { oldest: Some((9999, 0)), ..SETPRIV };
         assert!(lacking_program(program).expect("too old").what.contains("9999.0 or newer"));
-    }
-
-    #[test]
-    fn subordinate_ids_are_counted_for_the_user_alone() {
-        let table = "ada:100000:65536\nbob:165536:1000\n";
-        assert_eq!(subordinate_ids(table, "ada"), 65_536);
-        assert_eq!(subordinate_ids(table, "bob"), 1000);
-        assert_eq!(subordinate_ids(table, "eve"), 0);
     }
 
     #[test]
