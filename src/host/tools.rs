@@ -106,9 +106,10 @@ pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// What a build lacks here. `cache` and `output` are where it keeps layers and puts results.
+/// What a build lacks here. `cache` and `output` are where it keeps layers and puts results; `options` say how to choose
+/// other places.
 #[must_use]
-pub fn lacking_for_build(cache: &Path, output: &Path) -> Vec<Shortage> {
+pub fn lacking_for_build(cache: &Path, output: &Path, options: &str) -> Vec<Shortage> {
     let mut lacking = lacking_programs(&[SETPRIV, MMDEBSTRAP, QEMU_IMG, PIP, NPM]);
     if !Path::new(KEYRING).exists() {
         lacking.push(shortage("Debian's archive keys", "apt-get install debian-archive-keyring"));
@@ -121,9 +122,8 @@ pub fn lacking_for_build(cache: &Path, output: &Path) -> Vec<Shortage> {
     lacking.extend(super::clock::lacking());
     let temporary = std::env::temp_dir();
     let places = [cache, temporary.as_path(), output];
-    lacking.extend(lacking_space(
-        BUILD_SPACE.iter().zip(places).map(|((what, bytes), place)| (*what, place, *bytes)),
-    ));
+    let demands = BUILD_SPACE.iter().zip(places).map(|((what, bytes), place)| (*what, place, *bytes));
+    lacking.extend(lacking_space(demands, options));
     lacking
 }
 
@@ -267,7 +267,10 @@ fn lacking_user_namespaces() -> Option<Shortage> {
 }
 
 /// Demands on one file system add up.
-fn lacking_space<'a>(demands: impl Iterator<Item = (&'a str, &'a Path, u64)>) -> Vec<Shortage> {
+fn lacking_space<'a>(
+    demands: impl Iterator<Item = (&'a str, &'a Path, u64)>,
+    options: &str,
+) -> Vec<Shortage> {
     let mut systems: Vec<(u64, u64, Vec<&str>, &Path)> = vec![];
     for (what, place, bytes) in demands {
         let Some((device, _)) = free_space(place) else { continue };
@@ -285,7 +288,7 @@ fn lacking_space<'a>(demands: impl Iterator<Item = (&'a str, &'a Path, u64)>) ->
             let (need, have) = (crate::report::size(bytes), crate::report::size(free));
             shortage(
                 format!("{need} of disk space at {} for {} (free: {have})", place.display(), what.join(", ")),
-                "make room there, or choose other places by --output, XDG_CACHE_HOME and TMPDIR",
+                format!("make room there, or choose other places by {options}"),
             )
         })
     };
@@ -335,7 +338,7 @@ mod tests {
         let here = Path::new("/");
         let (_, free) = free_space(here).expect("the root has a size");
         let half = free / 2 + 1;
-        assert!(lacking_space([("a", here, half)].into_iter()).is_empty());
-        assert_eq!(lacking_space([("a", here, half), ("b", here, half)].into_iter()).len(), 1);
+        assert!(lacking_space([("a", here, half)].into_iter(), "").is_empty());
+        assert_eq!(lacking_space([("a", here, half), ("b", here, half)].into_iter(), "").len(), 1);
     }
 }
