@@ -18,6 +18,8 @@ use crate::vm;
 
 /// What the user's own notebook image is called where its archive does not say.
 const NOTEBOOK: &str = "notebook";
+/// What says where a build keeps layers, puts results, and lets mmdebstrap work.
+pub(super) const PLACE_OPTIONS: &str = "--output, XDG_CACHE_HOME and TMPDIR";
 
 /// Runs the command.
 pub fn run(args: &BuildArgs) -> Result<()> {
@@ -53,7 +55,7 @@ fn build(args: &BuildArgs, events: Events) -> Result<()> {
 fn require(plan: &Plan, places: &Places, request: &Request) -> Result<()> {
     let mut lacking = vec![];
     if plan.stages.iter().any(|stage| !stage.kept) {
-        lacking.extend(tools::lacking_for_build(places.store.layers.folder(), &places.output));
+        lacking.extend(tools::lacking_for_build(places.store.layers.folder(), &places.output, PLACE_OPTIONS));
     }
     if plan.fetches() {
         lacking.extend(tools::lacking_for_registries());

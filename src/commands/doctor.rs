@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::build::PLACE_OPTIONS;
 use crate::build::Store;
 use crate::failure::{Failure, Result, Shortage};
 use crate::host::tools;
@@ -10,7 +11,8 @@ use crate::report;
 
 /// Runs the command.
 pub fn run() -> Result<()> {
-    let build = tools::lacking_for_build(Store::of_user()?.layers.folder(), Path::new("dist"));
+    let layers = Store::of_user()?.layers;
+    let build = tools::lacking_for_build(layers.folder(), Path::new("dist"), PLACE_OPTIONS);
     let registries = tools::lacking_for_registries();
     let rehearsal = tools::lacking_for_rehearsal(rehearsal::memory(1, 0));
     report::say(&verdict("imagegen build", &build));

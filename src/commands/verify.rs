@@ -8,7 +8,7 @@ use super::build::{archive, archives, catalogue};
 use crate::build::{self, Places, Settings, Store};
 use crate::cli::VerifyArgs;
 use crate::document::Source;
-use crate::failure::Result;
+use crate::failure::{Result, Shortage};
 use crate::host::work::WorkFolder;
 use crate::host::{files, signals, tools};
 use crate::plan::claim::{self, Claim};
@@ -26,7 +26,7 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
     let scratch = args.scratch.as_deref().unwrap_or_else(|| files::folder_of(&args.image));
     let work = WorkFolder::within(scratch)?;
     let places = places(&work)?;
-    tools::require(tools::lacking_for_build(places.store.layers.folder(), &places.output))?;
+    tools::require(lacking(&places))?;
     let HostFacts { sets, containers, .. } = build::host_facts(&places)?;
     let facts = HostFacts { sets, containers, ..HostFacts::default() };
     let settings = Settings { mirror: args.mirror.clone(), hands: tools::processors(), wants_lock: false };
@@ -81,4 +81,25 @@ fn request(args: &VerifyArgs, claim: &Claim, catalogue: &Catalogue) -> Result<Re
 fn places(work: &WorkFolder) -> Result<Places> {
     let store = Store::of_user()?.with_layers_in(&work.path("cache"));
     Ok(Places { output: work.path("rebuilt"), store })
+}
+
+/// Layers and results are both in the scratch folder.
+fn lacking(places: &Places) -> Vec<Shortage> {
+    tools::lacking_for_build(places.store.layers.folder(), &places.output, "--scratch and TMPDIR")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_to_be_found_by_the_options_that_the_command_has() {
+        // A file system without a free byte.
+        let full = Path::new("/proc");
+        let store = Store::of_user().expect("a home").with_layers_in(full);
+        let lacking = lacking(&Places { output: full.to_owned(), store });
+        let space = lacking.iter().find(|shortage| shortage.what.contains("disk space at /proc"));
+        let remedy = &space.expect("there is none").remedy;
+        assert_eq!(remedy, "make room there, or choose other places by --scratch and TMPDIR");
+    }
 }

@@ -8,5 +8,6 @@ pub mod keeper;
 pub mod lock;
 pub mod privilege;
 pub mod signals;
+mod subordinate;
 pub mod tools;
 pub mod work;

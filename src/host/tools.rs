@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::command::{Tool, quote};
+use super::command::Tool;
 use super::privilege::is_root;
+use super::subordinate;
 use crate::failure::{Failure, Result, Shortage};
 
 /// A program of the host.
@@ -93,8 +94,6 @@ pub const GPGV: Program = Program {
 
 /// The keys by which mmdebstrap trusts Debian's archive.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-/// Subordinate ids that a Debian system needs: up to `nobody`, 65534.
-const SUBORDINATE_IDS: u64 = 65_536;
 const GIB: u64 = 1 << 30;
 
 /// What a build needs free, in bytes: layers in the cache, the tree that mmdebstrap fills, the unfinished images.
@@ -107,25 +106,24 @@ pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// What a build lacks here. `cache` and `output` are where it keeps layers and puts results.
+/// What a build lacks here. `cache` and `output` are where it keeps layers and puts results; `options` say how to choose
+/// other places.
 #[must_use]
-pub fn lacking_for_build(cache: &Path, output: &Path) -> Vec<Shortage> {
+pub fn lacking_for_build(cache: &Path, output: &Path, options: &str) -> Vec<Shortage> {
     let mut lacking = lacking_programs(&[SETPRIV, MMDEBSTRAP, QEMU_IMG, PIP, NPM]);
     if !Path::new(KEYRING).exists() {
         lacking.push(shortage("Debian's archive keys", "apt-get install debian-archive-keyring"));
     }
     if !is_root() {
         lacking.extend(lacking_programs(&[NEWUIDMAP]));
-        lacking.extend(lacking_subordinate_ids("/etc/subuid", "--add-subuids"));
-        lacking.extend(lacking_subordinate_ids("/etc/subgid", "--add-subgids"));
+        lacking.extend(lacking_subordinate_ids());
         lacking.extend(lacking_user_namespaces());
     }
     lacking.extend(super::clock::lacking());
     let temporary = std::env::temp_dir();
     let places = [cache, temporary.as_path(), output];
-    lacking.extend(lacking_space(
-        BUILD_SPACE.iter().zip(places).map(|((what, bytes), place)| (*what, place, *bytes)),
-    ));
+    let demands = BUILD_SPACE.iter().zip(places).map(|((what, bytes), place)| (*what, place, *bytes));
+    lacking.extend(lacking_space(demands, options));
     lacking
 }
 
@@ -233,28 +231,13 @@ fn version(said: &str) -> Option<(u32, u32)> {
     })
 }
 
-fn lacking_subordinate_ids(file: &str, option: &str) -> Option<Shortage> {
-    let name = user_name();
-    let table = fs_err::read_to_string(file).unwrap_or_default();
-    if subordinate_ids(&table, &name) >= SUBORDINATE_IDS {
-        return None;
-    }
-    Some(shortage(
-        format!("{SUBORDINATE_IDS} subordinate ids for {name} in {file}, to build without being root"),
-        format!("sudo usermod {option} 100000-165535 {}", quote(&name)),
-    ))
+fn lacking_subordinate_ids() -> Vec<Shortage> {
+    let [uids, gids] =
+        ["/etc/subuid", "/etc/subgid"].map(|file| fs_err::read_to_string(file).unwrap_or_default());
+    subordinate::lacking(&user_name(), &uids, &gids)
 }
 
-/// mmdebstrap looks for the name of the real user, and in its first line alone.
-fn subordinate_ids(table: &str, name: &str) -> u64 {
-    table
-        .lines()
-        .map(|line| line.split(':').collect::<Vec<_>>())
-        .find(|fields| fields[0] == name)
-        .and_then(|fields| fields.get(2)?.trim().parse().ok())
-        .unwrap_or(0)
-}
-
+/// mmdebstrap looks for the name of the real user.
 fn user_name() -> String {
     let uid = rustix::process::getuid().as_raw().to_string();
     let passwd = fs_err::read_to_string("/etc/passwd").unwrap_or_default();
@@ -284,7 +267,10 @@ fn lacking_user_namespaces() -> Option<Shortage> {
 }
 
 /// Demands on one file system add up.
-fn lacking_space<'a>(demands: impl Iterator<Item = (&'a str, &'a Path, u64)>) -> Vec<Shortage> {
+fn lacking_space<'a>(
+    demands: impl Iterator<Item = (&'a str, &'a Path, u64)>,
+    options: &str,
+) -> Vec<Shortage> {
     let mut systems: Vec<(u64, u64, Vec<&str>, &Path)> = vec![];
     for (what, place, bytes) in demands {
         let Some((device, _)) = free_space(place) else { continue };
@@ -302,7 +288,7 @@ fn lacking_space<'a>(demands: impl Iterator<Item = (&'a str, &'a Path, u64)>) ->
             let (need, have) = (crate::report::size(bytes), crate::report::size(free));
             shortage(
                 format!("{need} of disk space at {} for {} (free: {have})", place.display(), what.join(", ")),
-                "make room there, or choose other places by --output, XDG_CACHE_HOME and TMPDIR",
+                format!("make room there, or choose other places by {options}"),
             )
         })
     };
@@ -343,14 +329,6 @@ mod tests {
     }
 
     #[test]
-    fn subordinate_ids_are_counted_for_the_user_alone() {
-        let table = "ada:100000:65536\nbob:165536:1000\n";
-        assert_eq!(subordinate_ids(table, "ada"), 65_536);
-        assert_eq!(subordinate_ids(table, "bob"), 1000);
-        assert_eq!(subordinate_ids(table, "eve"), 0);
-    }
-
-    #[test]
     fn available_memory_is_read_in_mebibytes() {
         assert_eq!(available_memory("MemTotal: 2048 kB\nMemAvailable:   24283452 kB\n"), Some(23714));
     }
@@ -360,7 +338,7 @@ mod tests {
         let here = Path::new("/");
         let (_, free) = free_space(here).expect("the root has a size");
         let half = free / 2 + 1;
-        assert!(lacking_space([("a", here, half)].into_iter()).is_empty());
-        assert_eq!(lacking_space([("a", here, half), ("b", here, half)].into_iter()).len(), 1);
+        assert!(lacking_space([("a", here, half)].into_iter(), "").is_empty());
+        assert_eq!(lacking_space([("a", here, half), ("b", here, half)].into_iter(), "").len(), 1);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::document::{Finding, Node, Source};
+use crate::document::{Finding, Key, Node, Source};
 
 /// A recipe that is not in the folder.
 #[must_use]
@@ -83,6 +83,30 @@ pub fn not_a_path(source: &Arc<Source>, path: &str, span: std::ops::Range<usize>
         "write it without a leading slash and without `..`, like `etc/resolv.conf`",
     )
     .at(source, span, "not inside the image")
+}
+
+/// A folder of an overlay that Debian has a link in the place of. Its files have no line to underline.
+#[must_use]
+pub fn overlay_behind_a_link(recipe: &str, folder: &str) -> Finding {
+    Finding::error(
+        format!(
+            "`{recipe}/{folder}/` would take the place of Debian's link from `{folder}` to `usr/{folder}`"
+        ),
+        format!("move what is in it to `{recipe}/usr/{folder}/`"),
+    )
+}
+
+/// A link to make below a folder that is a link itself.
+#[must_use]
+pub fn link_behind_a_link(source: &Arc<Source>, key: &Key) -> Finding {
+    let (path, folder) = (&key.name, key.name.split('/').next().unwrap_or_default());
+    Finding::error(
+        format!(
+            "`{path}` would put a folder in the place of Debian's link from `{folder}` to `usr/{folder}`"
+        ),
+        format!("write `usr/{path}`"),
+    )
+    .at(source, key.span.clone(), format!("`{folder}` is a link"))
 }
 
 /// A word that no systemd unit can be called.

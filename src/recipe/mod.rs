@@ -11,6 +11,7 @@ mod container;
 mod esp;
 pub mod findings;
 mod kernel;
+mod merged_usr;
 mod preload;
 mod read;
 mod sets;
@@ -249,6 +250,40 @@ mod tests {
                 "`Bad Name` is no name of a Debian package",
             ]
         );
+    }
+
+    #[test]
+    fn what_would_take_the_place_of_a_link_of_debian_is_told_with_all_the_rest() {
+        let catalogue = catalogue(&[
+            (
+                "node.yaml",
+                "version: 1\nsuite: trixie\npackages: ['Bad Name']\nlinks:\n  sbin/tool: /opt/tool\n  \
+                 usr/sbin/tool: /opt/tool\n  ../lib/a: b\n",
+            ),
+            ("node/lib/udev/rules.d/90-a.rules", ""),
+            ("node/lib/udev/rules.d/91-b.rules", ""),
+            ("node/lib64/a.so", ""),
+            ("node/usr/lib/a", ""),
+            ("node/opt/lib/a", ""),
+            ("node/library/a", ""),
+        ]);
+        let findings = Chain::load(&catalogue, "node").unwrap_err();
+        let told: Vec<String> =
+            findings.iter().map(|finding| format!("{}\n  {}", finding.message, finding.remedy)).collect();
+        insta::assert_snapshot!(told.join("\n"), @r"
+        `sbin/tool` would put a folder in the place of Debian's link from `sbin` to `usr/sbin`
+          write `usr/sbin/tool`
+        `../lib/a` is no path inside the image
+          write it without a leading slash and without `..`, like `etc/resolv.conf`
+        `node/lib/` would take the place of Debian's link from `lib` to `usr/lib`
+          move what is in it to `node/usr/lib/`
+        `node/lib64/` would take the place of Debian's link from `lib64` to `usr/lib64`
+          move what is in it to `node/usr/lib64/`
+        `Bad Name` is no name of a Debian package
+          use lower-case letters, digits and `+-.`, like `nfs-common`
+        ");
+        let label = &findings.iter().next().expect("the link").labels[0];
+        assert_eq!(&label.source.text[label.span.clone()], "sbin/tool");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Catalogue, Chain, Container, Ground, OverlayFile, PackageSet, Preload, Recipe, Script, cloud,
-    cloud_findings, container, esp, findings, hex, is_inside, kernel, preload, sets,
+    cloud_findings, container, esp, findings, hex, is_inside, kernel, merged_usr, preload, sets,
 };
 use crate::document::findings::wrong_kind;
 use crate::document::{Document, Fields, Finding, Findings, Key, Node, Source, Value};
@@ -123,6 +123,7 @@ impl Reader<'_> {
         let mut links = self.links(&mut fields);
         links.extend(self.enabled(&mut fields));
         links.extend(self.masked(&mut fields));
+        merged_usr::check_overlay(self.catalogue, name, fields.findings());
         Some(Recipe {
             description: fields
                 .text("description", "description: a node")
@@ -216,6 +217,8 @@ impl Reader<'_> {
         for (key, node) in self.entries("links", example, fields) {
             let inside = is_inside(&key.name);
             keep_if(inside, fields, || findings::not_a_path(self.source, &key.name, key.span.clone()));
+            let behind = inside && merged_usr::is_behind_a_link(&key.name);
+            keep_if(!behind, fields, || findings::link_behind_a_link(self.source, key));
             match &node.value {
                 Value::Text(target) if inside => links.push((key.name.clone(), target.clone())),
                 Value::Text(_) => {}
