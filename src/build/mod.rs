@@ -108,6 +108,8 @@ pub fn execute(plan: &Plan, places: &Places, settings: &Settings, progress: &Pro
     for (stage, outcome) in &made {
         results::remember(stage, job.inputs(stage), outcome.names()?, places)?;
     }
+    // No package can be cleared out as long as this build holds them.
+    drop(job);
     // Not before: what is too old by a clock that is wrong is not too old.
     places.store.clear_out()?;
     Ok(Made { lock, published })
