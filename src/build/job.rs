@@ -80,6 +80,12 @@ impl<'a> Job<'a> {
         self.progress.events().kept(&title, stage.key.as_str());
     }
 
+    /// Says that packages wait for those of another layer, which this build or another one makes.
+    pub(super) fn tell_packages_wait(&self, title: &str) {
+        self.progress
+            .note(&format!("{title}: another layer's packages are being fetched; waiting for those"));
+    }
+
     /// Makes what a stage says, and tells those who read along; gives the result, where one was asked for.
     pub(super) fn stage(&self, stage: &Stage) -> Result<Option<Outcome>> {
         let told = self.progress.events().begin(stage.title(), stage.key.as_str());
@@ -215,10 +221,12 @@ impl<'a> Job<'a> {
                 log: self.log(stage),
                 privilege: Privilege::of_user(),
             };
-            let step = self.progress.step(format!("{}: packages", stage.title()));
-            let (locked, provided) = layer::choose(layer, &surroundings)?;
+            let title = stage.title();
+            let step = self.progress.step(format!("{title}: packages"));
+            let waiting = || self.tell_packages_wait(&title);
+            let (locked, provided) = layer::choose(layer, &surroundings, waiting)?;
             step.done(&format!("{}{}", locked.packages.len(), provided.told()));
-            let step = self.progress.step(format!("{}: mmdebstrap", stage.title()));
+            let step = self.progress.step(format!("{title}: mmdebstrap"));
             let tree = layer::make(layer, &locked, target, &surroundings)?;
             self.removals.add(tree);
             step.done(&size(target.bytes()?));

@@ -129,8 +129,13 @@ fn write_scripts(layer: &Layer, work: &WorkFolder) -> Result<Vec<String>> {
     Ok(paths)
 }
 
-/// What the layer is to be made of: as locked, or as apt chooses now. The packages are put into the store.
-pub(super) fn choose(layer: &Layer, surroundings: &Surroundings<'_>) -> Result<(LockedLayer, Provided)> {
+/// What the layer is to be made of: as locked, or as apt chooses now. The packages are put into the store, where those
+/// of another layer may have to be waited for.
+pub(super) fn choose(
+    layer: &Layer,
+    surroundings: &Surroundings<'_>,
+    waiting: impl FnOnce(),
+) -> Result<(LockedLayer, Provided)> {
     if let Some(locked) = &layer.locked {
         // All of these are at hand since the build began.
         return Ok((locked.clone(), Provided::default()));
@@ -140,7 +145,8 @@ pub(super) fn choose(layer: &Layer, surroundings: &Surroundings<'_>) -> Result<(
     } else {
         resolve::resolve(layer, surroundings).map_err(clock::doubted)?
     };
-    let provided = surroundings.packages.provide(&locked.packages, &locked.archives(), &surroundings.log)?;
+    let archives = locked.archives();
+    let provided = surroundings.packages.provide(&locked.packages, &archives, &surroundings.log, waiting)?;
     locked.epoch = match layer.epoch {
         Some(epoch) => epoch,
         None => newest(&locked, surroundings)?,

@@ -86,7 +86,7 @@ pub fn host_facts(places: &Places) -> Result<HostFacts> {
 pub struct Made {
     /// What the layers are made of, where that was wanted.
     pub lock: Option<Lock>,
-    /// The files in the output folder.
+    /// The files of all images that were asked for, whether made now or kept, in the order of their paths.
     pub published: Vec<Published>,
 }
 
@@ -98,16 +98,19 @@ pub fn execute(plan: &Plan, places: &Places, settings: &Settings, progress: &Pro
     places.store.sweep()?;
     let (work, scratch) = (WorkFolder::within(&places.output)?, WorkFolder::scratch()?);
     let job = Job::new(plan, places, &work, &scratch, settings, progress)?;
+    let kept = results::kept(plan, places)?;
     job.locked_packages()?;
     plan.stages.iter().filter(|stage| stage.kept).for_each(|stage| job.tell_kept(stage));
     let made = hands::work_off(plan, settings.hands, |stage| Ok((stage, job.stage(stage)?)))?;
     let made: Vec<_> = made.into_iter().filter_map(|(stage, outcome)| Some((stage, outcome?))).collect();
     let lock = settings.wants_lock.then(|| job.lock()).transpose()?;
     let outcomes: Vec<_> = made.iter().map(|(_, outcome)| outcome).collect();
-    let published = publish::all(&outcomes, &places.output, progress)?;
+    let published = publish::all(&outcomes, kept, &places.output, progress)?;
     for (stage, outcome) in &made {
         results::remember(stage, job.inputs(stage), outcome.names()?, places)?;
     }
+    // No package can be cleared out as long as this build holds them.
+    drop(job);
     // Not before: what is too old by a clock that is wrong is not too old.
     places.store.clear_out()?;
     Ok(Made { lock, published })

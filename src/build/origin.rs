@@ -109,6 +109,7 @@ impl Job<'_> {
             &packages,
             &archives,
             &self.places.store.logs.path("packages"),
+            || self.tell_packages_wait("locked packages"),
         )?;
         step.done(&format!("{}{}", packages.len(), provided.told()));
         Ok(())

@@ -15,6 +15,7 @@ use crate::host::command::Tool;
 use crate::host::files::remove_if_there;
 use crate::host::lock;
 use crate::host::work::WorkFolder;
+use crate::plan::Key;
 use crate::plan::lock::{LockedPackage, findings};
 
 /// apt's own downloader: it knows this machine's proxies, and tries again when a connection breaks.
@@ -90,13 +91,20 @@ impl PackageStore {
     }
 
     /// Sees to it that all `packages` are here, whole: what is not is downloaded from the first of the `archives` that
-    /// has it. What apt says goes to `log`, which stays if something cannot be had.
+    /// has it. What apt says goes to `log`, which stays if something cannot be had. Where another layer's packages are
+    /// being seen to, calls `waiting` and waits: what both need is there afterwards.
     pub(super) fn provide(
         &self,
         packages: &[LockedPackage],
         archives: &[String],
         log: &Path,
+        waiting: impl FnOnce(),
     ) -> Result<Provided> {
+        if packages.is_empty() {
+            return Ok(Provided::default());
+        }
+        // No package has this key. The lock is between the layers of one build as well as between builds.
+        let _alone = self.shelf.lock(&Key::of(&Self::KIND), waiting)?;
         let mut provided = Provided::default();
         let mut missing = vec![];
         for package in packages {
@@ -135,13 +143,12 @@ impl PackageStore {
         if is_whole(&path, package)? {
             return Ok(State::Whole);
         }
-        fs_err::remove_file(&path)?;
+        remove_if_there(&path)?;
         Ok(State::Damaged)
     }
 
     /// Downloads what `archive` has; gives what apt complained about, if it did.
     fn download(&self, missing: &[&LockedPackage], archive: &str, log: &Path) -> Result<Option<String>> {
-        fs_err::create_dir_all(self.shelf.folder())?;
         let unfinished = WorkFolder::named(self.shelf.folder(), UNFINISHED)?;
         let target = |package: &LockedPackage| unfinished.path(&package.sha256);
         let mut tool = Tool::new(DOWNLOADER)
@@ -276,13 +283,18 @@ mod tests {
         (folder, store)
     }
 
+    /// What is called where somebody else provides packages, in a test where nobody does.
+    fn free() {
+        panic!("nobody else provides packages");
+    }
+
     #[test]
     fn a_package_is_downloaded_once_and_again_when_it_is_damaged() {
         let (folder, store) = store();
         let (empty, server) = (Server::with(""), Server::with(CONTENT));
         let packages = [package("pool/a.deb")];
         let log = folder.path().join("log");
-        let provide = || store.provide(&packages, std::slice::from_ref(&server.address), &log).unwrap();
+        let provide = || store.provide(&packages, std::slice::from_ref(&server.address), &log, free).unwrap();
         assert_eq!(provide().fetched, 1);
         assert_eq!(provide().fetched, 0);
         let path = store.path(&packages[0].sha256);
@@ -295,11 +307,46 @@ mod tests {
     }
 
     #[test]
+    fn layers_that_are_made_at_once_download_what_both_need_once() {
+        let (folder, store) = store();
+        let server = Server::with(CONTENT);
+        let (packages, archives) = ([package("pool/a.deb")], std::slice::from_ref(&server.address));
+        let path = store.path(&packages[0].sha256);
+        let provide = &|layer| store.provide(&packages, archives, &folder.path().join(layer), || ()).unwrap();
+        for damaged in [0, 1] {
+            let provided = std::thread::scope(|scope| {
+                let layers = ["base", "notebook"].map(|layer| scope.spawn(move || provide(layer)));
+                layers.map(|layer| layer.join().unwrap())
+            });
+            let sum = |count: fn(&Provided) -> usize| provided.iter().map(count).sum::<usize>();
+            assert_eq!((sum(|it| it.fetched), sum(|it| it.damaged)), (1, damaged));
+            assert_eq!(fs_err::read_to_string(&path).unwrap(), CONTENT);
+            assert_eq!(server.asked.load(Ordering::SeqCst), damaged + 1);
+            fs_err::write(&path, CONTENT.replace("would", "could")).unwrap();
+        }
+    }
+
+    #[test]
+    fn who_has_to_wait_for_the_packages_of_another_layer_says_so() {
+        let (folder, store) = store();
+        let server = Server::with(CONTENT);
+        let other = store.shelf.lock(&Key::of(&PackageStore::KIND), free).unwrap();
+        let mut has_said = false;
+        let waiting = || {
+            has_said = true;
+            drop(other);
+        };
+        let log = folder.path().join("log");
+        store.provide(&[package("pool/a.deb")], &[server.address], &log, waiting).unwrap();
+        assert!(has_said);
+    }
+
+    #[test]
     fn what_has_another_hash_is_not_kept() {
         let (folder, store) = store();
         let server = Server::with("what an attacker would send");
         let log = folder.path().join("log");
-        let failure = store.provide(&[package("pool/a.deb")], &[server.address], &log).unwrap_err();
+        let failure = store.provide(&[package("pool/a.deb")], &[server.address], &log, free).unwrap_err();
         assert!(matches!(failure, Failure::Work(_)), "{failure}");
         assert_eq!(fs_err::read_dir(store.shelf.folder()).unwrap().count(), 0);
     }
@@ -316,7 +363,7 @@ mod tests {
         let packages = [package("pool/a.deb"), gone[0].clone(), gone[1].clone()];
         let log = folder.path().join("log");
         let Failure::Input(findings) =
-            store.provide(&packages, &[one.address, other.address], &log).unwrap_err()
+            store.provide(&packages, &[one.address, other.address], &log, free).unwrap_err()
         else {
             panic!("it is the lock that is out of date")
         };
@@ -330,8 +377,9 @@ mod tests {
     fn an_archive_that_does_not_answer_is_another_matter() {
         let (folder, store) = store();
         let log = folder.path().join("log");
-        let failure =
-            store.provide(&[package("pool/a.deb")], &["http://127.0.0.1:9/debian".into()], &log).unwrap_err();
+        let failure = store
+            .provide(&[package("pool/a.deb")], &["http://127.0.0.1:9/debian".into()], &log, free)
+            .unwrap_err();
         let text = failure.to_string();
         assert!(matches!(failure, Failure::Work(_)) && text.contains("Could not connect"), "{text}");
         assert!(fs_err::read_to_string(&log).unwrap().contains("Could not connect"));

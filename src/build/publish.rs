@@ -33,11 +33,24 @@ impl Outcome {
     }
 }
 
-/// Moves everything into `output` and writes the checksums anew.
-pub(super) fn all(outcomes: &[&Outcome], output: &Path, progress: &Progress) -> Result<Vec<Published>> {
-    if outcomes.is_empty() {
-        return Ok(vec![]);
+/// Moves what was made into `output` and writes the checksums anew; gives that, the checksums and the `kept` files.
+pub(super) fn all(
+    outcomes: &[&Outcome],
+    kept: Vec<Published>,
+    output: &Path,
+    progress: &Progress,
+) -> Result<Vec<Published>> {
+    let mut published = kept;
+    if !outcomes.is_empty() {
+        published.extend(made(outcomes, output, progress)?);
+    } else if !published.is_empty() {
+        published.push(described(&output.join(CHECKSUMS))?);
     }
+    published.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(published)
+}
+
+fn made(outcomes: &[&Outcome], output: &Path, progress: &Progress) -> Result<Vec<Published>> {
     let step = progress.step(format!("results in {}", output.display()));
     let mut files = vec![];
     for outcome in outcomes {
@@ -95,4 +108,30 @@ pub(super) fn read_checksums(output: &Path) -> Result<BTreeMap<String, String>> 
 fn write_checksums(output: &Path, checksums: &BTreeMap<String, String>) -> Result<()> {
     let lines: Vec<String> = checksums.iter().map(|(name, sha256)| format!("{sha256}  {name}\n")).collect();
     files::replace(&output.join(CHECKSUMS), &lines.concat(), 0o644)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_made_is_told_together_with_what_was_kept() {
+        let (work, output) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let path = work.path().join("hub.qcow2");
+        fs_err::write(&path, "hub").unwrap();
+        fs_err::write(output.path().join("node.qcow2"), "node").unwrap();
+        fs_err::write(output.path().join(CHECKSUMS), "ab  node.qcow2\n").unwrap();
+        let kept = Published {
+            path: output.path().join("node.qcow2").display().to_string(),
+            bytes: 4,
+            sha256: "ab".into(),
+        };
+        let outcome = Outcome { files: vec![(path, "cd".into())], image_size: 3 };
+        let told = all(&[&outcome], vec![kept], output.path(), &Progress::start()).unwrap();
+        let (sums, _) = hash(&output.path().join(CHECKSUMS)).unwrap();
+        let told: Vec<_> = told.iter().map(|file| (file.path.as_str(), file.sha256.as_str())).collect();
+        let paths = [CHECKSUMS, "hub.qcow2", "node.qcow2"].map(|name| output.path().join(name));
+        let paths = paths.each_ref().map(|path| path.to_str().unwrap());
+        assert_eq!(told, [(paths[0], sums.as_str()), (paths[1], "cd"), (paths[2], "ab")]);
+    }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use anyhow::Context;
@@ -16,7 +16,8 @@ use super::publish::read_checksums;
 use super::shelf::write_whole;
 use super::{Places, Store, manifest};
 use crate::failure::Result;
-use crate::plan::{Key, Stage};
+use crate::plan::{Key, Plan, Stage};
+use crate::report::Published;
 
 /// What is remembered of a finished image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,8 +82,10 @@ pub(super) fn remember(
         inputs,
         files: seen,
     };
-    let path = places.store.results.path(place(&stage.title(), &places.output)?.as_str());
-    write_whole(&path, &serde_json::to_vec(&memory).context("what is remembered of an image")?)
+    write_whole(
+        &place(&stage.title(), places)?,
+        &serde_json::to_vec(&memory).context("what is remembered of an image")?,
+    )
 }
 
 /// The keys of the images in the output folder that are whole and were made from what is kept now.
@@ -93,7 +96,7 @@ pub(super) fn known(places: &Places) -> Result<BTreeSet<String>> {
         // What another version of imagegen wrote is nothing that we know.
         let Ok(memory) = serde_json::from_slice::<Memory>(&fs_err::read(&path)?) else { continue };
         if memory.surroundings == surroundings
-            && path == places.store.results.path(place(memory.title(), &places.output)?.as_str())
+            && path == place(memory.title(), places)?
             && memory.files.iter().all(|(name, seen)| checksums.get(name) == Some(&seen.sha256))
             && are_the_same(&memory.inputs, &places.store)?
             && are_whole(memory.clone(), &path, places)?
@@ -102,6 +105,26 @@ pub(super) fn known(places: &Places) -> Result<BTreeSet<String>> {
         }
     }
     Ok(known)
+}
+
+/// The files of the images that were asked for and need not be made, by what is remembered of them.
+pub(super) fn kept(plan: &Plan, places: &Places) -> Result<Vec<Published>> {
+    let mut files = vec![];
+    for stage in plan.stages.iter().filter(|stage| stage.asked && stage.kept) {
+        let title = stage.title();
+        let text = fs_err::read(place(&title, places)?);
+        let memory = text.ok().and_then(|text| serde_json::from_slice::<Memory>(&text).ok());
+        let memory = memory.filter(|memory| memory.key == stage.key.as_str());
+        // Another build, or somebody who prunes, may have come between the plan and now.
+        let memory = memory
+            .with_context(|| format!("{title}: it was kept, and is no longer what it was; build again"))?;
+        files.extend(memory.files.into_iter().map(|(name, seen)| Published {
+            path: places.output.join(name).display().to_string(),
+            bytes: seen.state.bytes,
+            sha256: seen.sha256,
+        }));
+    }
+    Ok(files)
 }
 
 impl Memory {
@@ -140,9 +163,10 @@ fn are_whole(mut memory: Memory, path: &Path, places: &Places) -> Result<bool> {
     Ok(true)
 }
 
-/// Where the image with this title in this folder is remembered.
-fn place(title: &str, output: &Path) -> Result<Key> {
-    Ok(Key::of(&(title, absolute(output)?)))
+/// Where the image with this title in the output folder is remembered.
+fn place(title: &str, places: &Places) -> Result<PathBuf> {
+    let key = Key::of(&(title, absolute(&places.output)?));
+    Ok(places.store.results.path(key.as_str()))
 }
 
 fn absolute(output: &Path) -> Result<String> {
@@ -160,7 +184,9 @@ fn surroundings() -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::build::{Settings, execute};
     use crate::plan::{Action, Image};
+    use crate::report::Progress;
 
     /// A cache with a layer, and an output folder with an image that was made from it.
     fn published(folder: &Path) -> (Places, Stage) {
@@ -195,6 +221,29 @@ mod tests {
         assert!(is_known(&places));
         let elsewhere = Places { output: folder.path().join("other"), ..places };
         assert!(!is_known(&elsewhere));
+    }
+
+    #[test]
+    fn a_build_that_makes_nothing_tells_the_files_that_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let (places, stage) = published(folder.path());
+        let build = |stages| {
+            let settings = Settings { mirror: None, hands: 1, wants_lock: false };
+            execute(&Plan { stages }, &places, &settings, &Progress::start())
+        };
+        let kept = Stage { kept: true, ..stage };
+        let told = build(vec![kept.clone()]).unwrap().published;
+        let told: Vec<_> = told.into_iter().map(|file| (file.path, (file.sha256, file.bytes))).collect();
+        let wanted = ["SHA256SUMS", "node.qcow2"].map(|name| {
+            let path = places.output.join(name);
+            (path.display().to_string(), manifest::hash(&path).unwrap())
+        });
+        assert_eq!(told, wanted);
+
+        assert!(build(vec![]).unwrap().published.is_empty());
+        let other = Stage { key: Key::of(&"another recipe"), ..kept };
+        let failure = build(vec![other]).unwrap_err().to_string();
+        assert_eq!(failure, "image node: it was kept, and is no longer what it was; build again");
     }
 
     #[test]

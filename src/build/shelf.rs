@@ -204,14 +204,15 @@ impl Shelf {
         Ok(true)
     }
 
-    /// Puts away what is of no use any more, and what killed builds left.
-    pub fn clear_out(&self) -> Result<()> {
+    /// The keys of the entries that are of no use any more.
+    pub(super) fn useless(&self) -> Result<Vec<String>> {
+        let mut useless = vec![];
         for key in self.keys()? {
             if !self.is_useful(&key)? {
-                self.remove(&key)?;
+                useless.push(key);
             }
         }
-        self.sweep()
+        Ok(useless)
     }
 
     /// Puts away what killed builds left.
@@ -424,12 +425,14 @@ mod tests {
         made_at(&shelf, &future, now() + 3600);
         made_at(&shelf, &old, 0);
         assert!(!shelf.ages().unwrap().contains_key(future.as_str()));
-        shelf.clear_out().unwrap();
+        for key in shelf.useless().unwrap() {
+            assert!(shelf.remove(&key).unwrap());
+        }
         assert_eq!(shelf.keys().unwrap(), [good.as_str()]);
     }
 
     #[test]
-    fn what_killed_builds_left_is_cleared_out_and_what_is_being_written_is_not() {
+    fn what_killed_builds_left_is_swept_and_what_is_being_written_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let shelf = shelf(folder.path());
         let left = [".unfinished-dead.tar", ".unfinished-record", "dead.lock", "dead.record"];
@@ -438,7 +441,7 @@ mod tests {
         }
         let unfinished = shelf.unfinished().unwrap();
         let _lock = shelf.lock(&Key::of(&"live"), || panic!("it is free")).unwrap();
-        shelf.clear_out().unwrap();
+        shelf.sweep().unwrap();
         assert!(unfinished.path().exists());
         assert_eq!(names(folder.path()).unwrap().len(), 2, "{:?}", names(folder.path()));
     }

@@ -129,17 +129,22 @@ impl Store {
     }
 
     /// Takes an entry away, unless a build makes it or uses it; says whether it did.
-    fn remove(&self, entry: &Entry) -> Result<bool> {
-        if entry.kind == PackageStore::KIND {
-            return self.packages.remove(&entry.key);
+    fn remove(&self, kind: &str, key: &str) -> Result<bool> {
+        if kind == PackageStore::KIND {
+            return self.packages.remove(key);
         }
-        let its_shelf = self.shelves().into_iter().find(|it| it.kind == entry.kind);
-        its_shelf.context("an entry of no shelf")?.remove(&entry.key)
+        let its_shelf = self.shelves().into_iter().find(|it| it.kind == kind);
+        its_shelf.context("an entry of no shelf")?.remove(key)
     }
 
     /// Puts away what is of no use any more, and what killed builds left.
     pub fn clear_out(&self) -> Result<()> {
-        self.shelves().into_iter().try_for_each(Shelf::clear_out)
+        for shelf in self.shelves() {
+            for key in shelf.useless()? {
+                self.remove(shelf.kind, &key)?;
+            }
+        }
+        self.sweep()
     }
 
     /// Puts away what killed builds left.
@@ -165,7 +170,7 @@ impl Store {
         self.clear_out()?;
         let mut pruned = Pruned::default();
         for entry in chosen(self.listing()?, pruning) {
-            if !self.remove(&entry)? {
+            if !self.remove(entry.kind, &entry.key)? {
                 pruned.in_use.push(entry);
             }
         }
@@ -195,7 +200,12 @@ fn chosen(mut entries: Vec<Entry>, pruning: Pruning) -> Vec<Entry> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
+    use crate::build::{Places, Settings, execute};
+    use crate::plan::Plan;
+    use crate::report::Progress;
 
     fn entry(key: &str, bytes: u64, age: Option<u64>) -> Entry {
         Entry { kind: "layer", key: key.into(), what: None, bytes, age, in_use: false, usable: true }
@@ -232,5 +242,45 @@ mod tests {
         let pruned = store.prune(Pruning { all: true, ..Pruning::default() }).unwrap();
         assert_eq!((pruned.removed.len(), pruned.in_use.len()), (store.shelves().len(), 0));
         assert!(store.listing().unwrap().is_empty());
+    }
+
+    /// Keeps a package that was downloaded before the clock was set back.
+    fn package_of_another_clock(store: &Store) -> PathBuf {
+        let path = store.packages.path("key");
+        fs_err::create_dir_all(store.packages.shelf().folder()).unwrap();
+        let file = fs_err::File::create(&path).unwrap();
+        file.set_modified(SystemTime::now() + Duration::from_secs(3600)).unwrap();
+        path
+    }
+
+    #[test]
+    fn no_package_goes_while_a_build_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::within(folder.path());
+        let path = package_of_another_clock(&store);
+        let build = store.packages.hold().unwrap();
+        store.clear_out().unwrap();
+        assert!(path.exists());
+        drop(build);
+        store.clear_out().unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_last_of_several_builds_clears_packages_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::within(folder.path());
+        let path = package_of_another_clock(&store);
+        let places = Places { output: folder.path().join("dist"), store };
+        let build = || {
+            let settings = Settings { mirror: None, hands: 1, wants_lock: false };
+            execute(&Plan { stages: vec![] }, &places, &settings, &Progress::start()).unwrap();
+        };
+        let other = places.store.packages.hold().unwrap();
+        build();
+        assert!(path.exists());
+        drop(other);
+        build();
+        assert!(!path.exists());
     }
 }

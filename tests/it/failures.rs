@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::loopback::{Fault, proxy};
-use crate::{imagegen, project, text};
+use crate::{are_as_told, imagegen, project, text};
 
 /// A folder with recipes, a cache and results of its own.
 struct Place {
@@ -112,6 +112,17 @@ impl Place {
         sums.args(["--check", "--quiet", "SHA256SUMS"]).current_dir(self.at("dist")).assert().success();
     }
 
+    /// A pipeline learns of all results and their hashes, although nothing is made.
+    fn tells_all_files(&self) {
+        let output = self.command().arg("--json").output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let said = text(&output.stdout);
+        let last: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+        let files = last["files"].as_array().unwrap();
+        assert_eq!(files.len(), 5, "an image with its papers, and the checksums: {said}");
+        are_as_told(files, self.folder.path());
+    }
+
     /// The tar of the layer that the image is made from.
     fn layer(&self) -> PathBuf {
         let records = listing(&self.at("cache/imagegen/layers")).into_iter();
@@ -143,6 +154,7 @@ fn an_image_of_which_nothing_changed_is_known_again_and_a_damaged_one_is_made_ag
     assert!(said.contains("image node: kept"), "{said}");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert_eq!(fs::metadata(&image).unwrap().modified().unwrap(), made);
+    place.tells_all_files();
 
     let mut content = fs::read(&image).unwrap();
     let middle = content.len() / 2;

@@ -39,6 +39,15 @@ fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
+/// Compares the files that an event names with what is in `folder`.
+fn are_as_told(files: &[serde_json::Value], folder: &Path) {
+    for file in files {
+        let path = folder.join(file["path"].as_str().unwrap());
+        let (sha256, bytes) = imagegen::build::hash(&path).unwrap();
+        assert_eq!((file["sha256"].as_str(), file["bytes"].as_u64()), (Some(sha256.as_str()), Some(bytes)));
+    }
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

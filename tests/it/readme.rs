@@ -2,7 +2,7 @@
 
 use assert_cmd::Command;
 
-use crate::{imagegen, project, text};
+use crate::{are_as_told, imagegen, project, text};
 
 fn readme() -> String {
     std::fs::read_to_string(project("README.md")).unwrap()
@@ -119,11 +119,7 @@ fn the_pipeline_in_readme_builds_what_it_uploads() {
     assert!(done.count() >= 2, "hub and node were made: {events:?}");
     let files = events.last().unwrap()["files"].as_array().unwrap().clone();
     assert_eq!(files.len(), 9, "two images with three papers each, and the checksums: {files:?}");
-    for file in &files {
-        let (sha256, bytes) =
-            imagegen::build::hash(&folder.path().join(file["path"].as_str().unwrap())).unwrap();
-        assert_eq!((file["sha256"].as_str(), file["bytes"].as_u64()), (Some(sha256.as_str()), Some(bytes)));
-    }
+    are_as_told(&files, folder.path());
 
     // What is uploaded is there; the upload itself needs a cloud.
     let upload = script(&pipeline["upload-images"]);
