@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Sha256, Sha512};
 
 use super::checked;
+use super::entry::Unfinished;
 use super::job::Job;
-use super::shelf::Unfinished;
 use crate::failure::Result;
 use crate::host::command::Tool;
 use crate::host::work::WorkFolder;

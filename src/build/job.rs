@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 
+use super::entry::{Found, Held, Record, Unfinished};
 use super::manifest::{self, Product};
 use super::origin::Origin;
 use super::preload::Cargo;
 use super::publish::Outcome;
 use super::rootfs::{Composition, Rootfs};
-use super::shelf::{Found, Held, Record, Shelf, Unfinished};
+use super::shelf::Shelf;
 use super::target_tools::TargetTools;
 use super::{Places, Settings, acceptance, assembly, layer, oci, papers, registry, sets};
 use crate::failure::Result;
@@ -174,13 +175,16 @@ impl<'a> Job<'a> {
         let waiting =
             || self.progress.note(&format!("{title}: another build is making it; waiting for that"));
         let _making = its_shelf.lock(key, waiting)?;
+        let base = stage.base().map(|base| self.hold(base)).transpose()?.map(|held| held.sha256.clone());
         let now = its_shelf.record(key.as_str())?;
         let is_new = now.is_some() && Some(&now) != self.before.get(key);
-        if others_will_do && is_new && self.look(stage, its_shelf)?.is_some() {
+        let is_same = is_new && now.is_some_and(|now| now.base == base);
+        if others_will_do && is_same && self.look(stage, its_shelf)?.is_some() {
             self.progress.note(&format!("{title}: another build has made it"));
             return Ok(());
         }
         let mut unfinished = its_shelf.unfinished()?;
+        unfinished.base = base;
         make(&mut unfinished)?;
         self.held().insert(key.clone(), Arc::new(its_shelf.keep(unfinished, key, &title)?));
         Ok(())
@@ -213,6 +217,7 @@ impl<'a> Job<'a> {
         let sets = layer.sets.iter().map(|(key, _)| self.hold(key)).collect::<Result<Vec<_>>>()?;
         self.keep(stage, &self.places.store.layers, true, |target| {
             let surroundings = layer::Surroundings {
+                name: format!("{}-{}", layer.recipe, stage.key.short()),
                 below: below.as_ref().map(|below| below.path()),
                 sets: sets.iter().map(|set| set.path()).collect(),
                 packages: &self.places.store.packages,

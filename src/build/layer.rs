@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::deb::Deb;
+use super::entry::Unfinished;
 use super::feed::{self, PACKAGES, WHEELS};
 use super::packages::{PackageStore, Provided};
-use super::shelf::Unfinished;
 use super::{record, resolve};
 use crate::failure::Result;
 use crate::host::clock;
@@ -32,6 +32,8 @@ const ENVIRONMENT: &[&str] =
 
 /// What a layer is made from, and where.
 pub(super) struct Surroundings<'a> {
+    /// What its files on the way are called: a recipe may have several layers in one build.
+    pub(super) name: String,
     /// The tar of the layer below.
     pub(super) below: Option<PathBuf>,
     /// The tars of the layer's sets of packages, in their order.
@@ -49,6 +51,11 @@ pub(super) struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
+    /// A path for a file on the way.
+    fn file(&self, name: &str) -> PathBuf {
+        self.work.path(&format!("{}-{name}", self.name))
+    }
+
     /// mmdebstrap as every step needs it.
     pub(super) fn mmdebstrap(&self) -> Tool {
         mmdebstrap(self.privilege).env("TMPDIR", self.scratch.path("")).logged(&self.log)
@@ -93,14 +100,14 @@ pub(super) fn make(
     target: &mut Unfinished,
     surroundings: &Surroundings<'_>,
 ) -> Result<PathBuf> {
-    let Surroundings { below, work, scratch, .. } = surroundings;
-    let scripts = write_scripts(layer, work)?;
-    let [installer, initramfs] =
-        ["python-set.sh", "initramfs.sh"].map(|name| work.path(&format!("{}-{name}", layer.recipe)));
+    let Surroundings { below, scratch, .. } = surroundings;
+    clock::ensure_after(locked.epoch)?;
+    let scripts = write_scripts(layer, surroundings)?;
+    let [installer, initramfs] = ["python-set.sh", "initramfs.sh"].map(|name| surroundings.file(name));
     fs_err::write(&installer, &layer.installer)?;
-    let tree = scratch.open_folder(&format!("layer-{}-", layer.recipe))?;
+    let tree = scratch.open_folder(&format!("layer-{}-", surroundings.name))?;
     let tool = surroundings.mmdebstrap().env("SOURCE_DATE_EPOCH", locked.epoch.to_string());
-    let mut tool = install(tool, layer, locked, below.is_some(), &Files::write(layer, locked, work)?);
+    let mut tool = install(tool, layer, locked, below.is_some(), &Files::write(locked, surroundings)?);
     for (number, (_, set)) in layer.sets.iter().enumerate() {
         tool = with_set(tool, number, set, &installer);
     }
@@ -119,10 +126,10 @@ pub(super) fn make(
     Ok(tree)
 }
 
-fn write_scripts(layer: &Layer, work: &WorkFolder) -> Result<Vec<String>> {
+fn write_scripts(layer: &Layer, surroundings: &Surroundings<'_>) -> Result<Vec<String>> {
     let mut paths = Vec::new();
     for (number, (_, text)) in layer.scripts.iter().enumerate() {
-        let path = work.path(&format!("{}-script-{number}", layer.recipe));
+        let path = surroundings.file(&format!("script-{number}"));
         fs_err::write(&path, text)?;
         paths.push(path.to_string_lossy().into_owned());
     }
@@ -141,7 +148,7 @@ pub(super) fn choose(
         return Ok((locked.clone(), Provided::default()));
     }
     let mut locked = if layer.packages.is_empty() {
-        LockedLayer::without_packages(&layer.recipe, &layer.suite)
+        LockedLayer::without_packages(&layer.recipe, layer.kernel.as_deref(), &layer.suite)
     } else {
         resolve::resolve(layer, surroundings).map_err(clock::doubted)?
     };
@@ -175,9 +182,8 @@ struct Files {
 }
 
 impl Files {
-    fn write(layer: &Layer, locked: &LockedLayer, work: &WorkFolder) -> Result<Self> {
-        let at = |name: &str| work.path(&format!("{}-{name}", layer.recipe));
-        let files = Self { sources: at("sources.list"), record: at("record") };
+    fn write(locked: &LockedLayer, surroundings: &Surroundings<'_>) -> Result<Self> {
+        let files = Self { sources: surroundings.file("sources.list"), record: surroundings.file("record") };
         fs_err::write(&files.sources, locked.sources.join("\n") + "\n")?;
         fs_err::write(&files.record, Lock { layers: vec![locked.clone()] }.to_string())?;
         Ok(files)
@@ -261,6 +267,7 @@ mod tests {
     fn layer() -> Layer {
         Layer {
             recipe: "hub".into(),
+            kernel: None,
             suite: "trixie".into(),
             below: None,
             packages: vec!["nfs-common".into(), "autofs".into()],

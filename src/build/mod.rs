@@ -6,6 +6,7 @@ mod assembly;
 mod base;
 mod checked;
 mod deb;
+mod entry;
 mod esp;
 mod feed;
 mod hands;

@@ -7,8 +7,9 @@ use std::time::SystemTime;
 
 use anyhow::anyhow;
 
+use super::entry::UNFINISHED;
 use super::manifest::hash;
-use super::shelf::{Shelf, UNFINISHED};
+use super::shelf::Shelf;
 use crate::document::Findings;
 use crate::failure::Result;
 use crate::host::command::Tool;

@@ -181,7 +181,9 @@ fn layers<W: Write>(
         } else {
             let gone = gone(archive, image, number)?;
             let mut tar = Checked::new(archive.layer(image, number)?);
-            gone.names.iter().for_each(|path| contents.inventory.forget(path));
+            for path in &gone.names {
+                contents.inventory.forget(path);
+            }
             let bytes = layer.unpack(pass, &mut tar, &gone.whiteouts, &mut contents)?;
             if tar.sha256()? != diff_id.trim_start_matches("sha256:") {
                 return Err(anyhow!("{}: the layer {diff_id} is damaged", path.display()).into());

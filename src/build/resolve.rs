@@ -20,7 +20,7 @@ const RESULTS: &str = "/imagegen-resolved";
 /// Asks apt, on top of the layer below; the epoch is still open.
 pub(super) fn resolve(layer: &Layer, surroundings: &Surroundings<'_>) -> Result<LockedLayer> {
     let below = surroundings.below.as_deref();
-    let folder = surroundings.work.path(&format!("{}-resolved", layer.recipe));
+    let folder = surroundings.work.path(&format!("{}-resolved", surroundings.name));
     fs_err::create_dir(&folder)?;
     let script = folder.join("script");
     fs_err::write(&script, SCRIPT)?;
@@ -53,6 +53,7 @@ pub(super) fn resolve(layer: &Layer, surroundings: &Surroundings<'_>) -> Result<
 fn parse(layer: &Layer, sources: &str, required: &str, packages: &str) -> anyhow::Result<LockedLayer> {
     let mut locked = LockedLayer {
         recipe: layer.recipe.clone(),
+        kernel: layer.kernel.clone(),
         suite: layer.suite.clone(),
         epoch: 0,
         sources: sources.lines().filter(|line| line.starts_with("deb ")).map(str::to_owned).collect(),

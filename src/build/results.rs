@@ -12,8 +12,8 @@ use std::time::UNIX_EPOCH;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use super::entry::write_whole;
 use super::publish::read_checksums;
-use super::shelf::write_whole;
 use super::{Places, Store, manifest};
 use crate::failure::Result;
 use crate::plan::{Key, Plan, Stage};

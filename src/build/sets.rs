@@ -65,6 +65,8 @@ fn modules(lock: &str, folder: &Path, log: &Path) -> Result<()> {
     fs_err::write(folder.join("package.json"), package.to_string())?;
     Tool::new(tools::NPM.name)
         .args(["ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund", "--no-update-notifier"])
+        // What a user's own settings would change in the files.
+        .args(["--include=optional", "--bin-links=true", "--install-strategy=hoisted"])
         .arg("--prefix")
         .arg(folder)
         .logged(log)

@@ -4,18 +4,16 @@
 //! long as a build uses it, whatever becomes of its name. Whoever takes an entry away first makes sure that nobody
 //! holds it. The kernel gives such locks back when their holder dies.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 
+use super::entry::{Found, Held, Record, UNFINISHED, Unfinished, open_shared, unfinished_in, write_whole};
+use super::manifest;
 use super::store::Entry;
-use super::{checked, manifest};
 use crate::failure::Result;
 use crate::host::clock::{now, seconds};
 use crate::host::files::{names, remove_if_there};
@@ -23,8 +21,6 @@ use crate::host::lock::{self, Lock};
 use crate::host::{fetch, work};
 use crate::plan::Key;
 
-/// How the names of files and folders begin that are still being written.
-pub(super) const UNFINISHED: &str = ".unfinished-";
 const LOCK: &str = ".lock";
 const PARTIAL: &str = ".part";
 /// How long a download that broke off may wait to be gone on with.
@@ -47,80 +43,6 @@ pub struct Shelf {
     pub(super) useful_for: Option<u64>,
     /// Whether each file has a record beside it, without which it counts for nothing.
     pub(super) recorded: bool,
-}
-
-/// What is known of an entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Record {
-    /// What it is, for a person.
-    pub(super) what: String,
-    pub(super) bytes: u64,
-    pub(super) sha256: String,
-    /// When it was made, in seconds since 1970.
-    pub(super) made: u64,
-    /// What it was verified by, where it came from outside.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) proof: Option<String>,
-}
-
-/// An entry that stays what it is until this is dropped.
-#[derive(Debug)]
-pub(super) struct Held {
-    file: File,
-    /// The hash of its content.
-    pub(super) sha256: String,
-}
-
-impl Held {
-    /// Its size.
-    pub(super) fn bytes(&self) -> Result<u64> {
-        Ok(self.file.metadata()?.len())
-    }
-
-    /// A path to it that its own name does not matter for.
-    pub(super) fn path(&self) -> PathBuf {
-        let number = std::os::fd::AsRawFd::as_raw_fd(&self.file);
-        PathBuf::from(format!("/proc/{}/fd/{number}", rustix::process::getpid()))
-    }
-}
-
-/// What became of holding an entry.
-#[derive(Debug)]
-pub(super) enum Found {
-    /// It is as it was made.
-    Whole(Held),
-    /// It is not.
-    Damaged,
-    /// There is none.
-    Nothing,
-}
-
-/// A file that is still being written; it goes when it is dropped.
-#[derive(Debug)]
-pub(super) struct Unfinished {
-    path: tempfile::TempPath,
-    lock: File,
-    /// What it was verified by, where it came from outside.
-    pub(super) proof: Option<String>,
-    /// Hash and size of its content, where they are known from writing it.
-    known: Option<(String, u64)>,
-}
-
-impl Unfinished {
-    /// Writes all that `reader` gives.
-    pub(super) fn fill(&mut self, reader: &mut impl Read) -> Result<()> {
-        let mut file = fs_err::File::create(&self.path)?;
-        self.known = Some(checked::copy::<Sha256>(reader, &mut file)?);
-        Ok(())
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(super) fn bytes(&self) -> Result<u64> {
-        Ok(fs_err::metadata(&self.path)?.len())
-    }
 }
 
 impl Shelf {
@@ -179,9 +101,10 @@ impl Shelf {
 
     /// Takes a finished file in, and holds it.
     pub(super) fn keep(&self, unfinished: Unfinished, key: &Key, what: &str) -> Result<Held> {
-        let Unfinished { path, lock: file, proof, known } = unfinished;
+        let Unfinished { path, lock: file, proof, base, known } = unfinished;
         let (sha256, bytes) = known.map_or_else(|| manifest::hash(&path), Ok)?;
-        let record = Record { what: what.to_owned(), bytes, sha256: sha256.clone(), made: now(), proof };
+        let record =
+            Record { what: what.to_owned(), bytes, sha256: sha256.clone(), made: now(), proof, base };
         write_whole(&self.record_path(key.as_str()), &serde_json::to_vec(&record).context("a record")?)?;
         // From the only user to one of them, while nobody knows its name yet.
         lock::share(&file)?;
@@ -249,12 +172,20 @@ impl Shelf {
         Ok(age.is_some_and(|age| self.useful_for.is_none_or(|limit| age < limit)))
     }
 
-    /// The usable entries by key, with their age in seconds.
+    /// The usable entries by key, with their age in seconds. What was made on a layer that another build has made anew
+    /// in the meantime does not go with that.
     pub fn ages(&self) -> Result<BTreeMap<String, u64>> {
+        let keys = self.keys()?.into_iter();
+        let entries = keys.map(|key| Ok((self.record(&key)?, key))).collect::<Result<Vec<_>>>()?;
+        let records = || entries.iter().filter_map(|(record, _)| record.as_ref());
+        let hashes: BTreeSet<&str> = records().map(|record| record.sha256.as_str()).collect();
         let mut ages = BTreeMap::new();
-        for key in self.keys()? {
-            if let Some(age) = self.age(&key)? {
-                ages.insert(key, age);
+        for (record, key) in &entries {
+            let base = record.as_ref().and_then(|record| record.base.as_deref());
+            if let Some(age) = self.age_by(record.as_ref(), key)?
+                && base.is_none_or(|base| hashes.contains(base))
+            {
+                ages.insert(key.clone(), age);
             }
         }
         Ok(ages)
@@ -308,40 +239,6 @@ impl Shelf {
         }
         Ok(entries)
     }
-}
-
-/// Opens a file as one of its users; nothing where there is none.
-fn open_shared(path: &Path) -> Result<Option<File>> {
-    loop {
-        let file = match lock::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        lock::when_free(|| lock::share(&file))?;
-        if lock::is_at(&file, path)? {
-            return Ok(Some(file));
-        }
-    }
-}
-
-fn unfinished_in(folder: &Path) -> Result<Unfinished> {
-    fs_err::create_dir_all(folder)?;
-    loop {
-        let (file, path) = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?.into_parts();
-        // Another build that clears out may have taken it for a dead one's before it was locked.
-        if lock::claim(&file)? && lock::is_at(&file, &path)? {
-            return Ok(Unfinished { path, lock: file, proof: None, known: None });
-        }
-    }
-}
-
-/// Writes a small file in one step.
-pub(super) fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
-    let unfinished = unfinished_in(path.parent().context("a file without a folder")?)?;
-    fs_err::write(&unfinished.path, content)?;
-    unfinished.path.persist(path).with_context(|| format!("writing {}", path.display()))?;
-    Ok(())
 }
 
 #[cfg(test)]
@@ -401,6 +298,24 @@ mod tests {
         fs_err::remove_file(shelf.record_path(key.as_str())).unwrap();
         assert!(matches!(shelf.hold(&key).unwrap(), Found::Damaged));
         assert!(shelf.ages().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_was_made_on_a_layer_that_is_another_one_now_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = shelf(folder.path());
+        let keep = |name: &str, content: &[u8], base: Option<String>| {
+            let mut unfinished = Unfinished { base, ..shelf.unfinished().unwrap() };
+            unfinished.fill(&mut &*content).unwrap();
+            shelf.keep(unfinished, &Key::of(&name), name).unwrap().sha256
+        };
+        let base = keep("base", b"of today", None);
+        keep("hub", b"hub", Some(base.clone()));
+        assert_eq!(shelf.ages().unwrap().len(), 2);
+        keep("base", b"of tomorrow", None);
+        assert_eq!(shelf.ages().unwrap().into_keys().collect::<Vec<_>>(), [Key::of(&"base").as_str()]);
+        keep("base", b"of today", None);
+        assert_eq!(shelf.ages().unwrap().len(), 2, "the same bytes are as good, whoever made them");
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Serialize;
 
+use super::entry::Record;
 use super::packages::PackageStore;
-use super::shelf::{JSON, Record, Shelf};
+use super::shelf::{JSON, Shelf};
 use crate::failure::Result;
 use crate::plan::LAYER_FRESH_FOR;
 
@@ -80,11 +81,11 @@ impl Store {
         Ok(Self::within(&cache.join("imagegen")))
     }
 
-    /// The same, but with layers, and what is remembered of images, in a folder that has none yet.
+    /// The same, but with layers, sets, and what is remembered of images, in a folder that has none yet.
     #[must_use]
     pub fn with_layers_in(self, folder: &Path) -> Self {
-        let Self { layers, results, .. } = Self::within(folder);
-        Self { layers, results, ..self }
+        let Self { layers, sets, results, .. } = Self::within(folder);
+        Self { layers, sets, results, ..self }
     }
 
     pub(super) fn within(folder: &Path) -> Self {

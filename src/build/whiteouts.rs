@@ -115,7 +115,9 @@ mod tests {
     /// Names that end with a slash are folders.
     fn names(paths: &[&str]) -> Names {
         let mut names = Names::default();
-        paths.iter().for_each(|path| names.add(path.trim_end_matches('/'), path.ends_with('/')));
+        for path in paths {
+            names.add(path.trim_end_matches('/'), path.ends_with('/'));
+        }
         names
     }
 

@@ -27,8 +27,8 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
     let work = WorkFolder::within(scratch)?;
     let places = places(&work)?;
     tools::require(lacking(&places))?;
-    let HostFacts { sets, containers, .. } = build::host_facts(&places)?;
-    let facts = HostFacts { sets, containers, ..HostFacts::default() };
+    let HostFacts { containers, .. } = build::host_facts(&places)?;
+    let facts = HostFacts { containers, ..HostFacts::default() };
     let settings = Settings { mirror: args.mirror.clone(), hands: tools::processors(), wants_lock: false };
     let progress = Progress::start();
     build::execute(&plan::plan(&request, &facts), &places, &settings, &progress)?;

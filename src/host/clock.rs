@@ -2,10 +2,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use anyhow::anyhow;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::failure::{Failure, Shortage};
+use crate::failure::{Failure, Result, Shortage};
 
 /// Debian 13 was released on 2025-08-09; a clock that says an earlier time is wrong. In seconds since 1970.
 const EARLIEST: u64 = 1_754_697_600;
@@ -32,6 +33,17 @@ pub(super) fn lacking() -> Option<Shortage> {
     })
 }
 
+/// Files that are made now get times of now; what is to have only times up to `epoch`, in seconds since 1970, cannot
+/// be made on a machine whose clock is before that: later times are put back, and earlier ones are not put forward.
+pub fn ensure_after(epoch: u64) -> Result<()> {
+    if now() >= epoch {
+        return Ok(());
+    }
+    let epoch = text(OffsetDateTime::from_unix_timestamp(epoch.try_into().unwrap_or(i64::MAX)));
+    Err(anyhow!("{}, and what is to be built has times up to {epoch}: set it right and build again", says())
+        .into())
+}
+
 /// Says of a failure what the clock may have to do with it.
 #[must_use]
 pub fn doubted(failure: Failure) -> Failure {
@@ -46,15 +58,17 @@ pub fn doubted(failure: Failure) -> Failure {
 
 fn says() -> String {
     let now = OffsetDateTime::now_utc();
-    let now = now.replace_nanosecond(0).unwrap_or(now);
-    let text = now.format(&Rfc3339).unwrap_or_else(|_| now.unix_timestamp().to_string());
-    format!("the clock of this machine says {text}")
+    format!("the clock of this machine says {}", text(now.replace_nanosecond(0)))
+}
+
+/// A time for a person.
+fn text(time: std::result::Result<OffsetDateTime, time::error::ComponentRange>) -> String {
+    let far = "a time that no calendar has";
+    time.ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| far.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use anyhow::anyhow;
-
     use super::*;
 
     #[test]
@@ -64,5 +78,13 @@ mod tests {
         assert!(format!("{}", doubted(expired.into())).starts_with("the clock of this machine says 20"));
         assert_eq!(doubted(anyhow!("disk full").into()).to_string(), "disk full");
         assert!(lacking().is_none());
+    }
+
+    #[test]
+    fn nothing_is_made_before_the_time_that_it_is_to_have() {
+        assert!(ensure_after(now()).is_ok());
+        let said = ensure_after(4_102_444_800).unwrap_err().to_string();
+        assert!(said.contains("times up to 2100-01-01T00:00:00Z: set it right"), "{said}");
+        assert!(ensure_after(u64::MAX).is_err());
     }
 }

@@ -101,9 +101,13 @@ impl Contents {
     pub fn file_system_size(&self) -> u64 {
         const JOURNAL: u64 = 64 * ALIGNMENT;
         const FIRST_BOOT: u64 = 128 * ALIGNMENT;
-        // Block and inode tables and bitmaps take 1.7 % at mke2fs's ratio of one inode to 16 KiB; folders a block each.
+        // Of mke2fs's own accord (/etc/mke2fs.conf); what has many small files is made larger for them.
+        const BYTES_PER_INODE: u64 = 16 * 1024;
+        const FIRST_BOOT_INODES: u64 = 4096;
+        // Block and inode tables and bitmaps take 1.7 % at that ratio; folders a block each.
         let folders = self.inodes / 8 * 4096;
-        aligned((self.blocks_bytes + folders + JOURNAL + FIRST_BOOT) * 104 / 100)
+        let bytes = (self.blocks_bytes + folders + JOURNAL + FIRST_BOOT) * 104 / 100;
+        aligned(bytes.max((self.inodes + FIRST_BOOT_INODES) * BYTES_PER_INODE))
     }
 }
 
@@ -132,6 +136,17 @@ mod tests {
         assert_eq!(layout.root, Extent { start: 2_097_152, size: 1_000_341_504 });
         assert_eq!((layout.root.first_sector(), layout.root.last_sector()), (4096, 1_957_887));
         assert_eq!(layout.total, layout.root.end() + ALIGNMENT);
+    }
+
+    #[test]
+    fn many_small_files_have_an_inode_each() {
+        let small = Contents { blocks_bytes: 100_000 * 4096, inodes: 100_000 };
+        assert!(small.file_system_size() / 16384 > 100_000);
+        let large = Contents { inodes: 10_000, ..small };
+        assert!(
+            large.file_system_size() < small.file_system_size() / 2,
+            "where there are few, nothing is added"
+        );
     }
 
     #[test]

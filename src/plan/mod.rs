@@ -134,6 +134,9 @@ pub fn plan(request: &Request, facts: &HostFacts) -> Plan {
     planner.plan
 }
 
+/// Counts how often the way has changed in which sets of packages are fetched and packed: they are kept for ever.
+const SETS_MADE: u32 = 2;
+
 struct Planner<'a> {
     request: &'a Request,
     facts: &'a HostFacts,
@@ -196,8 +199,9 @@ impl Planner<'_> {
     fn set(&mut self, set: &PackageSet) -> Key {
         // Where it goes in an image is not a matter of what it is.
         let action = Action::Set(PackageSet { into: String::new(), ..set.clone() });
-        let kept = self.facts.sets.contains(Key::of(&action).as_str());
-        self.add(action, kept, false)
+        let key = Key::of(&(SETS_MADE, &action));
+        let kept = self.facts.sets.contains(key.as_str());
+        self.add_as(key, action, kept, false)
     }
 
     /// The age of what is kept under a key. What is older than the layer below it was made from an earlier one.
@@ -227,12 +231,13 @@ fn layer(
     request: &Request,
 ) -> Layer {
     // Whoever asks for another kernel gets a lowest layer of its own, so that no image has two.
-    let kernel = chain.kernel().filter(|_| below.is_none()).map(|kernel| kernel.package().to_owned());
-    let locked = request.lock.as_ref().and_then(|lock| lock.layer(&recipe.name)).cloned();
+    let kernel = chain.kernel().map(|kernel| kernel.package().to_owned());
+    let locked = request.lock.as_ref().and_then(|lock| lock.layer(&recipe.name, kernel.as_deref())).cloned();
     Layer {
         recipe: recipe.name.clone(),
         suite: chain.suite().to_owned(),
-        packages: kernel.iter().chain(&recipe.packages).cloned().collect(),
+        packages: kernel.iter().filter(|_| below.is_none()).chain(&recipe.packages).cloned().collect(),
+        kernel,
         below,
         initramfs: chain.kernel().map(|_| INITRAMFS.to_owned()).unwrap_or_default(),
         installer: if sets.is_empty() { String::new() } else { PYTHON_INSTALLER.to_owned() },

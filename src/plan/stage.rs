@@ -13,6 +13,8 @@ use crate::recipe::{CloudImage, Container, EspFile, PackageSet, Reference};
 pub struct Layer {
     /// The recipe that it belongs to.
     pub recipe: String,
+    /// The package of the kernel in images of it.
+    pub kernel: Option<String>,
     /// The Debian suite.
     pub suite: String,
     /// The layer that it adds to; none bootstraps.
@@ -107,6 +109,16 @@ impl Stage {
                 let sets = provision.steps.iter().flat_map(|step| step.sets.iter().map(|(key, _)| key));
                 provision.image.needs().into_iter().chain(sets).collect()
             }
+        }
+    }
+
+    /// The key of the layer that what is kept of this stage is made on.
+    #[must_use]
+    pub fn base(&self) -> Option<&Key> {
+        match &self.action {
+            Action::Layer(layer) => layer.below.as_ref(),
+            Action::Container(image) => Some(&image.layer),
+            _ => None,
         }
     }
 }

@@ -37,7 +37,7 @@ fn write_lock(folder: &Path, names: &[&str]) {
              file: pool/main/{name}_1.0_all.deb}}\n"
         )
     });
-    let lock = "version: 1\nlayers:\n  - recipe: node\n    suite: trixie\n    epoch: 1763000000\n    \
+    let lock = "version: 1\nlayers:\n  - recipe: node\n    kernel: linux-image-cloud-amd64\n    suite: trixie\n    epoch: 1763000000\n    \
                 sources: [deb http://127.0.0.1:9/debian trixie main]\n    packages:\n";
     std::fs::write(folder.join("lock.yaml"), lock.to_owned() + &lines.collect::<String>()).unwrap();
 }
@@ -74,7 +74,7 @@ fn what_the_archive_no_longer_has_is_told_with_its_lines_before_anything_is_buil
         build(folder.path(), &["--lock", "lock.yaml", "--mirror", &empty_mirror()]).output().unwrap();
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    for (line, name) in (8..).zip(PACKAGES) {
+    for (line, name) in (9..).zip(PACKAGES) {
         assert!(said.contains(&format!("error: the archive no longer has {name} 1.0")), "{said}");
         assert!(said.contains(&format!("--> lock.yaml:{line}:16")), "{said}");
     }

@@ -2,7 +2,7 @@
 
 use super::{Lock, findings};
 use crate::document::Findings;
-use crate::recipe::Chain;
+use crate::recipe::{Chain, Kernel};
 
 /// What keeps `chains` from being built from the lock, which is called `name`; with the container images that they
 /// carry, unless the user brings another.
@@ -34,13 +34,14 @@ fn check_chain(lock: &Lock, name: &str, chain: &Chain, found: &mut Findings) {
             found.push(finding);
         }
     };
+    let kernel = chain.kernel().map(Kernel::package);
     let mut known: Vec<&str> = vec![];
     for (number, recipe) in chain.recipes().iter().enumerate() {
         if number > 0 && !recipe.makes_layer() {
             continue;
         }
-        let Some(layer) = lock.layer(&recipe.name) else {
-            add(findings::no_such_layer(&recipe.name, name));
+        let Some(layer) = lock.layer(&recipe.name, kernel) else {
+            add(findings::no_such_layer(&recipe.name, kernel, name));
             continue;
         };
         if layer.suite != chain.suite() {
@@ -75,7 +76,7 @@ mod tests {
             messages,
             [
                 "the recipe `base` asks for `systemd`, which lock.yaml does not have",
-                "lock.yaml has no layer `hub`, which is to be built",
+                "lock.yaml has no layer `hub` for the kernel linux-image-cloud-amd64, which is to be built",
             ]
         );
     }

@@ -24,8 +24,9 @@ pub fn no_such_folder(path: &str) -> Finding {
 
 /// A layer that is to be built and is not locked.
 #[must_use]
-pub fn no_such_layer(recipe: &str, lock: &str) -> Finding {
-    Finding::error(format!("{lock} has no layer `{recipe}`, which is to be built"), WRITE_ANEW)
+pub fn no_such_layer(recipe: &str, kernel: Option<&str>, lock: &str) -> Finding {
+    let which = kernel.map(|kernel| format!(" for the kernel {kernel}")).unwrap_or_default();
+    Finding::error(format!("{lock} has no layer `{recipe}`{which}, which is to be built"), WRITE_ANEW)
 }
 
 /// A package that a recipe asks for and no layer of the lock has.

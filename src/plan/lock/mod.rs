@@ -28,6 +28,9 @@ pub struct Lock {
 pub struct LockedLayer {
     /// The recipe that it belongs to.
     pub recipe: String,
+    /// The package of the kernel in images of it; none in a container image. One recipe may be built on with several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<String>,
     /// The Debian suite.
     pub suite: String,
     /// Seconds since 1970 that no file of the layer is newer than.
@@ -62,10 +65,10 @@ pub struct LockedPackage {
 }
 
 impl Lock {
-    /// The layer of a recipe.
+    /// The layer of a recipe for images with this kernel.
     #[must_use]
-    pub fn layer(&self, recipe: &str) -> Option<&LockedLayer> {
-        self.layers.iter().find(|layer| layer.recipe == recipe)
+    pub fn layer(&self, recipe: &str, kernel: Option<&str>) -> Option<&LockedLayer> {
+        self.layers.iter().find(|layer| layer.recipe == recipe && layer.kernel.as_deref() == kernel)
     }
 
     /// The time of what is made from all these layers; none without any.
@@ -77,7 +80,7 @@ impl Lock {
     /// Adds the layers of `other` that are not in here yet.
     pub fn merge(&mut self, other: Self) {
         for layer in other.layers {
-            if self.layer(&layer.recipe).is_none() {
+            if self.layer(&layer.recipe, layer.kernel.as_deref()).is_none() {
                 self.layers.push(layer);
             }
         }
@@ -87,8 +90,9 @@ impl Lock {
 impl LockedLayer {
     /// A layer that installs none, and so needs no archive; the epoch is still open.
     #[must_use]
-    pub fn without_packages(recipe: &str, suite: &str) -> Self {
-        Self { recipe: recipe.into(), suite: suite.into(), epoch: 0, sources: vec![], packages: vec![] }
+    pub fn without_packages(recipe: &str, kernel: Option<&str>, suite: &str) -> Self {
+        let (recipe, kernel) = (recipe.to_owned(), kernel.map(str::to_owned));
+        Self { recipe, kernel, suite: suite.to_owned(), epoch: 0, sources: vec![], packages: vec![] }
     }
 
     /// The folders of the archives that its sources name, without a slash behind them, each once.
@@ -123,6 +127,9 @@ impl fmt::Display for Lock {
         formatter.write_str("version: 1\nlayers:\n")?;
         self.layers.iter().try_for_each(|layer| {
             writeln!(formatter, "  - recipe: {}", json(&layer.recipe)?)?;
+            if let Some(kernel) = &layer.kernel {
+                writeln!(formatter, "    kernel: {}", json(kernel)?)?;
+            }
             writeln!(formatter, "    suite: {}", json(&layer.suite)?)?;
             writeln!(formatter, "    epoch: {}", layer.epoch)?;
             list(formatter, "sources", &layer.sources)?;
@@ -154,6 +161,7 @@ pub(crate) mod tests {
         Lock {
             layers: vec![LockedLayer {
                 recipe: "base".into(),
+                kernel: Some("linux-image-cloud-amd64".into()),
                 suite: "trixie".into(),
                 epoch: 1_763_000_000,
                 sources: vec![
@@ -184,6 +192,16 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn one_recipe_has_a_layer_for_each_kernel() {
+        let mut both = lock();
+        let general = LockedLayer { kernel: Some("linux-image-amd64".into()), ..both.layers[0].clone() };
+        both.merge(Lock { layers: vec![general.clone(), both.layers[0].clone()] });
+        assert_eq!(both.layers.len(), 2);
+        assert_eq!(both.layer("base", Some("linux-image-amd64")), Some(&general));
+        assert_eq!(both.layer("base", None), None);
+    }
+
+    #[test]
     fn each_archive_is_asked_once() {
         assert_eq!(
             lock().layers[0].archives(),
@@ -197,6 +215,7 @@ pub(crate) mod tests {
         both.merge(Lock {
             layers: vec![LockedLayer {
                 recipe: "hub".into(),
+                kernel: None,
                 epoch: 1_764_000_000,
                 ..lock().layers[0].clone()
             }],

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Lock, LockedLayer, LockedPackage, findings};
 use crate::document::{Document, Fields, Findings, Node, Place, Source};
 
-const LAYER_KEYS: &[&str] = &["recipe", "suite", "epoch", "sources", "packages"];
+const LAYER_KEYS: &[&str] = &["recipe", "suite", "epoch", "sources", "packages", "kernel"];
 const PACKAGE_KEYS: &[&str] = &["name", "version", "architecture", "sha256", "bytes", "file", "required"];
 /// Where an example has to stand for a hash.
 const SHA256: &str = "sha256: 64 hexadecimal digits";
@@ -32,8 +32,9 @@ pub fn layers(source: &Arc<Source>, items: &[Node], findings: &mut Findings) -> 
 
 fn layer(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option<LockedLayer> {
     let mut fields = Fields::of(source, "layers", node, LAYER_KEYS, findings);
-    fields.require(LAYER_KEYS, "KEY: VALUE");
+    fields.require(&LAYER_KEYS[..LAYER_KEYS.len() - 1], "KEY: VALUE");
     let recipe = fields.text("recipe", "recipe: base");
+    let kernel = checked(&mut fields, source, "kernel", "kernel: linux-image-cloud-amd64", is_word);
     let suite = checked(&mut fields, source, "suite", "suite: trixie", is_word);
     let epoch = fields.int("epoch", 0..i64::MAX, "epoch: 1763000000");
     let sources = fields.texts("sources", "sources: [deb URL trixie main]");
@@ -49,6 +50,7 @@ fn layer(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option<L
     let packages = items.iter().filter_map(|item| package(source, item, findings)).collect();
     Some(LockedLayer {
         recipe: recipe?.0.to_owned(),
+        kernel,
         suite: suite?,
         epoch: u64::try_from(epoch?.0).ok()?,
         sources: sources.into_iter().map(|(line, _)| line.to_owned()).collect(),
