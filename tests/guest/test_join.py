@@ -1,9 +1,11 @@
+import subprocess
 import unittest
 import unittest.mock
 
 import project  # noqa: F401  (sets the path)
 
 import join
+import pull
 from dockerd import DockerError
 
 JOINED = "This node has joined the workshop, 12.5 seconds after its kernel started."
@@ -99,6 +101,52 @@ class Node(unittest.TestCase):
         self.state, self.hub = "active", [[], [], []]
         self.run_main()
         self.assertEqual(self.said, ["The hub does not know this node any more: joining again."])
+
+
+IMAGE = "example.org/notebook@sha256:00"
+MISSING = "Error response from daemon: Get https://example.org/v2/:\ndial tcp: connection refused\n"
+
+
+class Fetch(unittest.TestCase):
+    """A node of a workshop with its own notebook image. What becomes of each pull is in `pulls`."""
+
+    def play(self, here, pulls):
+        """What the node says, and what it does."""
+        self.here, self.pulls, said, self.done = here, list(pulls), [], []
+        with (
+            unittest.mock.patch("subprocess.run", self.docker),
+            unittest.mock.patch("time.sleep"),
+            unittest.mock.patch.object(join, "announce", said.append),
+            unittest.mock.patch.object(join, "word", ""),
+            unittest.mock.patch.object(join, "main", lambda: self.done.append("join")),
+        ):
+            pull.main(IMAGE)
+        return said, self.done
+
+    def docker(self, command, **_):
+        if command[:3] == ["docker", "image", "inspect"]:
+            self.assertEqual(command[3], IMAGE)
+            return subprocess.CompletedProcess(command, 0 if self.here else 1)
+        self.assertEqual((command[:2], command[-1]), (["docker", "pull"], IMAGE))
+        self.done.append("pull")
+        trouble = self.pulls.pop(0)
+        self.here = not trouble
+        return subprocess.CompletedProcess(command, 1 if trouble else 0, "", trouble)
+
+    def test_a_node_joins_when_it_has_the_image(self):
+        said, done = self.play(False, [""])
+        self.assertEqual(said, [f"Fetching the notebook image {IMAGE}, and joining when it is here."])
+        self.assertEqual(done, ["pull", "join"])
+
+    def test_a_node_that_has_the_image_joins_without_a_registry(self):
+        self.assertEqual(self.play(True, []), ([], ["join"]))
+
+    def test_a_failure_is_told_once_and_the_node_tries_on_and_stays_away_until_then(self):
+        said, done = self.play(False, [MISSING, MISSING, "no space left on device", ""])
+        why = "Error response from daemon: Get https://example.org/v2/: dial tcp: connection refused"
+        failed = "The notebook image cannot be fetched yet: "
+        self.assertEqual(said[1:], [failed + why, failed + "no space left on device"])
+        self.assertEqual(done, ["pull"] * 4 + ["join"])
 
 
 if __name__ == "__main__":
