@@ -183,6 +183,23 @@ mod tests {
     }
 
     #[test]
+    fn students_do_not_log_in_by_ssh_and_an_images_own_user_still_does() {
+        let keys = vec!["ssh-ed25519 AAAA".to_owned()];
+        for (admin_ssh_keys, plain) in [(keys.clone(), false), (keys, true), (vec![], true)] {
+            let workshop = Workshop { admin_ssh_keys, ..Workshop::usual() };
+            let files = config(&workshop, plain).0.write_files;
+            let content = |path: &str| files.iter().find(|file| file.path == path).map(|file| &file.content);
+            let rules = content("/etc/ssh/sshd_config.d/10-imagegen.conf").expect("rules for sshd");
+            assert!(rules.contains("PasswordAuthentication no\n"), "{rules}");
+            assert_eq!(rules.ends_with("\nAllowUsers imagegen-admin\n"), !plain, "{rules}");
+            let prepare = content("/etc/systemd/system/imagegen-prepare.service").expect("a preparation");
+            let steps = [prepare.find("/logins.py\n"), prepare.find("/accounts.py\n")];
+            assert_eq!(steps[0].is_some(), plain, "{prepare}");
+            assert!(steps.is_sorted(), "the rule is there before the accounts: {prepare}");
+        }
+    }
+
+    #[test]
     fn templates_of_other_programs_pass_because_the_text_is_no_jinja_template() {
         let mut workshop = Workshop::usual();
         let content = "docker info -f '{{.Swarm.LocalNodeState}}'\n".to_owned();

@@ -48,12 +48,13 @@ pub(super) fn of(machine: &Machine<'_>, table: table::Style) -> Result<Vec<File>
         Role::Hub => hub(machine)?,
         Role::Node { hub } => node(machine, hub)?,
     });
-    files.extend(engine(machine));
+    files.extend(engine(machine)?);
     if machine.plain {
         files.extend(plain(machine)?);
     }
     if machine.plain || !machine.workshop.admin_ssh_keys.is_empty() {
-        files.push(file("/etc/ssh/sshd_config.d/10-imagegen.conf", template!("common/sshd.conf")));
+        let rules = fill(template!("common/sshd.conf"), context! { plain => machine.plain })?;
+        files.push(file("/etc/ssh/sshd_config.d/10-imagegen.conf", rules));
     }
     if let Some(locale) = &machine.workshop.locale {
         files.push(file("/etc/default/locale", format!("LANG={locale}\n")));
@@ -123,9 +124,15 @@ fn units(machine: &Machine<'_>) -> Vec<&'static str> {
 }
 
 /// The organiser's own notebook image, on machines that run notebooks.
-fn pulled<'a>(machine: &Machine<'a>) -> Option<&'a str> {
+fn own_image<'a>(machine: &Machine<'a>) -> Option<&'a str> {
     let carries = matches!(machine.role, Role::Node { .. }) || machine.workshop.notebooks_on_hub;
     machine.workshop.notebooks.image.as_deref().filter(|_| carries)
+}
+
+/// It, where a unit of its own fetches it. A node of a swarm does so before it joins.
+fn pulled<'a>(machine: &Machine<'a>) -> Option<&'a str> {
+    let joins = matches!((&machine.workshop.engine, machine.role), (Engine::Swarm, Role::Node { .. }));
+    own_image(machine).filter(|_| !joins)
 }
 
 /// Whether Docker's data are elsewhere than where a golden image has its notebooks.
@@ -146,6 +153,9 @@ fn preparations(machine: &Machine<'_>) -> Vec<String> {
     }
     if machine.keeps_local_homes() {
         commands.push(format!("/bin/sh {LIBRARY}/local-homes.sh"));
+    }
+    if machine.plain {
+        commands.push(python("logins.py"));
     }
     commands.push(python("accounts.py"));
     if matches!(machine.workshop.engine, Engine::Classic(_)) {
@@ -247,18 +257,15 @@ fn share_line(share: &Share, hub: Ipv4Addr) -> minijinja::Value {
     }
 }
 
-fn engine(machine: &Machine<'_>) -> Vec<File> {
-    match (&machine.workshop.engine, machine.role) {
+fn engine(machine: &Machine<'_>) -> Result<Vec<File>> {
+    Ok(match (&machine.workshop.engine, machine.role) {
         (Engine::Swarm, Role::Hub) => vec![
             script("swarm.py", template!("swarm/swarm.py")),
             script("rendezvous.py", template!("swarm/rendezvous.py")),
             unit("imagegen-swarm.service", template!("swarm/imagegen-swarm.service")),
             unit("imagegen-rendezvous.service", template!("swarm/imagegen-rendezvous.service")),
         ],
-        (Engine::Swarm, Role::Node { .. }) => vec![
-            script("join.py", template!("swarm/join.py")),
-            unit("imagegen-join.service", template!("swarm/imagegen-join.service")),
-        ],
+        (Engine::Swarm, Role::Node { .. }) => joining(machine)?,
         (Engine::Classic(_), Role::Hub) => vec![
             script("listener.py", template!("classic/listener.py")),
             script("containers.py", template!("classic/containers.py")),
@@ -272,7 +279,18 @@ fn engine(machine: &Machine<'_>) -> Vec<File> {
             script("member.py", template!("classic/member.py")),
             unit("imagegen-member.service", template!("classic/imagegen-member.service")),
         ],
-    }
+    })
+}
+
+/// The swarm gives new servers to the node with the fewest, also to one that has not got their image yet.
+fn joining(machine: &Machine<'_>) -> Result<Vec<File>> {
+    let image = own_image(machine);
+    let command = image.map_or_else(|| "join.py".to_owned(), |image| format!("pull.py {image}"));
+    let service = fill(template!("swarm/imagegen-join.service"), context! { command })?;
+    let mut files =
+        vec![script("join.py", template!("swarm/join.py")), unit("imagegen-join.service", &service)];
+    files.extend(image.map(|_| script("pull.py", template!("swarm/pull.py"))));
+    Ok(files)
 }
 
 /// What a golden image has of its own.
@@ -286,6 +304,7 @@ fn plain(machine: &Machine<'_>) -> Result<Vec<File>> {
     let packages = fill(template!("plain/packages.sh"), context! { packages, services })?;
     let mut files = vec![
         script("packages.sh", &packages),
+        script("logins.py", template!("plain/logins.py")),
         unit(PACKAGES, template!("plain/imagegen-packages.service")),
         file(format!("{IMAGE_LIBRARY}/identity.sh"), of_the_image!("usr/lib/imagegen/identity.sh")),
         file(format!("{IMAGE_LIBRARY}/mtu.sh"), of_the_image!("usr/lib/imagegen/mtu.sh")),

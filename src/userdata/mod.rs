@@ -91,7 +91,7 @@ impl Machine<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workshop::{Entry, User, Users};
+    use crate::workshop::{ClassicImages, Engine, Entry, User, Users};
 
     fn secrets() -> Secrets {
         Secrets::parse("test", include_str!("../../tests/fixtures/workshop.secrets.yaml")).expect("sound")
@@ -167,6 +167,28 @@ mod tests {
         };
         let finding = findings.iter().next().expect("a finding");
         assert!(finding.remedy.contains("/etc/imagegen/users"), "{finding:?}");
+    }
+
+    #[test]
+    fn a_node_of_a_swarm_joins_with_the_workshops_own_image_and_other_machines_fetch_it_beside() {
+        let image = "example.org/notebook@sha256:00";
+        let mut workshop = Workshop { notebooks_on_hub: true, ..Workshop::usual() };
+        workshop.notebooks.image = Some(image.into());
+        let classic = Workshop { engine: Engine::Classic(ClassicImages::default()), ..workshop.clone() };
+        let node = Role::Node { hub: Ipv4Addr::new(10, 0, 0, 5) };
+        for (workshop, role, beside) in
+            [(&workshop, node, false), (&workshop, Role::Hub, true), (&classic, node, true)]
+        {
+            let machine = Machine { workshop, secrets: &secrets(), role, plain: false };
+            let files = files::of(&machine, Style::Lines).expect("files");
+            let content = |name: &str| {
+                files.iter().find(|file| file.path.ends_with(name)).map_or("", |file| file.content.as_str())
+            };
+            assert_eq!(content("/imagegen.target").contains("imagegen-notebook.service"), beside);
+            assert_eq!(content("/imagegen-notebook.service").contains(image), beside);
+            assert_eq!(content("/imagegen-join.service").contains(&format!("pull.py {image}\n")), !beside);
+            assert_eq!(content("/pull.py").is_empty(), beside);
+        }
     }
 
     #[test]

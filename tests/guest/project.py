@@ -3,5 +3,5 @@ import os
 import sys
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-for _role in ("common", "hub", "swarm", "classic", "rehearsal"):
+for _role in ("common", "hub", "swarm", "classic", "plain", "rehearsal"):
     sys.path.insert(0, os.path.join(PROJECT, "userdata", _role))

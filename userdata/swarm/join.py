@@ -27,10 +27,12 @@ def waits(longest=30):
 
 
 def tell(text):
-    """For the organiser's page too, with the next question to the hub."""
+    """Once, and for the organiser's page too, with the next question to the hub."""
     global word
-    word = " ".join(text.encode("ascii", "replace").decode().split())
-    announce(text)
+    text = " ".join(text.encode("ascii", "replace").decode().split())
+    if text != word:
+        word = text
+        announce(text)
 
 
 def ask(config):
@@ -56,18 +58,6 @@ def ask(config):
     return json.loads(text)
 
 
-def ask_until_answered(config):
-    said = None
-    for wait in waits():
-        try:
-            return ask(config)
-        except Away as away:
-            if str(away) != said:
-                said = str(away)
-                announce(f"Waiting for the hub: {said}.")
-            time.sleep(wait)
-
-
 def join(config, answer):
     own = route_source(config["hub"])
     if own is None:
@@ -89,7 +79,7 @@ def settled():
 
 def enter(config):
     """Joins, from whatever state the node is in."""
-    answer = ask_until_answered(config)
+    answer = ask(config)
     if settled()["LocalNodeState"] != "inactive":
         docker("POST", "/swarm/leave?force=1")
     trouble = "Docker does not say why"
@@ -112,19 +102,26 @@ def watch(config):
             return
         try:
             doubts = 0 if state["NodeID"] in ask(config)["nodes"] else doubts + 1
+            if not doubts and "has joined" not in word:
+                tell(note_joined())
         except Away as away:
             say(f"{away}; this node stays in the swarm.")
-        time.sleep(60 if doubts == 0 else 10)
+        time.sleep(10 if doubts else 60)
     tell("The hub does not know this node any more: joining again.")
 
 
 def main():
     config = settings()
-    pauses = waits()
-    while True:
-        watch(config)
-        time.sleep(next(pauses))
-        enter(config)
+    for pause in waits():
+        try:
+            watch(config)
+            time.sleep(pause)
+            enter(config)
+        except Away as away:
+            tell(f"Waiting for the hub: {away}.")
+        except DockerError as error:
+            tell(f"Docker is not right yet: {error}")
+            time.sleep(pause)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ use anyhow::anyhow;
 use super::{PATIENCE, Stage};
 use crate::failure::Result;
 use crate::rehearsal::Student;
+use crate::rehearsal::agent::Outcome;
 use crate::rehearsal::machine::Machine;
 
 /// Looks for what is on standard input in the journal. It is not an argument: the guest agent notes those in there.
@@ -48,21 +49,36 @@ const ALLOW: &str = r#"runuser -l "$1" -c 'install -d -m 0700 ~/.ssh && cat >>~/
 /// Makes a key for root where there is none, and prints its public half.
 const KEY: &str = "cd /root && { [ -e .ssh/id_ed25519 ] || ssh-keygen -q -t ed25519 -N '' -f .ssh/id_ed25519; } && cat .ssh/id_ed25519.pub";
 
+/// What a user sees who has logged in.
+const LOOK: &str = "pwd; stat -f -c %T .; sudo -n id -u";
+
 /// The login user of an ordinary image, and the workshop's administrator, log in by SSH from another machine, and each
-/// is at home.
+/// is at home. A student with a key is refused.
 pub(super) fn log_in_by_ssh(stage: &mut Stage) -> Result<String> {
     let key = stage.hub.read(&["sh", "-c", KEY])?;
-    let address = stage.nodes[0].spec.place.address();
     for (user, home) in [("debian", "/home/debian"), ("imagegen-admin", crate::userdata::paths::ADMIN_HOME)] {
-        let outcome = stage.nodes[0].script(&["sh", "-c", ALLOW, "sh", user], &format!("{key}\n"))?;
-        stage.nodes[0].succeeded(&outcome, &["authorized_keys"])?;
-        let target = format!("{user}@{address}");
-        let quiet = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"];
-        let command = [&["ssh"], &quiet[..], &[&target, "pwd; stat -f -c %T .; sudo -n id -u"]].concat();
-        let seen = stage.hub.read(&command)?;
+        let outcome = ssh(stage, &key, user)?;
+        let seen = stage.hub.succeeded(&outcome, &["ssh", user])?;
         if !(seen.starts_with(&format!("{home}\n")) && seen.ends_with("\n0")) || seen.contains("nfs") {
-            return Err(anyhow!("ssh {target} sees `{seen}`").into());
+            return Err(anyhow!("{user} sees `{seen}` by SSH").into());
         }
     }
-    Ok("debian and imagegen-admin, each at home on the node's own disk, and with sudo".into())
+    let Some(Student { name, .. }) = stage.students.last().cloned() else {
+        return Err(anyhow!("the workshop has no students").into());
+    };
+    let refused = ssh(stage, &key, &name)?;
+    if refused.ok() || !refused.stderr.contains("Permission denied") {
+        return Err(anyhow!("SSH as {name}, who has a key, ends with {refused}").into());
+    }
+    let own = "debian and imagegen-admin, each at home on the node's own disk, and with sudo";
+    Ok(format!("{own}; {name} is refused"))
+}
+
+/// Puts a key into a user's home on a node, and logs in with it from the hub.
+fn ssh(stage: &mut Stage, key: &str, user: &str) -> Result<Outcome> {
+    let node = &mut stage.nodes[0];
+    let outcome = node.script(&["sh", "-c", ALLOW, "sh", user], &format!("{key}\n"))?;
+    node.succeeded(&outcome, &["authorized_keys"])?;
+    let target = format!("{user}@{}", node.spec.place.address());
+    stage.hub.run(&["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", &target, LOOK])
 }
