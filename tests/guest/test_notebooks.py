@@ -1,5 +1,7 @@
 """The hub's own package, without JupyterHub and Docker."""
+import asyncio
 import hashlib
+import importlib
 import json
 import os
 import shutil
@@ -200,40 +202,126 @@ class Words(unittest.TestCase):
             self.assertNotIn("ada", self.said(error, "failed").student)
 
 
-class Login(unittest.TestCase):
+class WrongPasswords(unittest.TestCase):
     def setUp(self):
         self.now = 0.0
         self.slowness = Slowness(lambda: self.now)
 
-    def fail(self, count, name="ada", address="10.0.0.9"):
-        for _ in range(count):
-            self.slowness.failed(name, address)
+    def waits(self, count, name="ada"):
+        return [self.slowness.failed(name) for _ in range(count)]
 
-    def test_a_few_slips_cost_nothing_and_many_cost_more_and_more(self):
-        self.fail(2)
-        self.assertEqual(self.slowness.delay("ada", "10.0.0.9"), 0)
-        self.fail(2)
-        self.assertEqual(self.slowness.delay("ada", "10.0.0.9"), 2)
-        self.fail(20)
-        self.assertEqual(self.slowness.delay("ada", "10.0.0.9"), 30)
-
-    def test_others_of_the_class_behind_the_same_address_are_not_held_up(self):
-        self.fail(10)
-        self.assertEqual(self.slowness.delay("bob", "10.0.0.9"), 0)
-
-    def test_somebody_who_tries_all_names_is(self):
-        for number in range(60):
-            self.fail(1, f"student{number}")
-        self.assertEqual(self.slowness.delay("ada", "10.0.0.9"), 30)
-        self.assertEqual(self.slowness.delay("ada", "10.0.0.8"), 0)
+    def test_a_few_slips_cost_little_and_many_cost_more_and_more(self):
+        self.assertEqual(self.waits(9), [1, 1, 1, 2, 4, 8, 16, 30, 30])
+        self.assertEqual(self.waits(1, "bob"), [1])
 
     def test_failures_are_forgotten(self):
-        self.fail(10)
+        self.waits(10)
         self.now = Slowness.MEMORY + 1
-        self.assertEqual(self.slowness.delay("ada", "10.0.0.9"), 0)
-        self.fail(10)
+        self.assertEqual(self.waits(1), [1])
+        self.waits(10)
         self.slowness.succeeded("ada")
-        self.assertEqual(self.slowness.delay("ada", "10.0.0.9"), 0)
+        self.assertEqual(self.waits(1), [1])
+
+    def test_guesses_are_few_however_many_are_tried_at_once(self):
+        looked_at = 0
+        for self.now in range(600):
+            looked_at += sum(self.slowness.admits("ada") for _ in range(50))
+        self.assertLessEqual(looked_at, Slowness.BURST + 600 // Slowness.PACE)
+        self.assertTrue(self.slowness.admits("bob"))
+
+
+class Refused(Exception):
+    """In the place of Tornado's HTTPError: its status and its sentence."""
+
+
+class Pam:
+    """In the place of JupyterHub's PAMAuthenticator: everybody's password is `right`."""
+
+    allowed_users = {f"training{number:02}" for number in range(1, 61)}
+    log = mock.Mock()
+
+    async def authenticate(self, handler, data):
+        self.asked.append(data["username"])
+        await asyncio.sleep(0)
+        return data["username"] if data["password"] == "right" else None
+
+
+def login_module():
+    """With only as much of JupyterHub as it uses."""
+    modules = {
+        "jupyterhub": mock.Mock(),
+        "jupyterhub.auth": mock.Mock(PAMAuthenticator=Pam),
+        "jupyterhub.utils": mock.Mock(maybe_future=lambda it: it),
+        "tornado": mock.Mock(web=mock.Mock(HTTPError=Refused)),
+    }
+    with mock.patch.dict(sys.modules, modules):
+        return importlib.import_module("workshop_hub.login")
+
+
+class Login(unittest.IsolatedAsyncioTestCase):
+    """All come from one address, as a class does. Nothing that waits goes on before its test has ended."""
+
+    def setUp(self):
+        self.now, self.waits = 0.0, []
+        login = login_module()
+        self.authenticator = login.WorkshopAuthenticator()
+        self.authenticator.asked = []
+        self.authenticator.slowness.clock = lambda: self.now
+        replaced = mock.patch.object(login, "asyncio", mock.Mock(sleep=self.sleep))
+        replaced.start()
+        self.addCleanup(replaced.stop)
+
+    async def asyncSetUp(self):
+        self.over = asyncio.Event()
+
+    async def sleep(self, seconds):
+        self.waits.append(seconds)
+        await self.over.wait()
+
+    def tries(self, name, password, count=1):
+        handler = mock.Mock()
+        handler.request.remote_ip = "10.0.0.9"
+        data = {"username": name, "password": password}
+        return [asyncio.create_task(self.authenticator.authenticate(handler, data)) for _ in range(count)]
+
+    async def told(self, tasks):
+        self.over.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def gets_in(self, name):
+        async with asyncio.timeout(10):
+            return await self.tries(name, "right")[0]
+
+    async def test_the_right_password_does_not_wait_for_wrong_ones(self):
+        wrong = self.tries("training05", "wrong", 12)
+        self.assertEqual(await self.gets_in("training05"), "training05")
+        self.assertEqual(await self.told(wrong), [None] * 12)
+        self.assertEqual(self.waits[:5], [1, 1, 1, 2, 4])
+
+    async def test_a_class_behind_one_address_is_not_held_up_by_its_slips(self):
+        wrong = [task for name in Pam.allowed_users for task in self.tries(name, "wrong")]
+        wrong += [task for number in range(60) for task in self.tries(f"typo{number}", "right")]
+        self.assertEqual(await self.gets_in("training07"), "training07")
+        self.assertEqual(await self.told(wrong), [None] * 120)
+        self.assertEqual(set(self.waits), {1})
+
+    async def test_a_flooded_name_is_refused_without_a_look_and_free_again_within_seconds(self):
+        flood = self.tries("training05", "wrong", 50)
+        with self.subTest("others are not concerned"):
+            self.assertEqual(await self.gets_in("training06"), "training06")
+        told = await self.told(flood)
+        self.assertEqual(told.count(None), Slowness.BURST)
+        self.assertEqual(self.authenticator.asked.count("training05"), Slowness.BURST)
+        refusals = {str(refused.args) for refused in told if refused is not None}
+        self.assertEqual(len(refusals), 1)
+        self.assertIn("429, 'Too many passwords are being tried for this name.", refusals.pop())
+        self.now += Slowness.PACE
+        self.over.clear()
+        self.assertEqual(await self.gets_in("training05"), "training05")
+
+    async def test_pam_is_not_asked_about_the_machines_own_accounts(self):
+        self.assertEqual(await self.told(self.tries("root", "right")), [None])
+        self.assertEqual(self.authenticator.asked, [])
 
 
 class Overview(unittest.TestCase):
