@@ -365,6 +365,11 @@ class State(unittest.TestCase):
         self.assertIn("email ada@example.org", text)
         self.assertNotIn("CREDENTIALS", text)
 
+    def test_nobody_writes_another_address_into_the_hubs_journal(self):
+        for domain in None, "w.example.org":
+            text = state.caddyfile({"domain": domain, "email": None})
+            self.assertIn("reverse_proxy 127.0.0.1:8000 {\n\t\theader_up -X-Real-Ip\n\t}\n}\n", text)
+
 
 class Materials(unittest.TestCase):
     def test_a_copy_is_whole_and_what_is_there_stays(self):
