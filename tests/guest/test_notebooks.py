@@ -5,9 +5,11 @@ import importlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 from unittest import mock
 
@@ -16,6 +18,7 @@ import project
 sys.path.insert(0, os.path.join(project.PROJECT, "images/hub/usr/lib/imagegen"))
 
 import materials
+import opened
 import state
 from workshop_hub import overview, specification, words
 from workshop_hub.settings import Account
@@ -369,6 +372,69 @@ class State(unittest.TestCase):
         for domain in None, "w.example.org":
             text = state.caddyfile({"domain": domain, "email": None})
             self.assertIn("reverse_proxy 127.0.0.1:8000 {\n\t\theader_up -X-Real-Ip\n\t}\n}\n", text)
+
+
+class Opened(unittest.TestCase):
+    ALERT = b"\x15\x03\x03\x00\x02\x02\x50"  # What Caddy answers where it has no certificate (RFC 8446, section 6).
+
+    def setUp(self):
+        self.now, self.said = 0, []
+        names = {"announce": self.said.append, "time": mock.Mock(monotonic=lambda: self.now, sleep=self.sleep)}
+        for name, value in names.items():
+            patch = mock.patch.object(opened, name, value)
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def waits(self, seconds, closed, domain):
+        """While the page is closed in that way; then it opens."""
+
+        def is_open(name):
+            if self.now >= seconds:
+                return True
+            if isinstance(closed, Exception):
+                raise closed
+            return closed
+
+        with mock.patch.object(opened, "is_open", is_open):
+            opened.wait_until_open(domain or "10.0.0.5", domain)
+        return self.said
+
+    def test_a_name_without_a_certificate_is_told_once_with_what_to_look_at(self):
+        said = self.waits(900, opened.ssl.SSLError(), "w.example.org")
+        self.assertEqual(
+            said,
+            ["https://w.example.org/ has no certificate yet: does the name lead here, and are TCP 80 and 443 open to the world?"],
+        )
+
+    def test_a_certificate_may_take_its_time(self):
+        self.assertEqual(self.waits(100, opened.ssl.SSLError(), "w.example.org"), [])
+
+    def test_what_is_no_matter_of_certificates_is_not_taken_for_one(self):
+        self.assertEqual(self.waits(900, False, "w.example.org"), [])
+        self.assertEqual(self.waits(900, opened.ssl.SSLError(), None), [])
+
+    def test_a_server_without_a_certificate_is_told_from_one_that_does_not_listen(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            place = server.getsockname()
+            connect = socket.create_connection
+
+            def answer():
+                line, _ = server.accept()
+                with line:
+                    line.recv(65536)
+                    line.sendall(self.ALERT)
+
+            with mock.patch.object(opened.socket, "create_connection", lambda _, seconds: connect(place, seconds)):
+                answering = threading.Thread(target=answer)
+                answering.start()
+                with self.assertRaises(opened.ssl.SSLError):
+                    opened.is_open("w.example.org")
+                answering.join()
+                server.close()
+                self.assertFalse(opened.is_open("w.example.org"))
 
 
 class Materials(unittest.TestCase):
