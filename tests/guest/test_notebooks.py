@@ -349,6 +349,11 @@ class Overview(unittest.TestCase):
             ["a is down, active.", "b has no notebook image.", "There is no room for another student: launch one more node."],
         )
 
+    def test_where_docker_knows_no_machines_none_is_missed(self):
+        seen = self.of(None, students={"ada": ("09:15", None)})
+        self.assertEqual((seen["machines"], seen["troubles"]), (None, []))
+        self.assertEqual([each["name"] for each in seen["students"]], ["ada"])
+
     def test_students_have_their_machine_and_memory(self):
         seen = self.of([node()], [task()], {"ada": ("09:15", 100 * 2**20), "bob": ("", None)}, {"node-1": {"text": "joined"}})
         self.assertEqual(seen["students"][0], {"name": "ada", "machine": "node-1", "state": "running", "started": "09:15", "memory": 100.0})
