@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.join(project.PROJECT, "images/hub/usr/lib/imagegen"))
 import materials
 import opened
 import state
-from workshop_hub import overview, specification, words
+from workshop_hub import disk, overview, specification, words
 from workshop_hub.settings import Account
 from workshop_hub.slowness import Slowness
 from workshop_hub.turns import Turns
@@ -359,6 +359,33 @@ class Overview(unittest.TestCase):
         self.assertEqual(seen["students"][0], {"name": "ada", "machine": "node-1", "state": "running", "started": "09:15", "memory": 100.0})
         self.assertEqual(seen["students"][1]["machine"], "")
         self.assertEqual(seen["machines"][0]["word"], "joined")
+
+
+class Disk(unittest.TestCase):
+    def of(self, free, size, devices=(1, 1)):
+        """Told of homes and database on file systems of that size and room, in MiB."""
+        places = {"homes": "/srv/homes", "JupyterHub's database": "/var/lib/jupyterhub"}
+        stats = {folder: mock.Mock(st_dev=device) for folder, device in zip(places.values(), devices)}
+        system = mock.Mock(f_frsize=4096, f_blocks=size * 256, f_bavail=free * 256)
+        fake = mock.Mock(stat=stats.get, statvfs=lambda _: system, path=mock.Mock(isdir=lambda folder: folder in stats))
+        with mock.patch.object(disk, "os", fake):
+            return disk.troubles(places)
+
+    def test_a_disk_with_room_is_no_trouble(self):
+        self.assertEqual(self.of(1100, 20_000), [])
+        self.assertEqual(self.of(6000, 100_000), [])
+
+    def test_a_disk_without_is_told_once_with_what_is_on_it(self):
+        told = "The hub's disk is nearly full: 314 MB are left for homes and JupyterHub's database."
+        self.assertEqual(self.of(300, 4000), [told])
+        self.assertEqual(len(self.of(4000, 100_000)), 1)
+
+    def test_each_disk_is_told(self):
+        told = "The hub's disk is nearly full: 314 MB are left for"
+        self.assertEqual(self.of(300, 4000, (1, 2)), [f"{told} homes.", f"{told} JupyterHub's database."])
+
+    def test_homes_that_are_not_there_yet_do_not_close_the_page(self):
+        self.assertEqual(disk.troubles({"homes": "/nonexistent/homes"}), [])
 
 
 class State(unittest.TestCase):
