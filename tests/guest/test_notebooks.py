@@ -1,11 +1,15 @@
 """The hub's own package, without JupyterHub and Docker."""
+import asyncio
 import hashlib
+import importlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 from unittest import mock
 
@@ -14,8 +18,9 @@ import project
 sys.path.insert(0, os.path.join(project.PROJECT, "images/hub/usr/lib/imagegen"))
 
 import materials
+import opened
 import state
-from workshop_hub import overview, specification, words
+from workshop_hub import disk, overview, specification, words
 from workshop_hub.settings import Account
 from workshop_hub.slowness import Slowness
 from workshop_hub.turns import Turns
@@ -200,40 +205,126 @@ class Words(unittest.TestCase):
             self.assertNotIn("ada", self.said(error, "failed").student)
 
 
-class Login(unittest.TestCase):
+class WrongPasswords(unittest.TestCase):
     def setUp(self):
         self.now = 0.0
         self.slowness = Slowness(lambda: self.now)
 
-    def fail(self, count, name="ada", address="10.0.0.9"):
-        for _ in range(count):
-            self.slowness.failed(name, address)
+    def waits(self, count, name="ada"):
+        return [self.slowness.failed(name) for _ in range(count)]
 
-    def test_a_few_slips_cost_nothing_and_many_cost_more_and_more(self):
-        self.fail(2)
-        self.assertEqual(self.slowness.delay("ada", "10.0.0.9"), 0)
-        self.fail(2)
-        self.assertEqual(self.slowness.delay("ada", "10.0.0.9"), 2)
-        self.fail(20)
-        self.assertEqual(self.slowness.delay("ada", "10.0.0.9"), 30)
-
-    def test_others_of_the_class_behind_the_same_address_are_not_held_up(self):
-        self.fail(10)
-        self.assertEqual(self.slowness.delay("bob", "10.0.0.9"), 0)
-
-    def test_somebody_who_tries_all_names_is(self):
-        for number in range(60):
-            self.fail(1, f"student{number}")
-        self.assertEqual(self.slowness.delay("ada", "10.0.0.9"), 30)
-        self.assertEqual(self.slowness.delay("ada", "10.0.0.8"), 0)
+    def test_a_few_slips_cost_little_and_many_cost_more_and_more(self):
+        self.assertEqual(self.waits(9), [1, 1, 1, 2, 4, 8, 16, 30, 30])
+        self.assertEqual(self.waits(1, "bob"), [1])
 
     def test_failures_are_forgotten(self):
-        self.fail(10)
+        self.waits(10)
         self.now = Slowness.MEMORY + 1
-        self.assertEqual(self.slowness.delay("ada", "10.0.0.9"), 0)
-        self.fail(10)
+        self.assertEqual(self.waits(1), [1])
+        self.waits(10)
         self.slowness.succeeded("ada")
-        self.assertEqual(self.slowness.delay("ada", "10.0.0.9"), 0)
+        self.assertEqual(self.waits(1), [1])
+
+    def test_guesses_are_few_however_many_are_tried_at_once(self):
+        looked_at = 0
+        for self.now in range(600):
+            looked_at += sum(self.slowness.admits("ada") for _ in range(50))
+        self.assertLessEqual(looked_at, Slowness.BURST + 600 // Slowness.PACE)
+        self.assertTrue(self.slowness.admits("bob"))
+
+
+class Refused(Exception):
+    """In the place of Tornado's HTTPError: its status and its sentence."""
+
+
+class Pam:
+    """In the place of JupyterHub's PAMAuthenticator: everybody's password is `right`."""
+
+    allowed_users = {f"training{number:02}" for number in range(1, 61)}
+    log = mock.Mock()
+
+    async def authenticate(self, handler, data):
+        self.asked.append(data["username"])
+        await asyncio.sleep(0)
+        return data["username"] if data["password"] == "right" else None
+
+
+def login_module():
+    """With only as much of JupyterHub as it uses."""
+    modules = {
+        "jupyterhub": mock.Mock(),
+        "jupyterhub.auth": mock.Mock(PAMAuthenticator=Pam),
+        "jupyterhub.utils": mock.Mock(maybe_future=lambda it: it),
+        "tornado": mock.Mock(web=mock.Mock(HTTPError=Refused)),
+    }
+    with mock.patch.dict(sys.modules, modules):
+        return importlib.import_module("workshop_hub.login")
+
+
+class Login(unittest.IsolatedAsyncioTestCase):
+    """All come from one address, as a class does. Nothing that waits goes on before its test has ended."""
+
+    def setUp(self):
+        self.now, self.waits = 0.0, []
+        login = login_module()
+        self.authenticator = login.WorkshopAuthenticator()
+        self.authenticator.asked = []
+        self.authenticator.slowness.clock = lambda: self.now
+        replaced = mock.patch.object(login, "asyncio", mock.Mock(sleep=self.sleep))
+        replaced.start()
+        self.addCleanup(replaced.stop)
+
+    async def asyncSetUp(self):
+        self.over = asyncio.Event()
+
+    async def sleep(self, seconds):
+        self.waits.append(seconds)
+        await self.over.wait()
+
+    def tries(self, name, password, count=1):
+        handler = mock.Mock()
+        handler.request.remote_ip = "10.0.0.9"
+        data = {"username": name, "password": password}
+        return [asyncio.create_task(self.authenticator.authenticate(handler, data)) for _ in range(count)]
+
+    async def told(self, tasks):
+        self.over.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def gets_in(self, name):
+        async with asyncio.timeout(10):
+            return await self.tries(name, "right")[0]
+
+    async def test_the_right_password_does_not_wait_for_wrong_ones(self):
+        wrong = self.tries("training05", "wrong", 12)
+        self.assertEqual(await self.gets_in("training05"), "training05")
+        self.assertEqual(await self.told(wrong), [None] * 12)
+        self.assertEqual(self.waits[:5], [1, 1, 1, 2, 4])
+
+    async def test_a_class_behind_one_address_is_not_held_up_by_its_slips(self):
+        wrong = [task for name in Pam.allowed_users for task in self.tries(name, "wrong")]
+        wrong += [task for number in range(60) for task in self.tries(f"typo{number}", "right")]
+        self.assertEqual(await self.gets_in("training07"), "training07")
+        self.assertEqual(await self.told(wrong), [None] * 120)
+        self.assertEqual(set(self.waits), {1})
+
+    async def test_a_flooded_name_is_refused_without_a_look_and_free_again_within_seconds(self):
+        flood = self.tries("training05", "wrong", 50)
+        with self.subTest("others are not concerned"):
+            self.assertEqual(await self.gets_in("training06"), "training06")
+        told = await self.told(flood)
+        self.assertEqual(told.count(None), Slowness.BURST)
+        self.assertEqual(self.authenticator.asked.count("training05"), Slowness.BURST)
+        refusals = {str(refused.args) for refused in told if refused is not None}
+        self.assertEqual(len(refusals), 1)
+        self.assertIn("429, 'Too many passwords are being tried for this name.", refusals.pop())
+        self.now += Slowness.PACE
+        self.over.clear()
+        self.assertEqual(await self.gets_in("training05"), "training05")
+
+    async def test_pam_is_not_asked_about_the_machines_own_accounts(self):
+        self.assertEqual(await self.told(self.tries("root", "right")), [None])
+        self.assertEqual(self.authenticator.asked, [])
 
 
 class Overview(unittest.TestCase):
@@ -258,11 +349,43 @@ class Overview(unittest.TestCase):
             ["a is down, active.", "b has no notebook image.", "There is no room for another student: launch one more node."],
         )
 
+    def test_where_docker_knows_no_machines_none_is_missed(self):
+        seen = self.of(None, students={"ada": ("09:15", None)})
+        self.assertEqual((seen["machines"], seen["troubles"]), (None, []))
+        self.assertEqual([each["name"] for each in seen["students"]], ["ada"])
+
     def test_students_have_their_machine_and_memory(self):
         seen = self.of([node()], [task()], {"ada": ("09:15", 100 * 2**20), "bob": ("", None)}, {"node-1": {"text": "joined"}})
         self.assertEqual(seen["students"][0], {"name": "ada", "machine": "node-1", "state": "running", "started": "09:15", "memory": 100.0})
         self.assertEqual(seen["students"][1]["machine"], "")
         self.assertEqual(seen["machines"][0]["word"], "joined")
+
+
+class Disk(unittest.TestCase):
+    def of(self, free, size, devices=(1, 1)):
+        """Told of homes and database on file systems of that size and room, in MiB."""
+        places = {"homes": "/srv/homes", "JupyterHub's database": "/var/lib/jupyterhub"}
+        stats = {folder: mock.Mock(st_dev=device) for folder, device in zip(places.values(), devices)}
+        system = mock.Mock(f_frsize=4096, f_blocks=size * 256, f_bavail=free * 256)
+        fake = mock.Mock(stat=stats.get, statvfs=lambda _: system, path=mock.Mock(isdir=lambda folder: folder in stats))
+        with mock.patch.object(disk, "os", fake):
+            return disk.troubles(places)
+
+    def test_a_disk_with_room_is_no_trouble(self):
+        self.assertEqual(self.of(1100, 20_000), [])
+        self.assertEqual(self.of(6000, 100_000), [])
+
+    def test_a_disk_without_is_told_once_with_what_is_on_it(self):
+        told = "The hub's disk is nearly full: 314 MB are left for homes and JupyterHub's database."
+        self.assertEqual(self.of(300, 4000), [told])
+        self.assertEqual(len(self.of(4000, 100_000)), 1)
+
+    def test_each_disk_is_told(self):
+        told = "The hub's disk is nearly full: 314 MB are left for"
+        self.assertEqual(self.of(300, 4000, (1, 2)), [f"{told} homes.", f"{told} JupyterHub's database."])
+
+    def test_homes_that_are_not_there_yet_do_not_close_the_page(self):
+        self.assertEqual(disk.troubles({"homes": "/nonexistent/homes"}), [])
 
 
 class State(unittest.TestCase):
@@ -276,6 +399,74 @@ class State(unittest.TestCase):
         self.assertIn("w.example.org {", text)
         self.assertIn("email ada@example.org", text)
         self.assertNotIn("CREDENTIALS", text)
+
+    def test_nobody_writes_another_address_into_the_hubs_journal(self):
+        for domain in None, "w.example.org":
+            text = state.caddyfile({"domain": domain, "email": None})
+            self.assertIn("reverse_proxy 127.0.0.1:8000 {\n\t\theader_up -X-Real-Ip\n\t}\n}\n", text)
+
+
+class Opened(unittest.TestCase):
+    ALERT = b"\x15\x03\x03\x00\x02\x02\x50"  # What Caddy answers where it has no certificate (RFC 8446, section 6).
+
+    def setUp(self):
+        self.now, self.said = 0, []
+        names = {"announce": self.said.append, "time": mock.Mock(monotonic=lambda: self.now, sleep=self.sleep)}
+        for name, value in names.items():
+            patch = mock.patch.object(opened, name, value)
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def waits(self, seconds, closed, domain):
+        """While the page is closed in that way; then it opens."""
+
+        def is_open(name):
+            if self.now >= seconds:
+                return True
+            if isinstance(closed, Exception):
+                raise closed
+            return closed
+
+        with mock.patch.object(opened, "is_open", is_open):
+            opened.wait_until_open(domain or "10.0.0.5", domain)
+        return self.said
+
+    def test_a_name_without_a_certificate_is_told_once_with_what_to_look_at(self):
+        said = self.waits(900, opened.ssl.SSLError(), "w.example.org")
+        self.assertEqual(
+            said,
+            ["https://w.example.org/ has no certificate yet: does the name lead here, and are TCP 80 and 443 open to the world?"],
+        )
+
+    def test_a_certificate_may_take_its_time(self):
+        self.assertEqual(self.waits(100, opened.ssl.SSLError(), "w.example.org"), [])
+
+    def test_what_is_no_matter_of_certificates_is_not_taken_for_one(self):
+        self.assertEqual(self.waits(900, False, "w.example.org"), [])
+        self.assertEqual(self.waits(900, opened.ssl.SSLError(), None), [])
+
+    def test_a_server_without_a_certificate_is_told_from_one_that_does_not_listen(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            place = server.getsockname()
+            connect = socket.create_connection
+
+            def answer():
+                line, _ = server.accept()
+                with line:
+                    line.recv(65536)
+                    line.sendall(self.ALERT)
+
+            with mock.patch.object(opened.socket, "create_connection", lambda _, seconds: connect(place, seconds)):
+                answering = threading.Thread(target=answer)
+                answering.start()
+                with self.assertRaises(opened.ssl.SSLError):
+                    opened.is_open("w.example.org")
+                answering.join()
+                server.close()
+                self.assertFalse(opened.is_open("w.example.org"))
 
 
 class Materials(unittest.TestCase):

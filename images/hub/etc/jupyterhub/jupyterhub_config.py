@@ -34,7 +34,9 @@ c.JupyterHub.cleanup_servers = False
 c.JupyterHub.db_url = f"sqlite:///{STATE}/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = f"{STATE}/cookie_secret"
 c.JupyterHub.template_paths = ["/usr/lib/imagegen/workshop_hub/templates"]
-c.JupyterHub.extra_handlers = [(r"/workshop", WorkshopPage, {"options": notebooks, "own_address": own_address})]
+places = {"homes": config["homes"], "JupyterHub's database": STATE}
+page = {"options": notebooks, "own_address": own_address, "classic": classic, "places": places}
+c.JupyterHub.extra_handlers = [(r"/workshop", WorkshopPage, page)]
 c.JupyterHub.template_vars = {"announcement": f"Workshop {config['workshop']}"}
 
 c.JupyterHub.authenticator_class = WorkshopAuthenticator

@@ -15,11 +15,12 @@ CADDYFILE = "/run/imagegen-web/Caddyfile"
 TOKENS = ("CONFIGPROXY_AUTH_TOKEN", "JUPYTERHUB_API_TOKEN", "IMAGEGEN_METRICS_TOKEN", "IMAGEGEN_PAGE_TOKEN")
 
 GLOBAL = "{\n\tadmin off\n%s}\n"
-PROXY = "\theader Strict-Transport-Security max-age=31536000\n\treverse_proxy 127.0.0.1:8000\n"
+# JupyterHub takes the address that it writes down from X-Real-Ip before all else, and a client could send that.
+PROXY = "\treverse_proxy 127.0.0.1:8000 {\n\t\theader_up -X-Real-Ip\n\t}\n"
+STRICT = "\theader Strict-Transport-Security max-age=31536000\n"
 OWN = """https:// {
 \ttls {$CREDENTIALS_DIRECTORY}/certificate {$CREDENTIALS_DIRECTORY}/key
-\treverse_proxy 127.0.0.1:8000
-}
+%s}
 http:// {
 \tredir https://{host}{uri} permanent
 }
@@ -29,9 +30,9 @@ http:// {
 def caddyfile(web):
     """For a domain, certificates of Let's Encrypt, which Caddy gets and renews; otherwise the workshop's own."""
     if not web["domain"]:
-        return GLOBAL % "\tauto_https disable_redirects\n" + OWN
+        return GLOBAL % "\tauto_https disable_redirects\n" + OWN % PROXY
     mail = f"\temail {web['email']}\n" if web["email"] else ""
-    return GLOBAL % mail + f"{web['domain']} {{\n{PROXY}}}\n"
+    return GLOBAL % mail + f"{web['domain']} {{\n{STRICT}{PROXY}}}\n"
 
 
 def main():

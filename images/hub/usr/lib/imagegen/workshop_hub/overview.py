@@ -5,12 +5,16 @@ GIB = 2**30
 
 
 def of(nodes, tasks, students, words, options, own_address):
-    """`students` are {name: (started, memory in bytes or None)} of the servers that run; `words` the machines' last ones."""
+    """`students` are {name: (started, memory in bytes or None)} of the servers that run; `words` the machines' last ones.
+    Without `nodes` (None), nothing is said of machines."""
     running = [task for task in tasks if specification.is_alive(task) and student(task)]
+    found = {"students": [row(name, *students[name], running, nodes or []) for name in sorted(students)]}
+    if nodes is None:
+        return {**found, "machines": None, "troubles": []}
     machines = [machine(node, running, words, options, own_address) for node in nodes if carries(node, options)]
     return {
+        **found,
         "machines": sorted(machines, key=lambda each: each["name"]),
-        "students": [row(name, *students[name], running, nodes) for name in sorted(students)],
         "room": sum(each["room"] for each in machines),
         "troubles": troubles(machines),
     }

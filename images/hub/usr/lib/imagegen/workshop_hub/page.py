@@ -9,7 +9,7 @@ from jupyterhub.scopes import needs_scope
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPError
 
-from . import overview, settings
+from . import disk, overview, settings
 
 WORDS = "/run/imagegen/words.json"  # swarm.py writes it.
 
@@ -25,15 +25,17 @@ def last_words():
 class WorkshopPage(BaseHandler):
     """At /hub/workshop, for admins."""
 
-    def initialize(self, options, own_address):
-        self.options, self.own_address = options, own_address
+    def initialize(self, options, own_address, classic, places):
+        self.options, self.own_address, self.classic, self.places = options, own_address, classic, places
 
     @web.authenticated
     @needs_scope("admin-ui")
     async def get(self):
         students = dict(await asyncio.gather(*(self.student(user) for user in self.users.values() if user.active)))
-        nodes, tasks = await asyncio.get_running_loop().run_in_executor(None, self.swarm)
+        # With the classic engine, Docker's own API knows neither machines nor tasks.
+        nodes, tasks = (None, []) if self.classic else await asyncio.get_running_loop().run_in_executor(None, self.swarm)
         found = overview.of(nodes, tasks, students, last_words(), self.options, self.own_address)
+        found["troubles"] += disk.troubles(self.places)
         html = await self.render_template(
             "workshop.html", **found, metrics_token=settings.secret("IMAGEGEN_METRICS_TOKEN"), version=__version__
         )
@@ -44,7 +46,7 @@ class WorkshopPage(BaseHandler):
         try:
             return client.nodes(), client.tasks()
         except docker.errors.APIError:
-            return [], []  # The classic engine has neither.
+            return [], []  # There is no swarm yet.
         finally:
             client.close()
 

@@ -1,33 +1,37 @@
-"""How long a login has to wait after failures."""
+"""What wrong passwords for a name cost. Nothing is counted by address, as a whole class sits behind one."""
 import time
 from collections import defaultdict
 
 
 class Slowness:
-    """How long the next try has to wait, by the failures before it. A class sits behind one address: that may fail more."""
-
-    FREE = {"name": 3, "address": 40}  # failures that cost nothing
+    FREE = 3  # failures that are answered as soon as the first one
     LONGEST = 30  # seconds
     MEMORY = 15 * 60  # seconds after which a failure is forgotten
+    BURST = 20  # tries of a name that are looked at, however fast they come
+    PACE = 2  # seconds until another one is, beyond those
 
     def __init__(self, clock=time.monotonic):
         self.clock = clock
         self.failures = defaultdict(list)
+        # When the tries of a name will have been paid for, at the pace.
+        self.paid = {}
 
-    def delay(self, name, address):
-        """Seconds."""
-        return max(self._delay(("name", name)), self._delay(("address", address)))
+    def admits(self, name):
+        """Whether this try's password may be looked at. This limits guesses: their answers wait, but side by side."""
+        now = self.clock()
+        paid = max(self.paid.get(name, now), now) + self.PACE
+        if paid - now > self.BURST * self.PACE:
+            return False
+        self.paid[name] = paid
+        return True
 
-    def _delay(self, key):
-        recent = [moment for moment in self.failures.get(key, []) if self.clock() - moment < self.MEMORY]
-        if key in self.failures:
-            self.failures[key] = recent
-        beyond = len(recent) - self.FREE[key[0]]
-        return min(2.0**beyond, self.LONGEST) if beyond >= 0 else 0.0
-
-    def failed(self, name, address):
-        for key in ("name", name), ("address", address):
-            self.failures[key].append(self.clock())
+    def failed(self, name):
+        """Seconds until the failure is to be told."""
+        now = self.clock()
+        recent = [moment for moment in self.failures[name] if now - moment < self.MEMORY]
+        self.failures[name] = [*recent, now]
+        return min(2 ** max(0, len(recent) + 1 - self.FREE), self.LONGEST)
 
     def succeeded(self, name):
-        self.failures.pop(("name", name), None)
+        self.failures.pop(name, None)
+        self.paid.pop(name, None)

@@ -1,0 +1,21 @@
+"""Whether the hub's file systems have room left."""
+import os
+
+SHARE = 20  # One part in so many is to be free,
+LEAST = 2**30  # and these bytes in any case.
+
+
+def troubles(places):
+    """`places` are the folders of what is kept on the hub, by its name. What is on one file system is told together."""
+    together = {}
+    for name, folder in places.items():
+        if os.path.isdir(folder):
+            together.setdefault(os.stat(folder).st_dev, []).append((name, folder))
+    found = []
+    for kept in together.values():
+        system = os.statvfs(kept[0][1])
+        free = system.f_bavail * system.f_frsize
+        if free < max(LEAST, system.f_blocks * system.f_frsize // SHARE):
+            names = " and ".join(name for name, _ in kept)
+            found.append(f"The hub's disk is nearly full: {free // 10**6} MB are left for {names}.")
+    return found
