@@ -48,6 +48,15 @@ class OwnInterface(unittest.TestCase):
         self.assertIsNone(address.own_interface(self.LINKS, config("10.9.0.0/16"), None))
 
 
+class Shares(unittest.TestCase):
+    def test_notebooks_on_the_hub_find_a_share_below_a_folder_that_is_not_there(self):
+        with tempfile.TemporaryDirectory() as root:
+            for _ in range(2):
+                homes.make_shares([[f"{root}/srv/course", False]], {f"{root}/data/course": f"{root}/srv/course"})
+                self.assertEqual(os.readlink(f"{root}/data/course"), f"{root}/srv/course")
+                self.assertEqual(os.listdir(f"{root}/data/course"), [])
+
+
 class Exports(unittest.TestCase):
     def test_homes_are_written_and_shares_read(self):
         text = homes.exports("10.0.0.0/24", "/srv/homes", [["/srv/data", False], ["/srv/out", True]])
