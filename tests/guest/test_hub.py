@@ -1,5 +1,6 @@
 import ipaddress
 import os
+import stat
 import tempfile
 import unittest
 
@@ -55,6 +56,17 @@ class Shares(unittest.TestCase):
                 homes.make_shares([[f"{root}/srv/course", False]], {f"{root}/data/course": f"{root}/srv/course"})
                 self.assertEqual(os.readlink(f"{root}/data/course"), f"{root}/srv/course")
                 self.assertEqual(os.listdir(f"{root}/data/course"), [])
+
+    def test_all_write_to_a_new_folder_that_is_writable_and_one_that_was_there_stays_as_it_was(self):
+        with tempfile.TemporaryDirectory() as root:
+            os.mkdir(f"{root}/there", 0o750)
+            shares = [["there", True], ["deep/results", True], ["data", False]]
+            homes.make_shares([[f"{root}/{name}", writable] for name, writable in shares], {})
+            modes = {name: stat.S_IMODE(os.stat(f"{root}/{name}").st_mode) for name in ("there", "deep", "deep/results", "data")}
+            self.assertEqual(modes["there"], 0o750)
+            self.assertEqual(modes["deep/results"], 0o1777)
+            for name in ("deep", "data"):
+                self.assertFalse(modes[name] & stat.S_IWOTH, name)
 
 
 class Exports(unittest.TestCase):

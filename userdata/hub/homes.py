@@ -35,8 +35,11 @@ def make_homes(folder):
 
 
 def make_shares(shares, links):
-    for folder, _ in shares:
-        os.makedirs(folder, exist_ok=True)
+    for folder, writable in shares:
+        if not os.path.isdir(folder):
+            os.makedirs(folder)
+            if writable:
+                os.chmod(folder, 0o1777)  # Who writes is a student: NFS takes root for nobody.
     for path, folder in links.items():  # What nodes mount, for notebooks on the hub itself.
         if not os.path.lexists(path):
             os.makedirs(os.path.dirname(path), exist_ok=True)
