@@ -326,6 +326,19 @@ class Materials(unittest.TestCase):
                 with self.assertRaises(ValueError):
                     materials.fetch({**material, "sha256": "0" * 64}, f"{folder}/{kind}")
 
+    def test_what_an_archive_is_stands_in_it_and_not_in_its_address(self):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(materials, "WORK", folder):
+            os.makedirs(f"{folder}/data")
+            with open(f"{folder}/data/table.csv", "w") as file:
+                file.write("1,2\n")
+            os.makedirs(f"{folder}/more")
+            shutil.make_archive(f"{folder}/more/table", "zip", f"{folder}/data")
+            for format, source, wanted in (("zip", "data", "table.csv"), ("tar", "more", "table.zip")):
+                os.rename(shutil.make_archive(f"{folder}/packed", format, f"{folder}/{source}"), f"{folder}/download")
+                os.makedirs(f"{folder}/{format}")
+                materials.fetch({"kind": "archive", "url": f"file://{folder}/download", "sha256": None}, f"{folder}/{format}")
+                self.assertEqual(os.listdir(f"{folder}/{format}"), [wanted])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -4,9 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import urllib.request
+import zipfile
 
 sys.path.insert(0, "/usr/local/lib/imagegen")
 
@@ -26,15 +28,16 @@ def fetch(material, folder):
         subprocess.run(command, check=True, timeout=1800, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
         return
     with tempfile.TemporaryDirectory(dir=WORK) as work:
-        archive = os.path.join(work, material["url"].rstrip("/").rsplit("/", 1)[-1])
+        archive = os.path.join(work, "archive")
         with urllib.request.urlopen(material["url"], timeout=60) as answer, open(archive, "wb") as file:
             shutil.copyfileobj(answer, file)
         with open(archive, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if material["sha256"] and found != material["sha256"]:
             raise ValueError(f"its SHA-256 is {found}")
-        if archive.endswith(".zip"):
-            shutil.unpack_archive(archive, folder)
+        # An address may end otherwise than the file; and a tar may hold a ZIP file at its end, which is taken for its own.
+        if zipfile.is_zipfile(archive) and not tarfile.is_tarfile(archive):
+            shutil.unpack_archive(archive, folder, "zip")
         else:
             subprocess.run(["tar", "--no-same-owner", "-xf", archive, "-C", folder], check=True)
 
