@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use super::paths::{self, DOCKER_OPTIONS, IMAGE_LIBRARY, LIBRARY, SETTINGS, UNITS};
 use super::{Machine, Role, docker, hub_settings, table};
 use crate::failure::Result;
-use crate::workshop::{Docker, Engine, Share};
+use crate::workshop::{Autofs, Docker, Engine, Share, Workshop};
 
 /// A file of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,6 +211,7 @@ fn hub(machine: &Machine<'_>) -> Result<Vec<File>> {
         ),
         unit("imagegen-passwords.service", template!("hub/imagegen-passwords.service")),
     ];
+    files.extend(foreign_shares(workshop)?);
     if let Some(volume) = &workshop.homes.volume {
         let values = context! { volume, homes => &workshop.homes.export };
         files.extend([
@@ -224,18 +225,33 @@ fn hub(machine: &Machine<'_>) -> Result<Vec<File>> {
 
 fn node(machine: &Machine<'_>, hub: Ipv4Addr) -> Result<Vec<File>> {
     let autofs = &machine.workshop.autofs;
+    let hub = hub.to_string();
     let map = context! {
         plain => machine.plain,
         options => autofs.mount_options.iter().flat_map(|option| [",", option]).collect::<String>(),
-        hub => hub.to_string(),
+        hub => &hub,
         homes => &machine.workshop.homes.export,
     };
-    let shares: Vec<_> = autofs.shares.iter().map(|share| share_line(share, hub)).collect();
-    let master = context! { timeout => autofs.timeout, shares => !shares.is_empty() };
-    let mut files = vec![
-        file("/etc/auto.master.d/imagegen.autofs", fill(template!("node/auto.master"), master)?),
-        file("/etc/auto.imagegen", fill(template!("node/auto.imagegen"), map)?),
-    ];
+    let homes = fill(template!("node/auto.imagegen"), map)?;
+    let shares = autofs.shares.iter().map(|share| share_line(share, share.server.as_ref().unwrap_or(&hub)));
+    maps(autofs, Some(homes), &shares.collect::<Vec<_>>())
+}
+
+/// What notebooks on the hub itself need of other servers. Its own folders are links there.
+fn foreign_shares(workshop: &Workshop) -> Result<Vec<File>> {
+    let shares = workshop.autofs.shares.iter().filter(|_| workshop.notebooks_on_hub);
+    let foreign: Vec<_> =
+        shares.filter_map(|share| Some(share_line(share, share.server.as_ref()?))).collect();
+    if foreign.is_empty() { Ok(vec![]) } else { maps(&workshop.autofs, None, &foreign) }
+}
+
+/// The maps of autofs: the one of the homes, where they are on another machine, and the lines of the shares.
+fn maps(autofs: &Autofs, homes: Option<String>, shares: &[minijinja::Value]) -> Result<Vec<File>> {
+    let master =
+        context! { timeout => autofs.timeout, homes => homes.is_some(), shares => !shares.is_empty() };
+    let mut files =
+        vec![file("/etc/auto.master.d/imagegen.autofs", fill(template!("node/auto.master"), master)?)];
+    files.extend(homes.map(|homes| file("/etc/auto.imagegen", homes)));
     if !shares.is_empty() {
         files.push(file(
             "/etc/auto.imagegen-shares",
@@ -245,14 +261,14 @@ fn node(machine: &Machine<'_>, hub: Ipv4Addr) -> Result<Vec<File>> {
     Ok(files)
 }
 
-fn share_line(share: &Share, hub: Ipv4Addr) -> minijinja::Value {
+fn share_line(share: &Share, server: &str) -> minijinja::Value {
     let access = if share.writable { "rw" } else { "ro" };
     let options = ["vers=4.2", "hard", "nosuid", "nodev", access].into_iter();
     let options: Vec<&str> = options.chain(share.mount_options.iter().map(String::as_str)).collect();
     context! {
         path => &share.path,
         options => options.join(","),
-        server => share.server.clone().unwrap_or_else(|| hub.to_string()),
+        server,
         folder => &share.folder,
     }
 }

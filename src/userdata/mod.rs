@@ -91,7 +91,7 @@ impl Machine<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workshop::{ClassicImages, Engine, Entry, User, Users};
+    use crate::workshop::{ClassicImages, Engine, Entry, Share, User, Users};
 
     fn secrets() -> Secrets {
         Secrets::parse("test", include_str!("../../tests/fixtures/workshop.secrets.yaml")).expect("sound")
@@ -203,5 +203,37 @@ mod tests {
             assert!(!file.content.contains("PRIVATE KEY"), "{}", file.path);
             assert!(!file.content.contains(&secrets.password_seed), "{}", file.path);
         }
+    }
+
+    fn hub(workshop: &Workshop) -> std::collections::BTreeMap<String, String> {
+        let machine = Machine { workshop, secrets: &secrets(), role: Role::Hub, plain: false };
+        let files = files::of(&machine, Style::Lines).expect("files");
+        files.into_iter().map(|file| (file.path, file.content)).collect()
+    }
+
+    #[test]
+    fn a_hub_with_notebooks_mounts_what_other_servers_have_and_nothing_of_its_own() {
+        let share = |path: &str, server: Option<&str>, writable| Share {
+            path: path.into(),
+            server: server.map(str::to_owned),
+            folder: "/export".into(),
+            writable,
+            mount_options: vec![],
+        };
+        let mut workshop = Workshop::usual();
+        workshop.autofs.shares = vec![share("/data", None, false)];
+        workshop.notebooks_on_hub = true;
+        assert!(!hub(&workshop).keys().any(|path| path.starts_with("/etc/auto.")));
+        workshop.autofs.shares.push(share("/results", Some("nas"), true));
+        let files = hub(&workshop);
+        assert_eq!(
+            files["/etc/auto.master.d/imagegen.autofs"],
+            "/- /etc/auto.imagegen-shares --timeout=300\n"
+        );
+        let line = "/results -fstype=nfs4,vers=4.2,hard,nosuid,nodev,rw nas:/export\n";
+        assert_eq!(files["/etc/auto.imagegen-shares"], line);
+        assert!(!files.contains_key("/etc/auto.imagegen"), "the homes are its own");
+        workshop.notebooks_on_hub = false;
+        assert!(!hub(&workshop).keys().any(|path| path.starts_with("/etc/auto.")));
     }
 }

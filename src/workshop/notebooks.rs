@@ -228,14 +228,16 @@ fn material(source: &Arc<Source>, item: &Node, findings: &mut Findings) -> Optio
 }
 
 impl Material {
-    /// The last part of its URL, without endings: the folder that it becomes.
+    /// The last part of its URL, without a query and endings: the folder that it becomes.
     #[must_use]
     pub fn name(&self) -> &str {
-        let mut name = self.url.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        let path = self.url.split(['?', '#']).next().unwrap_or_default();
+        let mut name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         for ending in [".git", ".zip", ".gz", ".xz", ".bz2", ".tgz", ".txz", ".tar"] {
             name = name.strip_suffix(ending).unwrap_or(name);
         }
-        if name.is_empty() { "materials" } else { name }
+        // Dots alone would be the folder itself, or the one above it.
+        if name.trim_matches('.').is_empty() { "materials" } else { name }
     }
 }
 
@@ -277,6 +279,9 @@ mod tests {
             ("https://example.org/data.tar.gz", "data"),
             ("https://example.org/course/", "course"),
             ("https://example.org/.git", "materials"),
+            ("https://example.org/files/data.zip?download=1", "data"),
+            ("https://example.org/course/?path=a/b.zip#top", "course"),
+            ("https://example.org/..?download=1", "materials"),
         ] {
             let url = url.to_owned();
             let material = Material { git: true, url, reference: None, sha256: None, in_homes: false };

@@ -1,5 +1,6 @@
 import ipaddress
 import os
+import stat
 import tempfile
 import unittest
 
@@ -46,6 +47,26 @@ class OwnInterface(unittest.TestCase):
     def test_none_is_none(self):
         self.assertIsNone(address.own_interface(self.LINKS[:2], config(), None))
         self.assertIsNone(address.own_interface(self.LINKS, config("10.9.0.0/16"), None))
+
+
+class Shares(unittest.TestCase):
+    def test_notebooks_on_the_hub_find_a_share_below_a_folder_that_is_not_there(self):
+        with tempfile.TemporaryDirectory() as root:
+            for _ in range(2):
+                homes.make_shares([[f"{root}/srv/course", False]], {f"{root}/data/course": f"{root}/srv/course"})
+                self.assertEqual(os.readlink(f"{root}/data/course"), f"{root}/srv/course")
+                self.assertEqual(os.listdir(f"{root}/data/course"), [])
+
+    def test_all_write_to_a_new_folder_that_is_writable_and_one_that_was_there_stays_as_it_was(self):
+        with tempfile.TemporaryDirectory() as root:
+            os.mkdir(f"{root}/there", 0o750)
+            shares = [["there", True], ["deep/results", True], ["data", False]]
+            homes.make_shares([[f"{root}/{name}", writable] for name, writable in shares], {})
+            modes = {name: stat.S_IMODE(os.stat(f"{root}/{name}").st_mode) for name in ("there", "deep", "deep/results", "data")}
+            self.assertEqual(modes["there"], 0o750)
+            self.assertEqual(modes["deep/results"], 0o1777)
+            for name in ("deep", "data"):
+                self.assertFalse(modes[name] & stat.S_IWOTH, name)
 
 
 class Exports(unittest.TestCase):

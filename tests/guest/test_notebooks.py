@@ -517,6 +517,44 @@ class Materials(unittest.TestCase):
                 with self.assertRaises(ValueError):
                     materials.fetch({**material, "sha256": "0" * 64}, f"{folder}/{kind}")
 
+    def test_what_an_archive_is_stands_in_it_and_not_in_its_address(self):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(materials, "WORK", folder):
+            os.makedirs(f"{folder}/data")
+            with open(f"{folder}/data/table.csv", "w") as file:
+                file.write("1,2\n")
+            os.makedirs(f"{folder}/more")
+            shutil.make_archive(f"{folder}/more/table", "zip", f"{folder}/data")
+            for format, source, wanted in (("zip", "data", "table.csv"), ("tar", "more", "table.zip")):
+                os.rename(shutil.make_archive(f"{folder}/packed", format, f"{folder}/{source}"), f"{folder}/download")
+                os.makedirs(f"{folder}/{format}")
+                materials.fetch({"kind": "archive", "url": f"file://{folder}/download", "sha256": None}, f"{folder}/{format}")
+                self.assertEqual(os.listdir(f"{folder}/{format}"), [wanted])
+
+    def test_a_material_that_cannot_be_fetched_yet_holds_up_no_other_and_comes_later(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.makedirs(f"{folder}/data")
+            shutil.make_archive(f"{folder}/sound", "zip", f"{folder}/data")
+            with open(f"{folder}/broken.zip", "wb") as file:
+                file.write(b"PK\5\6")
+            names = ["late", "broken", "sound"]
+            material = {"kind": "archive", "sha256": None, "into": "share"}
+            config = {"homes": "", "materials": [{**material, "name": name, "url": f"file://{folder}/{name}.zip"} for name in names]}
+            seen, said = [], []
+
+            def sleep(seconds):
+                seen.append(sorted(os.listdir(f"{folder}/share")))
+                if len(seen) == 2:
+                    shutil.copy(f"{folder}/sound.zip", f"{folder}/late.zip")
+                    shutil.copy(f"{folder}/sound.zip", f"{folder}/broken.zip")
+
+            places = {"WORK": folder, "KEPT": f"{folder}/kept", "SHARE": f"{folder}/share"}
+            with mock.patch.multiple(materials, settings=lambda: config, announce=said.append, **places):
+                with mock.patch.object(materials.time, "sleep", sleep):
+                    materials.main()
+            self.assertEqual(seen, [["sound"], ["sound"]])
+            self.assertEqual(sorted(os.listdir(f"{folder}/share")), ["broken", "late", "sound"])
+            self.assertEqual([sum(f"/{name}.zip cannot" in text for text in said) for name in names], [1, 1, 0])
+
 
 if __name__ == "__main__":
     unittest.main()

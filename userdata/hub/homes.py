@@ -34,6 +34,18 @@ def make_homes(folder):
         announce(f"{made} homes made.")
 
 
+def make_shares(shares, links):
+    for folder, writable in shares:
+        if not os.path.isdir(folder):
+            os.makedirs(folder)
+            if writable:
+                os.chmod(folder, 0o1777)  # Who writes is a student: NFS takes root for nobody.
+    for path, folder in links.items():  # What nodes mount, for notebooks on the hub itself.
+        if not os.path.lexists(path):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.symlink(folder, path)
+
+
 def exports(network, homes, shares):
     """What exports(5) gets: the homes to write, and shared folders to read unless they are to be written too."""
     common = "sync,root_squash,no_subtree_check"
@@ -45,11 +57,7 @@ def exports(network, homes, shares):
 def main():
     config = settings()
     make_homes(config["homes"])
-    for folder, _ in config["shares"]:
-        os.makedirs(folder, exist_ok=True)
-    for path, folder in config["links"].items():  # What nodes mount, for notebooks on the hub itself.
-        if not os.path.lexists(path):
-            os.symlink(folder, path)
+    make_shares(config["shares"], config["links"])
     network = find_interface(config).network
     os.makedirs(os.path.dirname(EXPORTS), exist_ok=True)
     if write_whole(EXPORTS, exports(network, config["homes"], config["shares"])):

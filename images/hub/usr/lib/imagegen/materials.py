@@ -4,9 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import urllib.request
+import zipfile
 
 sys.path.insert(0, "/usr/local/lib/imagegen")
 
@@ -16,6 +18,13 @@ from common import announce, say, settings
 WORK = "/var/lib/imagegen"
 KEPT = f"{WORK}/materials"
 SHARE = "/srv/imagegen-share"
+HEARD = {"stderr": subprocess.PIPE, "text": True, "errors": "replace"}
+
+
+def reason(error):
+    """What a program that failed said first, or the error itself."""
+    said = (getattr(error, "stderr", None) or "").strip()
+    return said.partition("\n")[0] or str(error)
 
 
 def fetch(material, folder):
@@ -26,36 +35,30 @@ def fetch(material, folder):
         subprocess.run(command, check=True, timeout=1800, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
         return
     with tempfile.TemporaryDirectory(dir=WORK) as work:
-        archive = os.path.join(work, material["url"].rstrip("/").rsplit("/", 1)[-1])
+        archive = os.path.join(work, "archive")
         with urllib.request.urlopen(material["url"], timeout=60) as answer, open(archive, "wb") as file:
             shutil.copyfileobj(answer, file)
         with open(archive, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if material["sha256"] and found != material["sha256"]:
             raise ValueError(f"its SHA-256 is {found}")
-        if archive.endswith(".zip"):
-            shutil.unpack_archive(archive, folder)
+        # An address may end otherwise than the file; and a tar may hold a ZIP file at its end, which is taken for its own.
+        if zipfile.is_zipfile(archive) and not tarfile.is_tarfile(archive):
+            shutil.unpack_archive(archive, folder, "zip")
         else:
-            subprocess.run(["tar", "--no-same-owner", "-xf", archive, "-C", folder], check=True)
+            subprocess.run(["tar", "--no-same-owner", "-xf", archive, "-C", folder], check=True, **HEARD)
 
 
 def obtain(material):
     """The folder with it; fetched unless it was before."""
     kept = f"{KEPT}/{material['name']}"
-    said = None
-    while not os.path.isdir(kept):
+    if not os.path.isdir(kept):
         unfinished = f"{kept}.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         os.makedirs(unfinished)
-        try:
-            fetch(material, unfinished)
-            os.rename(unfinished, kept)
-            announce(f"Fetched {material['url']}.")
-        except (OSError, ValueError, subprocess.SubprocessError, shutil.ReadError) as error:
-            if str(error) != said:
-                said = str(error)
-                announce(f"{material['url']} cannot be fetched yet, and is tried again: {said}")
-            time.sleep(20)
+        fetch(material, unfinished)
+        os.rename(unfinished, kept)
+        announce(f"Fetched {material['url']}.")
     return kept
 
 
@@ -90,12 +93,26 @@ def place(material, homes):
         say(f"{name} is in its place.")
 
 
+def succeeds(material, homes, said):
+    """Whether it is in its place now. What is in the way is told once."""
+    try:
+        place(material, homes)
+    except Exception as error:  # Whatever is wrong with one material, the others are to come.
+        name, trouble = material["name"], reason(error)
+        if said.get(name) != trouble:
+            said[name] = trouble
+            announce(f"{material['url']} cannot be fetched and put in its place yet, and is tried again: {trouble}")
+        return False
+    return True
+
+
 def main():
     config = settings()
     os.makedirs(KEPT, mode=0o700, exist_ok=True)
     os.makedirs(SHARE, exist_ok=True)
-    for material in config["materials"]:
-        place(material, config["homes"])
+    left, said = config["materials"], {}
+    while left := [material for material in left if not succeeds(material, config["homes"], said)]:
+        time.sleep(20)
 
 
 if __name__ == "__main__":
