@@ -14,6 +14,10 @@ use super::superblock::Superblock;
 const LARGEST_FILE: u64 = 32 << 20;
 /// Bytes that opening a file system may read: a journal that claims more is not to be trusted.
 const LARGEST_JOURNAL: u64 = 64 << 20;
+/// Links that we are ready to follow on the way to a file, and the bytes of each: as many as Linux is (`MAXSYMLINKS` and
+/// `PATH_MAX`).
+const MOST_LINKS: usize = 40;
+const LONGEST_LINK: u64 = 4096;
 /// Entries and depth of a tree that we are ready to walk.
 const MOST_ENTRIES: usize = 1_000_000;
 const DEPTH: usize = 64;
@@ -38,6 +42,14 @@ impl Kind {
             _ => Self::Special,
         }
     }
+}
+
+/// What stands at a path that has no link on its way.
+pub(super) struct Entry {
+    path: String,
+    pub(super) kind: Kind,
+    /// In bytes.
+    pub(super) size: u64,
 }
 
 /// A file system, with another one mounted on /boot where the image has one.
@@ -96,6 +108,14 @@ impl Tree {
         }
     }
 
+    /// Notes what is wrong at a path without a leading slash.
+    fn fault(&self, path: &str, why: String) {
+        let mut faults = self.faults.borrow_mut();
+        if faults.len() < MOST_FAULTS {
+            faults.insert(format!("/{path}"), why);
+        }
+    }
+
     /// What `look` finds at a path without a leading slash; what is not there is nothing, and what cannot be read is noted.
     fn look<T>(&self, path: &str, look: impl FnOnce(&Ext4, &str) -> Result<T, Ext4Error>) -> Option<T> {
         let (system, within) = self.place(path);
@@ -103,32 +123,48 @@ impl Tree {
             Ok(found) => Some(found),
             Err(Ext4Error::NotFound | Ext4Error::NotADirectory | Ext4Error::TooManySymlinks) => None,
             Err(error) => {
-                let mut faults = self.faults.borrow_mut();
-                if faults.len() < MOST_FAULTS {
-                    faults.insert(format!("/{path}"), error.to_string());
-                }
+                self.fault(path, error.to_string());
                 None
             }
         }
     }
 
-    /// What stands at `path` itself, and its size in bytes.
-    pub(super) fn entry(&self, path: &str) -> Option<(Kind, u64)> {
-        let found = self.look(path, |system, path| system.symlink_metadata(path))?;
-        Some((Kind::of(found.file_type()), found.len()))
+    /// What stands at `path`, which has no link on its way.
+    fn at(&self, path: String) -> Option<Entry> {
+        let found = self.look(&path, |system, path| system.symlink_metadata(path))?;
+        let entry = Entry { path, kind: Kind::of(found.file_type()), size: found.len() };
+        if entry.kind == Kind::Link && entry.size > LONGEST_LINK {
+            self.fault(&entry.path, format!("it is a link of {} bytes", entry.size));
+            return None;
+        }
+        Some(entry)
+    }
+
+    /// What has this name in a folder.
+    fn below(&self, folder: &Entry, name: &str) -> Option<Entry> {
+        (folder.kind == Kind::Folder).then(|| self.at(join(&folder.path, name))).flatten()
+    }
+
+    /// What stands at `path` itself.
+    pub(super) fn entry(&self, path: &str) -> Option<Entry> {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        self.below(&self.end(folder)?, name)
     }
 
     /// Where the link at `path` points to.
     pub(super) fn link(&self, path: &str) -> Option<String> {
-        let (kind, _) = self.entry(path)?;
-        let target = || self.look(path, |system, path| system.read_link(path));
-        (kind == Kind::Link).then(target).flatten().map(|target| target.display().to_string())
+        self.target(&self.entry(path)?)
+    }
+
+    fn target(&self, entry: &Entry) -> Option<String> {
+        let target = || self.look(&entry.path, |system, path| system.read_link(path));
+        (entry.kind == Kind::Link).then(target).flatten().map(|target| target.display().to_string())
     }
 
     /// The size of the file at `path` in bytes, links followed.
     pub(super) fn size(&self, path: &str) -> Option<u64> {
-        let (_, (kind, size)) = self.end(path)?;
-        (kind == Kind::File).then_some(size)
+        let file = self.end(path)?;
+        (file.kind == Kind::File).then_some(file.size)
     }
 
     /// Whether there is anything at `path`, links followed.
@@ -136,36 +172,56 @@ impl Tree {
         self.end(path).is_some()
     }
 
-    /// Follows links, which may lead from / into /boot and back; none where the last leads nowhere.
-    fn end(&self, path: &str) -> Option<(String, (Kind, u64))> {
+    /// Follows links, which may lead from / into /boot and back; none where the last leads nowhere. The crate follows none
+    /// of them: it takes as much memory as a link claims to have bytes.
+    fn end(&self, path: &str) -> Option<Entry> {
         let mut path = path.to_owned();
-        for _ in 0..16 {
-            let entry = self.entry(&path)?;
-            match self.link(&path) {
-                Some(target) => path = resolve(&path, &target),
-                None => return Some((path, entry)),
+        for _ in 0..=MOST_LINKS {
+            let (entry, rest) = self.until_link(&path)?;
+            if entry.kind != Kind::Link {
+                return Some(entry);
             }
+            path = resolve(&entry.path, &format!("{}/{rest}", self.target(&entry)?));
         }
         None
     }
 
+    /// The first link on a path, or what stands at its end; and the rest of the path.
+    fn until_link<'a>(&self, path: &'a str) -> Option<(Entry, &'a str)> {
+        let (mut entry, mut rest) = (self.at(String::new())?, path);
+        while entry.kind != Kind::Link && !rest.is_empty() {
+            let (name, behind) = rest.split_once('/').unwrap_or((rest, ""));
+            entry = self.below(&entry, name)?;
+            rest = behind;
+        }
+        Some((entry, rest))
+    }
+
     /// A file's text, links followed; nothing where there is none.
     pub(super) fn text(&self, path: &str) -> Option<String> {
-        let (path, (kind, size)) = self.end(path)?;
-        if kind != Kind::File {
+        let file = self.end(path)?;
+        if file.kind != Kind::File {
             return None;
         }
-        if size > LARGEST_FILE {
-            self.faults.borrow_mut().insert(format!("/{path}"), format!("it has {size} bytes"));
+        if file.size > LARGEST_FILE {
+            self.fault(&file.path, format!("it has {} bytes", file.size));
             return None;
         }
-        let bytes = self.look(&path, |system, path| system.read(path))?;
+        let bytes = self.look(&file.path, |system, path| system.read(path))?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// The names in a folder, in order.
     pub(super) fn list(&self, folder: &str) -> Vec<(String, Kind)> {
-        let listed = self.look(folder, |system, path| {
+        self.end(folder).map(|folder| self.names(&folder)).unwrap_or_default()
+    }
+
+    fn names(&self, folder: &Entry) -> Vec<(String, Kind)> {
+        // What a folder calls a folder may be a link.
+        if folder.kind != Kind::Folder {
+            return vec![];
+        }
+        let listed = self.look(&folder.path, |system, path| {
             let mut names = vec![];
             for entry in system.read_dir(path)? {
                 let entry = entry?;
@@ -184,7 +240,9 @@ impl Tree {
     /// Visits everything from `folder` on; below a folder only where `visit` wants it.
     pub(super) fn walk(&self, folder: &str, visit: &mut dyn FnMut(&str, Kind) -> bool) {
         let mut left = MOST_ENTRIES;
-        self.walk_from(folder, DEPTH, &mut left, visit);
+        if let Some(folder) = self.end(folder) {
+            self.walk_from(&folder, DEPTH, &mut left, visit);
+        }
         if left == 0 {
             self.faults.borrow_mut().insert(format!("/{folder}"), "it has too many entries".into());
         }
@@ -192,22 +250,27 @@ impl Tree {
 
     fn walk_from(
         &self,
-        folder: &str,
+        folder: &Entry,
         depth: usize,
         left: &mut usize,
         visit: &mut dyn FnMut(&str, Kind) -> bool,
     ) {
-        for (name, kind) in self.list(folder) {
+        for (name, kind) in self.names(folder) {
             *left = left.saturating_sub(1);
             if *left == 0 {
                 return;
             }
-            let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-            if visit(&path, kind) && kind == Kind::Folder && depth > 0 {
-                self.walk_from(&path, depth - 1, left, visit);
+            let wanted = visit(&join(&folder.path, &name), kind) && kind == Kind::Folder && depth > 0;
+            if let Some(below) = wanted.then(|| self.below(folder, &name)).flatten() {
+                self.walk_from(&below, depth - 1, left, visit);
             }
         }
     }
+}
+
+/// The path of what has this name in a folder.
+fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
 /// Where the link at `path` leads, without a leading slash; `..` above the root is the root.

@@ -76,7 +76,7 @@ pub(super) const CHECKS: &[Check] = &[
         remedy: "link it to ../run/systemd/resolve/stub-resolv.conf, or delete it",
         look: |evidence| {
             let entry = evidence.system().and_then(|system| system.tree.entry("etc/resolv.conf"));
-            let written = entry.is_some_and(|(kind, size)| kind == Kind::File && size > 0);
+            let written = entry.is_some_and(|entry| entry.kind == Kind::File && entry.size > 0);
             if written { vec![Fault::file("etc/resolv.conf", "")] } else { vec![] }
         },
     },
