@@ -1,16 +1,14 @@
 //! Which files a machine gets, and what is in them.
 
-use std::net::Ipv4Addr;
-
 use anyhow::Context;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, context};
 use serde_json::{Value as Json, json};
 
 use super::paths::{self, DOCKER_OPTIONS, IMAGE_LIBRARY, LIBRARY, SETTINGS, UNITS};
-use super::{Machine, Role, docker, hub_settings, table};
+use super::{Machine, Role, docker, hub_settings, maps, table};
 use crate::failure::Result;
-use crate::workshop::{Autofs, Docker, Engine, Share, Workshop};
+use crate::workshop::{Docker, Engine};
 
 /// A file of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +25,8 @@ macro_rules! template {
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/", $path))
     };
 }
+
+pub(super) use template;
 
 /// A file of every golden image, by its path in there.
 macro_rules! of_the_image {
@@ -46,7 +46,7 @@ pub(super) fn of(machine: &Machine<'_>, table: table::Style) -> Result<Vec<File>
     let mut files = common(machine)?;
     files.extend(match machine.role {
         Role::Hub => hub(machine)?,
-        Role::Node { hub } => node(machine, hub)?,
+        Role::Node { hub } => maps::of_node(machine, hub)?,
     });
     files.extend(engine(machine)?);
     if machine.plain {
@@ -211,7 +211,7 @@ fn hub(machine: &Machine<'_>) -> Result<Vec<File>> {
         ),
         unit("imagegen-passwords.service", template!("hub/imagegen-passwords.service")),
     ];
-    files.extend(foreign_shares(workshop)?);
+    files.extend(maps::of_hub(workshop)?);
     if let Some(volume) = &workshop.homes.volume {
         let values = context! { volume, homes => &workshop.homes.export };
         files.extend([
@@ -221,56 +221,6 @@ fn hub(machine: &Machine<'_>) -> Result<Vec<File>> {
         ]);
     }
     Ok(files)
-}
-
-fn node(machine: &Machine<'_>, hub: Ipv4Addr) -> Result<Vec<File>> {
-    let autofs = &machine.workshop.autofs;
-    let hub = hub.to_string();
-    let map = context! {
-        plain => machine.plain,
-        options => autofs.mount_options.iter().flat_map(|option| [",", option]).collect::<String>(),
-        hub => &hub,
-        homes => &machine.workshop.homes.export,
-    };
-    let homes = fill(template!("node/auto.imagegen"), map)?;
-    let shares = autofs.shares.iter().map(|share| share_line(share, share.server.as_ref().unwrap_or(&hub)));
-    maps(autofs, Some(homes), &shares.collect::<Vec<_>>())
-}
-
-/// What notebooks on the hub itself need of other servers. Its own folders are links there.
-fn foreign_shares(workshop: &Workshop) -> Result<Vec<File>> {
-    let shares = workshop.autofs.shares.iter().filter(|_| workshop.notebooks_on_hub);
-    let foreign: Vec<_> =
-        shares.filter_map(|share| Some(share_line(share, share.server.as_ref()?))).collect();
-    if foreign.is_empty() { Ok(vec![]) } else { maps(&workshop.autofs, None, &foreign) }
-}
-
-/// The maps of autofs: the one of the homes, where they are on another machine, and the lines of the shares.
-fn maps(autofs: &Autofs, homes: Option<String>, shares: &[minijinja::Value]) -> Result<Vec<File>> {
-    let master =
-        context! { timeout => autofs.timeout, homes => homes.is_some(), shares => !shares.is_empty() };
-    let mut files =
-        vec![file("/etc/auto.master.d/imagegen.autofs", fill(template!("node/auto.master"), master)?)];
-    files.extend(homes.map(|homes| file("/etc/auto.imagegen", homes)));
-    if !shares.is_empty() {
-        files.push(file(
-            "/etc/auto.imagegen-shares",
-            fill(template!("node/auto.shares"), context! { shares })?,
-        ));
-    }
-    Ok(files)
-}
-
-fn share_line(share: &Share, server: &str) -> minijinja::Value {
-    let access = if share.writable { "rw" } else { "ro" };
-    let options = ["vers=4.2", "hard", "nosuid", "nodev", access].into_iter();
-    let options: Vec<&str> = options.chain(share.mount_options.iter().map(String::as_str)).collect();
-    context! {
-        path => &share.path,
-        options => options.join(","),
-        server,
-        folder => &share.folder,
-    }
 }
 
 fn engine(machine: &Machine<'_>) -> Result<Vec<File>> {
@@ -344,7 +294,7 @@ pub(crate) fn fill(template: &str, values: minijinja::Value) -> Result<String> {
     Ok(environment.render_str(template, values).context("filling in a template")?)
 }
 
-fn file(path: impl Into<String>, content: impl Into<String>) -> File {
+pub(super) fn file(path: impl Into<String>, content: impl Into<String>) -> File {
     File { path: path.into(), content: content.into(), mode: "0644".into() }
 }
 

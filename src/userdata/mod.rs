@@ -12,6 +12,7 @@ mod docker;
 mod files;
 pub mod findings;
 mod hub_settings;
+mod maps;
 pub mod paths;
 mod read_back;
 mod table;

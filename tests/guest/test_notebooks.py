@@ -482,6 +482,89 @@ class Materials(unittest.TestCase):
             self.assertFalse(materials.copy(f"{folder}/kept", f"{folder}/home", *own))
             self.assertEqual(os.listdir(f"{folder}/home/inner"), [])
 
+    def course(self, folder):
+        """A material in a folder that nobody else can look into."""
+        os.makedirs(f"{folder}/kept/course/inner")
+        os.chmod(f"{folder}/kept", 0o700)
+        os.symlink("inner/a.txt", f"{folder}/kept/course/link")
+        for name, mode in (("inner/a.txt", 0o600), ("run.sh", 0o755), ("inner", 0o550), (".", 0o750)):
+            path = f"{folder}/kept/course/{name}"
+            if not os.path.isdir(path):
+                with open(path, "w") as file:
+                    file.write(name)
+            os.chmod(path, mode)
+        return f"{folder}/kept/course"
+
+    def state(self, folder):
+        """Each path with its mode and its time."""
+        paths = [folder] + [os.path.join(inner, name) for inner, folders, files in os.walk(folder) for name in folders + files]
+        return {os.path.relpath(path, folder): (oct(os.lstat(path).st_mode), int(os.lstat(path).st_mtime)) for path in paths}
+
+    def test_a_copy_is_the_same_whatever_a_student_has_put_in_its_way(self):
+        def nothing(path):
+            pass
+
+        def file(path):
+            open(path, "w").close()
+
+        def link(path):
+            os.symlink("../others", path)
+
+        def remains(path):
+            os.makedirs(f"{path}/inner")
+            file(f"{path}/inner/b.txt")
+
+        for obstacle in (nothing, file, link, remains):
+            with tempfile.TemporaryDirectory() as folder, self.subTest(obstacle.__name__):
+                kept = self.course(folder)
+                os.makedirs(f"{folder}/others/inner")
+                os.makedirs(f"{folder}/home")
+                obstacle(f"{folder}/home/.course.unfinished")
+                self.assertTrue(materials.copy(kept, f"{folder}/home/course", os.getuid(), os.getgid()))
+                self.assertEqual(self.state(f"{folder}/home/course"), self.state(kept))
+                self.assertEqual(os.listdir(f"{folder}/home"), ["course"])
+                self.assertEqual(os.listdir(f"{folder}/others"), ["inner"])
+
+    def test_who_cannot_have_a_copy_is_told_and_keeps_nobody_else_from_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.makedirs(f"{folder}/kept/course")
+            own = os.getuid(), os.getgid(), ""
+            users = {"ada": own, "bob": own, "eve": own}
+            for name in ("ada", "eve"):
+                os.makedirs(f"{folder}/home/{name}")
+            material = {"name": "course", "into": "homes"}
+            said = []
+            with mock.patch.multiple(materials, KEPT=f"{folder}/kept", announce=said.append, table=lambda: (users, {})):
+                materials.place(material, f"{folder}/home")
+            self.assertTrue(os.path.isdir(f"{folder}/home/eve/course"))
+            self.assertEqual(len(said), 2)
+            self.assertTrue(said[0].startswith("bob has no course in the home"), said)
+            self.assertEqual(said[1], "course is in 2 homes.")
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
+    def test_a_copy_is_made_with_the_rights_of_whom_it_is_for(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            kept = self.course(folder)
+            os.makedirs(f"{folder}/home", 0o700)
+            os.makedirs(f"{folder}/others", 0o755)
+            os.chown(f"{folder}/home", 2001, 2002)
+            self.assertTrue(materials.copy(kept, f"{folder}/home/course", 2001, 2002))
+            self.assertEqual(self.state(f"{folder}/home/course"), self.state(kept))
+            owners = subprocess.run(["find", f"{folder}/home", "-printf", "%U:%G\n"], check=True, capture_output=True, text=True)
+            self.assertEqual(set(owners.stdout.split()), {"2001:2002"})
+
+            def swapped(command, run=subprocess.run, **options):
+                if command[0] == "tar":
+                    os.rename(f"{folder}/home/.more.unfinished", f"{folder}/home/away")
+                    os.symlink(f"{folder}/others", f"{folder}/home/.more.unfinished")
+                return run(command, **options)
+
+            with mock.patch.object(materials.subprocess, "run", swapped), self.assertRaises(subprocess.CalledProcessError):
+                materials.copy(kept, f"{folder}/home/more", 2001, 2002)
+            self.assertEqual(os.listdir(f"{folder}/others"), [])
+            self.assertEqual(os.stat(f"{folder}/others").st_uid, 0)
+
     def test_a_git_repository_comes_as_the_branch_or_tag_that_was_named(self):
         with tempfile.TemporaryDirectory() as folder:
             git = lambda *words: subprocess.run(["git", "-C", f"{folder}/course", *words], check=True, capture_output=True)
@@ -543,6 +626,7 @@ class Materials(unittest.TestCase):
 
             def sleep(seconds):
                 seen.append(sorted(os.listdir(f"{folder}/share")))
+                self.assertLess(len(seen), 3)
                 if len(seen) == 2:
                     shutil.copy(f"{folder}/sound.zip", f"{folder}/late.zip")
                     shutil.copy(f"{folder}/sound.zip", f"{folder}/broken.zip")

@@ -1,4 +1,5 @@
 """Fetches the workshop's materials: into a folder that everybody reads, or into each home."""
+import functools
 import hashlib
 import os
 import shutil
@@ -62,34 +63,51 @@ def obtain(material):
     return kept
 
 
-def copy(kept, target, uid=0, gid=0):
+def copy(kept, target, uid=None, gid=None):
     """A copy of one's own; one that is there stays as it is."""
     if os.path.lexists(target):
         return False
-    unfinished = f"{os.path.dirname(target)}/.{os.path.basename(target)}.unfinished"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    shutil.copytree(kept, unfinished, symlinks=True)
-    for folder, folders, files in os.walk(unfinished):
-        for entry in [*folders, *files]:
-            os.lchown(os.path.join(folder, entry), uid, gid)
-    os.chown(unfinished, uid, gid)
-    os.rename(unfinished, target)
+    # In a home, root would follow the links that a student puts there. Who is to have the copy makes it, out of what root
+    # hands over, who alone can read what was fetched.
+    folder, name = os.path.split(target)
+    unfinished = f".{name}.unfinished"
+    rights = {} if uid in (None, os.geteuid()) else {"user": uid, "group": gid, "extra_groups": []}
+    run = functools.partial(subprocess.run, cwd=folder, check=True, **HEARD, **rights)
+    run(["rm", "-rf", "--", unfinished])
+    try:
+        run(["mkdir", "--", unfinished])
+        with subprocess.Popen(["tar", "-C", kept, "-cf", "-", "."], stdout=subprocess.PIPE) as packed:
+            run(["tar", "-C", unfinished, "--no-same-owner", "-xpf", "-"], stdin=packed.stdout)
+        if packed.returncode:
+            raise OSError(f"{kept} cannot be read")
+        run(["mv", "-T", "--", unfinished, name])
+    finally:
+        subprocess.run(["rm", "-rf", "--", unfinished], cwd=folder, **rights)  # What fills a disk is not left on it.
     return True
+
+
+def give(kept, home, user, uid, gid):
+    """Whether a user has got a copy now; None for one who cannot have it, which is no matter of the others."""
+    name = os.path.basename(kept)
+    try:
+        return copy(kept, f"{home}/{name}", uid, gid)
+    except (OSError, subprocess.SubprocessError) as error:
+        announce(f"{user} has no {name} in the home, and gets it when the hub starts again: {reason(error)}")
+        return None
 
 
 def place(material, homes):
     kept, name = obtain(material), material["name"]
     if material["into"] == "share":
-        made = copy(kept, f"{SHARE}/{name}")
+        made = [copy(kept, f"{SHARE}/{name}")]
         subprocess.run(["chmod", "-R", "a+rX,go-w", f"{SHARE}/{name}"], check=True)
-        places = "/share" if made else None
+        places = "/share"
     else:
-        users = table()[0].items()
-        count = sum(copy(kept, f"{homes}/{user}/{name}", uid, gid) for user, (uid, gid, _) in users)
-        places = f"{count} homes" if count else None
-    if places:
+        made = [give(kept, f"{homes}/{user}", user, uid, gid) for user, (uid, gid, _) in table()[0].items()]
+        places = f"{made.count(True)} homes"
+    if True in made:
         announce(f"{name} is in {places}.")
-    else:
+    elif None not in made:
         say(f"{name} is in its place.")
 
 
