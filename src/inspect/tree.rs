@@ -1,13 +1,12 @@
 //! The files of an image's root file system, by reading alone.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::rc::Rc;
 
 use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType};
 
-use super::disk::Window;
+use super::disk::{Allowed, Window};
 use super::superblock::Superblock;
 
 /// Bytes of a file that we are ready to read; dpkg's status of a large system has 10 MB.
@@ -64,23 +63,16 @@ pub(super) fn open(window: Window, superblock: &Superblock) -> Result<Ext4, Stri
     if !superblock.reasonable() {
         return Err("it has more groups of blocks than any file system".into());
     }
-    let allowance = Rc::new(Cell::new(LARGEST_JOURNAL));
-    let loaded = Ext4::load(Box::new(Allowed { window, allowance: Rc::clone(&allowance) }));
+    let window = Allowed::new(window, LARGEST_JOURNAL, "its journal is larger than any");
+    let allowance = window.allowance();
+    let loaded = Ext4::load(Box::new(window));
     allowance.set(u64::MAX);
     loaded.map_err(|error| error.to_string())
 }
 
-/// A window of which only so much may be read.
-struct Allowed {
-    window: Window,
-    allowance: Rc<Cell<u64>>,
-}
-
 impl Ext4Read for Allowed {
     fn read(&mut self, start: u64, bytes: &mut [u8]) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let left = self.allowance.get().checked_sub(bytes.len() as u64);
-        self.allowance.set(left.ok_or("its journal is larger than any")?);
-        Ok(self.window.fill(start, bytes)?)
+        Ok(self.fill(start, bytes)?)
     }
 }
 

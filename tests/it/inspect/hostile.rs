@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
-use super::sample::{Sample, qemu_img};
+use super::sample::{ESP, Sample, qemu_img};
 use super::{faults, report};
 use crate::imagegen;
 
@@ -88,24 +88,22 @@ proptest! {
     }
 }
 
-/// The checks and places of what the program finds in an image; in a process of its own, which may abort or hang.
-fn findings(image: &[u8]) -> Vec<(String, String)> {
+/// What the program finds in an image; in a process of its own, which may abort or hang.
+fn findings(image: &[u8]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("disk.raw"), image).unwrap();
     let mut program = imagegen(folder.path());
     let output = program.args(["inspect", "disk.raw", "--json"]).timeout(Duration::from_secs(100)).output();
     let report: Json = serde_json::from_slice(&output.unwrap().stdout).unwrap();
-    let text = |it: &Json, key: &str| it[key].as_str().unwrap().to_owned();
     let found = report["findings"].as_array().unwrap().iter();
-    found.map(|it| (text(it, "check"), text(it, "place"))).collect()
+    let text = |it: &Json| ["place", "message"].map(|key| it[key].as_str().unwrap().to_owned()).join(": ");
+    found.map(text).collect()
 }
 
-/// Whether a damage of the file system is found at `place`.
-fn damaged_at(image: &[u8], place: &str) -> bool {
+/// Checks that the program finds this in an image, and perhaps more.
+fn shows(image: &[u8], finding: &str) {
     let findings = findings(image);
-    let found = findings.iter().any(|(check, at)| check == "file-system-damaged" && at == place);
-    println!("{place}: {findings:?}");
-    found
+    assert!(findings.iter().any(|it| it == finding), "{finding}\n{findings:#?}");
 }
 
 /// A sample with /lib as a link, as Debian has it.
@@ -119,13 +117,13 @@ fn merged() -> Sample {
 
 #[test]
 fn a_link_of_a_tebibyte_is_damage() {
-    assert_eq!(findings(&merged().image()), []);
+    assert_eq!(findings(&merged().image()), [""; 0]);
     let mut last = merged();
     last.debugfs.push("sif /vmlinuz size 1099511627776");
-    assert!(damaged_at(&last.image(), "/vmlinuz"));
+    shows(&last.image(), "/vmlinuz: it cannot be read: it is a link of 1099511627776 bytes");
     let mut on_the_way = merged();
     on_the_way.debugfs.push("sif /lib size 1099511627776");
-    assert!(damaged_at(&on_the_way.image(), "/lib"));
+    shows(&on_the_way.image(), "/lib: it cannot be read: it is a link of 1099511627776 bytes");
 }
 
 #[test]
@@ -138,5 +136,45 @@ fn a_link_that_is_called_a_folder_is_not_followed() {
     let entry = b"\x03\x07opt";
     let place = image.windows(entry.len()).position(|it| it == entry).unwrap();
     image[place + 1] = 2;
-    assert!(damaged_at(&image, "/vmlinuz"));
+    shows(&image, "/vmlinuz: it cannot be read: it is a link of 1099511627776 bytes");
+}
+
+/// A disk whose folder EFI, in the first cluster of its FAT, is full of one entry; and goes on in itself where `circle`.
+fn esp_full_of(entry: [u8; 32], circle: bool) -> Vec<u8> {
+    let mut image = faults::sound().clone();
+    let fat = &mut image[usize::try_from(ESP << 20).unwrap()..];
+    let number = |place| usize::from(u16::from_le_bytes([fat[place], fat[place + 1]]));
+    let (sector, table) = (number(11), number(11) * number(14));
+    let root = table + usize::from(fat[16]) * number(22) * sector;
+    let (cluster, data) = (usize::from(fat[13]) * sector, root + number(17) * 32);
+    // Behind the entry of its long name.
+    assert_eq!(&fat[root + 32..root + 43], b"EFI        ");
+    assert_eq!(fat[root + 32 + 26], 2);
+    fat[data..data + cluster].copy_from_slice(&entry.repeat(cluster / 32));
+    if circle {
+        // The third number of 12 bits.
+        fat[table + 3] = 2;
+        fat[table + 4] &= 0xf0;
+    }
+    image
+}
+
+/// An entry of a FAT's folder, with EFI's own cluster.
+fn fat_entry(name: &[u8; 11], attributes: u8) -> [u8; 32] {
+    let mut entry = [0; 32];
+    entry[..11].copy_from_slice(name);
+    entry[11] = attributes;
+    entry[26] = 2;
+    entry
+}
+
+#[test]
+fn an_esp_without_an_end_is_damage() {
+    let starts = "partition 3: UEFI finds nothing to start in the EFI system partition: ";
+    let deleted = esp_full_of(fat_entry(b"\xe5          ", 0), true);
+    shows(&deleted, &format!("{starts}its folders have no end"));
+    let files = esp_full_of(fat_entry(b"A          ", 0), true);
+    shows(&files, &format!("{starts}it has too many entries"));
+    let in_themselves = esp_full_of(fat_entry(b"A          ", 0x10), false);
+    shows(&in_themselves, &format!("{starts}it has too many entries"));
 }
