@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
-use super::sample::{ESP, Sample, qemu_img};
+use super::sample::{ESP, ROOT, Sample, put, qemu_img};
 use super::{faults, report};
 use crate::imagegen;
 
@@ -177,4 +177,49 @@ fn an_esp_without_an_end_is_damage() {
     shows(&files, &format!("{starts}it has too many entries"));
     let in_themselves = esp_full_of(fat_entry(b"A          ", 0x10), false);
     shows(&in_themselves, &format!("{starts}it has too many entries"));
+}
+
+/// Blocks of the sample's file system that nothing uses.
+const TWICE: u32 = 8000;
+const ONCE: u32 = 8001;
+const LAST: u32 = 8002;
+const EMPTY: u32 = 8003;
+const NAMES: u32 = 8004;
+
+/// A disk with the folder /opt/loop of `size` bytes, which are the same KiB without a name again and again up to 32 MiB; the
+/// last of these has the folder itself under 85 names.
+fn loop_of(size: u64) -> Vec<u8> {
+    let mut sample = Sample::new();
+    sample.write("opt/loop/x", "");
+    sample.mke2fs.extend(["-O", "^metadata_csum,^extent,^64bit"]);
+    let places = (0..12).map(|direct| (direct.to_string(), EMPTY));
+    for (place, block) in places.chain([("IND".to_owned(), ONCE), ("DIND".to_owned(), TWICE)]) {
+        sample.debugfs.push(format!("sif /opt/loop block[{place}] {block}").leak());
+    }
+    sample.debugfs.push(format!("sif /opt/loop size {size}").leak());
+    let mut image = sample.image();
+    let named = b"\x04\x02loop";
+    let place = image.windows(named.len()).position(|it| it == named).unwrap();
+    let entry = |inode: &[u8], length: u16| [inode, &length.to_le_bytes(), b"\x01\x02a\0\0\0"].concat();
+    let itself = image[place - 6..place - 2].to_vec();
+    let mut twice = [ONCE; 256];
+    twice[125] = LAST;
+    let numbers = |blocks: [u32; 256]| blocks.map(u32::to_le_bytes).concat();
+    for (block, bytes) in [
+        (TWICE, numbers(twice)),
+        (ONCE, numbers([EMPTY; 256])),
+        (LAST, numbers([NAMES; 256])),
+        (EMPTY, entry(&[0; 4], 1024)),
+        (NAMES, [entry(&itself, 12).repeat(84), entry(&itself, 16)].concat()),
+    ] {
+        put(&mut image, (ROOT << 20) + u64::from(block) * 1024, &bytes);
+    }
+    image
+}
+
+#[test]
+fn a_folder_without_an_end_is_damage() {
+    let before_the_names = 12 + 256 + 125 * 256;
+    shows(&loop_of((before_the_names + 1) << 10), "/: it cannot be read: it has too many entries");
+    shows(&loop_of(64 << 20), "/opt/loop: it cannot be read: it is a folder of 67108864 bytes");
 }
