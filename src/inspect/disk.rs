@@ -1,6 +1,6 @@
 //! A disk that several readers share, and windows into it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::{self, Debug, Formatter};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::rc::Rc;
@@ -92,8 +92,54 @@ impl Seek for Window {
     }
 }
 
+/// A window of which only so much may be read, by a crate that goes wherever an image leads it.
+#[derive(Debug)]
+pub(super) struct Allowed {
+    window: Window,
+    allowance: Rc<Cell<u64>>,
+    /// What is said when no more may be read.
+    beyond: &'static str,
+}
+
+impl Allowed {
+    pub(super) fn new(window: Window, bytes: u64, beyond: &'static str) -> Self {
+        Self { window, allowance: Rc::new(Cell::new(bytes)), beyond }
+    }
+
+    /// The bytes that may still be read, which can be changed.
+    pub(super) fn allowance(&self) -> Rc<Cell<u64>> {
+        Rc::clone(&self.allowance)
+    }
+
+    /// Fills `bytes` from `start` on, or fails.
+    pub(super) fn fill(&self, start: u64, bytes: &mut [u8]) -> io::Result<()> {
+        self.spend(bytes.len())?;
+        self.window.fill(start, bytes)
+    }
+
+    fn spend(&self, bytes: usize) -> io::Result<()> {
+        let left = self.allowance.get().checked_sub(bytes as u64);
+        self.allowance.set(left.ok_or_else(|| io::Error::other(self.beyond))?);
+        Ok(())
+    }
+}
+
+impl Read for Allowed {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let length = self.window.read(bytes)?;
+        self.spend(length)?;
+        Ok(length)
+    }
+}
+
+impl Seek for Allowed {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.window.seek(to)
+    }
+}
+
 /// The crate that reads FAT wants to be able to write; nothing is ever written.
-impl Write for Window {
+impl Write for Allowed {
     fn write(&mut self, _: &[u8]) -> io::Result<usize> {
         Err(ErrorKind::ReadOnlyFilesystem.into())
     }

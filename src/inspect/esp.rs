@@ -1,13 +1,17 @@
 //! The EFI system partition.
 
+use std::io;
+
 use fatfs::{Dir, FileSystem, FsOptions};
 
-use super::disk::{Window, le16};
+use super::disk::{Allowed, Window, le16};
 
 /// What firmware starts on a disk that it knows nothing of (UEFI specification, 3.5.1.1), without regard to case.
 pub(super) const REMOVABLE_LOADER: &str = "EFI/BOOT/BOOTX64.EFI";
-/// Entries of an EFI system partition that we look at, and how deep.
+/// Entries of an EFI system partition that we are ready to look at, the bytes that these may take with the longest of names
+/// and all that leads to them, and how deep we look.
 const MOST_ENTRIES: usize = 4096;
+const LARGEST_FOLDERS: u64 = 4 << 20;
 const DEPTH: usize = 8;
 
 /// What is in an EFI system partition.
@@ -32,9 +36,12 @@ impl Esp {
 
 fn files(window: Window) -> Result<Vec<(String, u64)>, String> {
     sound(&window)?;
+    // The crate follows a folder from cluster to cluster, and a damaged one leads it in a circle.
+    let window = Allowed::new(window, LARGEST_FOLDERS, "its folders have no end");
     let system = FileSystem::new(window, FsOptions::new()).map_err(|error| error.to_string())?;
     let mut found = vec![];
-    list(&system.root_dir(), "", DEPTH, &mut found).map_err(|error| error.to_string())?;
+    let mut left = MOST_ENTRIES;
+    list(&system.root_dir(), "", DEPTH, &mut left, &mut found).map_err(|error| error.to_string())?;
     Ok(found)
 }
 
@@ -51,22 +58,24 @@ fn sound(window: &Window) -> Result<(), String> {
 }
 
 fn list(
-    folder: &Dir<'_, Window>,
+    folder: &Dir<'_, Allowed>,
     path: &str,
     depth: usize,
+    left: &mut usize,
     found: &mut Vec<(String, u64)>,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     for entry in folder.iter() {
         let entry = entry?;
         let name = entry.file_name().to_uppercase();
-        if name == "." || name == ".." || found.len() >= MOST_ENTRIES {
+        if name == "." || name == ".." {
             continue;
         }
+        *left = left.checked_sub(1).ok_or_else(|| io::Error::other("it has too many entries"))?;
         let place = format!("{path}{name}");
         if !entry.is_dir() {
             found.push((place, entry.len()));
         } else if depth > 0 {
-            list(&entry.to_dir(), &format!("{place}/"), depth - 1, found)?;
+            list(&entry.to_dir(), &format!("{place}/"), depth - 1, left, found)?;
         }
     }
     Ok(())

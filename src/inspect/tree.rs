@@ -3,11 +3,10 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::rc::Rc;
 
 use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType};
 
-use super::disk::Window;
+use super::disk::{Allowed, Window};
 use super::superblock::Superblock;
 
 /// Bytes of a file that we are ready to read; dpkg's status of a large system has 10 MB.
@@ -18,8 +17,12 @@ const LARGEST_JOURNAL: u64 = 64 << 20;
 /// `PATH_MAX`).
 const MOST_LINKS: usize = 40;
 const LONGEST_LINK: u64 = 4096;
-/// Entries and depth of a tree that we are ready to walk.
-const MOST_ENTRIES: usize = 1_000_000;
+/// Bytes of a folder that we are ready to search; one of 300 000 files has 16 MB.
+const LARGEST_FOLDER: u64 = 32 << 20;
+/// Entries and depth of a tree that we are ready to walk. What is searched and read counts as well, for folders can name the
+/// same blocks and each other any number of times: so many bytes are as much work as one entry.
+const MOST_ENTRIES: u64 = 1_000_000;
+const BYTES_PER_ENTRY: u64 = 16 << 10;
 const DEPTH: usize = 64;
 /// Places that are told of those that cannot be read.
 const MOST_FAULTS: usize = 20;
@@ -50,6 +53,8 @@ pub(super) struct Entry {
     pub(super) kind: Kind,
     /// In bytes.
     pub(super) size: u64,
+    /// Bytes of the folders that are searched to get here.
+    way: u64,
 }
 
 /// A file system, with another one mounted on /boot where the image has one.
@@ -57,6 +62,8 @@ pub(super) struct Tree {
     root: Ext4,
     boot: Option<Ext4>,
     faults: RefCell<BTreeMap<String, String>>,
+    /// Entries that we are still ready to look at.
+    left: Cell<u64>,
 }
 
 /// Opens the file system in a partition.
@@ -64,29 +71,22 @@ pub(super) fn open(window: Window, superblock: &Superblock) -> Result<Ext4, Stri
     if !superblock.reasonable() {
         return Err("it has more groups of blocks than any file system".into());
     }
-    let allowance = Rc::new(Cell::new(LARGEST_JOURNAL));
-    let loaded = Ext4::load(Box::new(Allowed { window, allowance: Rc::clone(&allowance) }));
+    let window = Allowed::new(window, LARGEST_JOURNAL, "its journal is larger than any");
+    let allowance = window.allowance();
+    let loaded = Ext4::load(Box::new(window));
     allowance.set(u64::MAX);
     loaded.map_err(|error| error.to_string())
 }
 
-/// A window of which only so much may be read.
-struct Allowed {
-    window: Window,
-    allowance: Rc<Cell<u64>>,
-}
-
 impl Ext4Read for Allowed {
     fn read(&mut self, start: u64, bytes: &mut [u8]) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let left = self.allowance.get().checked_sub(bytes.len() as u64);
-        self.allowance.set(left.ok_or("its journal is larger than any")?);
-        Ok(self.window.fill(start, bytes)?)
+        Ok(self.fill(start, bytes)?)
     }
 }
 
 impl Tree {
     pub(super) fn new(root: Ext4) -> Self {
-        Self { root, boot: None, faults: RefCell::default() }
+        Self { root, boot: None, faults: RefCell::default(), left: Cell::new(MOST_ENTRIES) }
     }
 
     /// The tree with another file system on /boot.
@@ -116,8 +116,25 @@ impl Tree {
         }
     }
 
-    /// What `look` finds at a path without a leading slash; what is not there is nothing, and what cannot be read is noted.
-    fn look<T>(&self, path: &str, look: impl FnOnce(&Ext4, &str) -> Result<T, Ext4Error>) -> Option<T> {
+    /// Takes so many entries off those that are left, and notes where none are.
+    fn take(&self, entries: u64) -> Option<()> {
+        self.left.set(self.left.get().saturating_sub(entries));
+        if self.left.get() == 0 {
+            self.faults.borrow_mut().insert("/".into(), "it has too many entries".into());
+            return None;
+        }
+        Some(())
+    }
+
+    /// What `look` finds at a path without a leading slash, going through `bytes`; what is not there is nothing, and what
+    /// cannot be read is noted.
+    fn look<T>(
+        &self,
+        path: &str,
+        bytes: u64,
+        look: impl FnOnce(&Ext4, &str) -> Result<T, Ext4Error>,
+    ) -> Option<T> {
+        self.take(1 + bytes / BYTES_PER_ENTRY)?;
         let (system, within) = self.place(path);
         match look(system, &format!("/{within}")) {
             Ok(found) => Some(found),
@@ -130,11 +147,16 @@ impl Tree {
     }
 
     /// What stands at `path`, which has no link on its way.
-    fn at(&self, path: String) -> Option<Entry> {
-        let found = self.look(&path, |system, path| system.symlink_metadata(path))?;
-        let entry = Entry { path, kind: Kind::of(found.file_type()), size: found.len() };
-        if entry.kind == Kind::Link && entry.size > LONGEST_LINK {
-            self.fault(&entry.path, format!("it is a link of {} bytes", entry.size));
+    fn at(&self, path: String, way: u64) -> Option<Entry> {
+        let found = self.look(&path, way, |system, path| system.symlink_metadata(path))?;
+        let entry = Entry { path, kind: Kind::of(found.file_type()), size: found.len(), way };
+        let (most, what) = match entry.kind {
+            Kind::Folder => (LARGEST_FOLDER, "folder"),
+            Kind::Link => (LONGEST_LINK, "link"),
+            Kind::File | Kind::Special => return Some(entry),
+        };
+        if entry.size > most {
+            self.fault(&entry.path, format!("it is a {what} of {} bytes", entry.size));
             return None;
         }
         Some(entry)
@@ -142,7 +164,8 @@ impl Tree {
 
     /// What has this name in a folder.
     fn below(&self, folder: &Entry, name: &str) -> Option<Entry> {
-        (folder.kind == Kind::Folder).then(|| self.at(join(&folder.path, name))).flatten()
+        let at = || self.at(join(&folder.path, name), folder.way + folder.size);
+        (folder.kind == Kind::Folder).then(at).flatten()
     }
 
     /// What stands at `path` itself.
@@ -157,7 +180,7 @@ impl Tree {
     }
 
     fn target(&self, entry: &Entry) -> Option<String> {
-        let target = || self.look(&entry.path, |system, path| system.read_link(path));
+        let target = || self.look(&entry.path, entry.way, |system, path| system.read_link(path));
         (entry.kind == Kind::Link).then(target).flatten().map(|target| target.display().to_string())
     }
 
@@ -188,7 +211,7 @@ impl Tree {
 
     /// The first link on a path, or what stands at its end; and the rest of the path.
     fn until_link<'a>(&self, path: &'a str) -> Option<(Entry, &'a str)> {
-        let (mut entry, mut rest) = (self.at(String::new())?, path);
+        let (mut entry, mut rest) = (self.at(String::new(), 0)?, path);
         while entry.kind != Kind::Link && !rest.is_empty() {
             let (name, behind) = rest.split_once('/').unwrap_or((rest, ""));
             entry = self.below(&entry, name)?;
@@ -207,7 +230,7 @@ impl Tree {
             self.fault(&file.path, format!("it has {} bytes", file.size));
             return None;
         }
-        let bytes = self.look(&file.path, |system, path| system.read(path))?;
+        let bytes = self.look(&file.path, file.way + file.size, |system, path| system.read(path))?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -221,10 +244,13 @@ impl Tree {
         if folder.kind != Kind::Folder {
             return vec![];
         }
-        let listed = self.look(&folder.path, |system, path| {
+        let listed = self.look(&folder.path, folder.way + folder.size, |system, path| {
             let mut names = vec![];
             for entry in system.read_dir(path)? {
                 let entry = entry?;
+                if self.take(1).is_none() {
+                    break;
+                }
                 let name = entry.file_name().display().to_string();
                 if name != "." && name != ".." {
                     names.push((name, Kind::of(entry.file_type()?)));
@@ -239,30 +265,22 @@ impl Tree {
 
     /// Visits everything from `folder` on; below a folder only where `visit` wants it.
     pub(super) fn walk(&self, folder: &str, visit: &mut dyn FnMut(&str, Kind) -> bool) {
-        let mut left = MOST_ENTRIES;
+        // What the checks look at comes out of what was left before, however large the tree is.
+        let left = self.left.get();
         if let Some(folder) = self.end(folder) {
-            self.walk_from(&folder, DEPTH, &mut left, visit);
+            self.walk_from(&folder, DEPTH, visit);
         }
-        if left == 0 {
-            self.faults.borrow_mut().insert(format!("/{folder}"), "it has too many entries".into());
-        }
+        self.left.set(left);
     }
 
-    fn walk_from(
-        &self,
-        folder: &Entry,
-        depth: usize,
-        left: &mut usize,
-        visit: &mut dyn FnMut(&str, Kind) -> bool,
-    ) {
+    fn walk_from(&self, folder: &Entry, depth: usize, visit: &mut dyn FnMut(&str, Kind) -> bool) {
         for (name, kind) in self.names(folder) {
-            *left = left.saturating_sub(1);
-            if *left == 0 {
+            if self.left.get() == 0 {
                 return;
             }
             let wanted = visit(&join(&folder.path, &name), kind) && kind == Kind::Folder && depth > 0;
             if let Some(below) = wanted.then(|| self.below(folder, &name)).flatten() {
-                self.walk_from(&below, depth - 1, left, visit);
+                self.walk_from(&below, depth - 1, visit);
             }
         }
     }
