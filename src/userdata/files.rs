@@ -53,8 +53,7 @@ pub(super) fn of(machine: &Machine<'_>, table: table::Style) -> Result<Vec<File>
         files.extend(plain(machine)?);
     }
     if machine.plain || !machine.workshop.admin_ssh_keys.is_empty() {
-        let rules = fill(template!("common/sshd.conf"), context! { plain => machine.plain })?;
-        files.push(file("/etc/ssh/sshd_config.d/10-imagegen.conf", rules));
+        files.push(file("/etc/ssh/sshd_config.d/10-imagegen.conf", template!("common/sshd.conf")));
     }
     if let Some(locale) = &machine.workshop.locale {
         files.push(file("/etc/default/locale", format!("LANG={locale}\n")));
@@ -153,9 +152,6 @@ fn preparations(machine: &Machine<'_>) -> Vec<String> {
     }
     if machine.keeps_local_homes() {
         commands.push(format!("/bin/sh {LIBRARY}/local-homes.sh"));
-    }
-    if machine.plain {
-        commands.push(python("logins.py"));
     }
     commands.push(python("accounts.py"));
     if matches!(machine.workshop.engine, Engine::Classic(_)) {
@@ -270,7 +266,6 @@ fn plain(machine: &Machine<'_>) -> Result<Vec<File>> {
     let packages = fill(template!("plain/packages.sh"), context! { packages, services })?;
     let mut files = vec![
         script("packages.sh", &packages),
-        script("logins.py", template!("plain/logins.py")),
         unit(PACKAGES, template!("plain/imagegen-packages.service")),
         file(format!("{IMAGE_LIBRARY}/identity.sh"), of_the_image!("usr/lib/imagegen/identity.sh")),
         file(format!("{IMAGE_LIBRARY}/mtu.sh"), of_the_image!("usr/lib/imagegen/mtu.sh")),

@@ -35,12 +35,13 @@ def make_homes(folder):
 
 
 def make_shares(shares, links):
+    """Folders, to which students write where they are writable, and links to them for notebooks on the hub."""
     for folder, writable in shares:
         if not os.path.isdir(folder):
             os.makedirs(folder)
             if writable:
-                os.chmod(folder, 0o1777)  # Who writes is a student: NFS takes root for nobody.
-    for path, folder in links.items():  # What nodes mount, for notebooks on the hub itself.
+                os.chmod(folder, 0o1777)
+    for path, folder in links.items():
         if not os.path.lexists(path):
             os.makedirs(os.path.dirname(path), exist_ok=True)
             os.symlink(folder, path)
