@@ -354,6 +354,10 @@ class Overview(unittest.TestCase):
         self.assertEqual((seen["machines"], seen["troubles"]), (None, []))
         self.assertEqual([each["name"] for each in seen["students"]], ["ada"])
 
+    def test_what_left_before_it_had_told_its_name_is_no_machine(self):
+        left = {**node(state="down"), "Description": {}}
+        self.assertEqual(self.of([left, node()], students={"ada": ("", None)})["troubles"], [])
+
     def test_students_have_their_machine_and_memory(self):
         seen = self.of([node()], [task()], {"ada": ("09:15", 100 * 2**20), "bob": ("", None)}, {"node-1": {"text": "joined"}})
         self.assertEqual(seen["students"][0], {"name": "ada", "machine": "node-1", "state": "running", "started": "09:15", "memory": 100.0})

@@ -7,6 +7,8 @@ GIB = 2**30
 def of(nodes, tasks, students, words, options, own_address):
     """`students` are {name: (started, memory in bytes or None)} of the servers that run; `words` the machines' last ones.
     Without `nodes` (None), nothing is said of machines."""
+    # What left the swarm before it had told its name stays there for a while, and is no machine.
+    nodes = nodes and [node for node in nodes if "Hostname" in node["Description"]]
     running = [task for task in tasks if specification.is_alive(task) and student(task)]
     found = {"students": [row(name, *students[name], running, nodes or []) for name in sorted(students)]}
     if nodes is None:
