@@ -13,6 +13,7 @@ use fscommon::StreamSlice;
 
 use super::target_tools::TargetTools;
 use crate::failure::Result;
+use crate::host::files::folders_on;
 use crate::plan::disk::{self, Extent};
 use crate::plan::{Image, Key};
 
@@ -73,9 +74,8 @@ fn fill(partition: impl ReadWriteSeek, files: &Files) -> std::io::Result<()> {
 }
 
 fn create<T: ReadWriteSeek>(root: &Dir<'_, T>, path: &str, content: &[u8]) -> std::io::Result<()> {
-    let ends = path.match_indices('/').map(|(end, _)| end);
-    for end in ends {
-        root.create_dir(&path[..end])?;
+    for folder in folders_on(path) {
+        root.create_dir(folder)?;
     }
     root.create_file(path)?.write_all(content)
 }

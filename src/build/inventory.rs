@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use crate::host::files::folders_on;
+
 /// Where Debian's own Python packages are: they are in dpkg's list already.
 const DEBIAN_PYTHON: &str = "usr/lib/python3/";
 /// What /etc/os-release leads to.
@@ -69,12 +71,9 @@ impl Inventory {
         }
     }
 
-    /// A layer above takes this file or folder away; the folder of everything has an empty name.
+    /// A layer above takes this file or folder away; the root has an empty name.
     pub(super) fn forget(&mut self, gone: &str) {
-        let stays = |path: &String| {
-            let below = if gone.is_empty() { Some("") } else { path.strip_prefix(gone) };
-            below.is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/'))
-        };
+        let stays = |path: &String| ["", path].into_iter().chain(folders_on(path)).all(|it| it != gone);
         self.copyrights.retain(|path, _| stays(path));
         self.python.retain(|path, _| stays(path));
         self.npm.retain(|path, _| stays(path));

@@ -33,6 +33,7 @@ mod sets;
 mod shelf;
 mod store;
 mod target_tools;
+mod unpacked;
 mod verify;
 mod whiteouts;
 

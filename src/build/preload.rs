@@ -6,25 +6,19 @@
 //! finds it goes on using it. The record by which `docker push` writes the same tar again is left out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use serde_json::{Value as Json, json};
-use sha2::{Digest, Sha256};
-use tar::{Archive, Entry, EntryType};
 
 use super::archive::{Contained, ImageArchive, sha256};
-use super::checked::Checked;
-use super::inventory::Inventory;
-use super::manifest::{Package, installed_packages};
-use super::rootfs::{DPKG_STATUS, Pass, header, relative};
-use super::whiteouts::{self, Names};
+use super::rootfs::Pass;
+use super::unpacked::{Contents, layers};
 use crate::failure::Result;
-use crate::host::signals;
-use crate::recipe::{Reference, hex};
+use crate::recipe::Reference;
 
-const DOCKER: &str = "var/lib/docker";
+pub(super) const DOCKER: &str = "var/lib/docker";
 /// What the machine carries, for the scripts on it.
 pub(super) const LIST: &str = "usr/share/imagegen/containers.json";
 /// The options of Debian's dockerd. By a label the swarm knows which machine has which image.
@@ -66,17 +60,6 @@ pub(super) struct Aboard {
     pub(super) contents: Contents,
     /// Whether it is the one that notebooks run in.
     pub(super) notebook: bool,
-}
-
-/// What was found in a layer and those below it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Contents {
-    /// The version of JupyterHub.
-    pub(super) jupyterhub: Option<String>,
-    /// Debian's packages.
-    pub(super) packages: Vec<Package>,
-    /// All others.
-    pub(super) inventory: Inventory,
 }
 
 /// Puts the images of all archives into the root file system. The first with JupyterHub in it is the notebook image.
@@ -164,181 +147,18 @@ fn fits(path: &Path, version: Option<&str>, hub: Option<&str>) -> Result<()> {
     }
 }
 
-/// All layers of an image, from the lowest, but for those of `unpacked`, which another image has too.
-fn layers<W: Write>(
-    pass: &mut Pass<W>,
-    archive: &mut ImageArchive,
-    image: &Contained,
-    unpacked: &mut BTreeMap<String, Contents>,
-    path: &Path,
-) -> Result<Contents> {
-    let mut below: Vec<Chained> = vec![];
-    let mut contents = Contents::default();
-    for (number, diff_id) in image.diff_ids.iter().enumerate() {
-        let layer = Chained::on(below.last(), diff_id);
-        if let Some(known) = unpacked.get(&layer.id) {
-            contents = known.clone();
-        } else {
-            let gone = gone(archive, image, number)?;
-            let mut tar = Checked::new(archive.layer(image, number)?);
-            for path in &gone.names {
-                contents.inventory.forget(path);
-            }
-            let bytes = layer.unpack(pass, &mut tar, &gone.whiteouts, &mut contents)?;
-            if tar.sha256()? != diff_id.trim_start_matches("sha256:") {
-                return Err(anyhow!("{}: the layer {diff_id} is damaged", path.display()).into());
-            }
-            layer.describe(pass, &below, diff_id, bytes)?;
-            unpacked.insert(layer.id.clone(), contents.clone());
-        }
-        below.push(layer);
-    }
-    Ok(contents)
-}
-
-/// What a layer takes away of those below it.
-#[derive(Default)]
-struct Gone {
-    names: Vec<String>,
-    whiteouts: BTreeSet<String>,
-}
-
-/// The lowest layer, which is the only one of ours, has nothing below it to hide, and is not read for this.
-fn gone(archive: &mut ImageArchive, image: &Contained, number: usize) -> Result<Gone> {
-    if number == 0 {
-        return Ok(Gone::default());
-    }
-    let names = Names::of(archive.layer(image, number)?)?;
-    let lower = if names.asks_for_below() { 0..number } else { 0..0 };
-    let below = lower.map(|number| Names::of(archive.layer(image, number)?)).collect::<Result<Vec<_>>>()?;
-    Ok(Gone { names: names.gone().cloned().collect(), whiteouts: names.whiteouts(&below) })
-}
-
-/// A layer by its chain: the digest of all layers up to it (OCI image specification, "Layer `ChainID`").
-struct Chained {
-    id: String,
-}
-
-impl Chained {
-    fn on(below: Option<&Self>, diff_id: &str) -> Self {
-        let id = match below {
-            None => diff_id.trim_start_matches("sha256:").to_owned(),
-            Some(below) => hex(&Sha256::digest(format!("sha256:{} {diff_id}", below.id))),
-        };
-        Self { id }
-    }
-
-    /// The folder of its files.
-    fn folder(&self) -> String {
-        format!("{DOCKER}/overlay2/{}", self.id)
-    }
-
-    /// A short name, since the mount options of many layers must fit a page: 26 letters, as Docker's own.
-    fn link(&self) -> String {
-        self.id[..26].to_uppercase()
-    }
-
-    /// Its files, which are noted in `contents`, and whiteouts; gives the files' size in bytes.
-    fn unpack<W: Write>(
-        &self,
-        pass: &mut Pass<W>,
-        tar: impl Read,
-        whiteouts: &BTreeSet<String>,
-        contents: &mut Contents,
-    ) -> Result<u64> {
-        let diff = format!("{}/diff", self.folder());
-        pass.folder_with(&self.folder(), 0o710)?;
-        pass.folder_with(&diff, 0o755)?;
-        let mut bytes = 0;
-        for entry in Archive::new(tar).entries()? {
-            signals::check()?;
-            let mut entry = entry?;
-            let path = relative(&entry.path_bytes());
-            if path.is_empty() || whiteouts::is_mark(&path) {
-                continue;
-            }
-            bytes += entry.size();
-            // Tools that make layers without a file system leave folders out.
-            pass.parents(&format!("{diff}/{path}"))?;
-            pass.extended_attributes(&mut entry)?;
-            contents.keep(pass, &diff, &path, entry)?;
-        }
-        for path in whiteouts {
-            let place = format!("{diff}/{path}");
-            pass.parents(&place)?;
-            // A device with the numbers 0 and 0 (Linux, Documentation/filesystems/overlayfs.rst).
-            pass.keep(&place, header(EntryType::Char, 0o600, 0, 0), &mut std::io::empty())?;
-        }
-        Ok(bytes)
-    }
-
-    /// What Docker notes of a layer.
-    fn describe<W: Write>(
-        &self,
-        pass: &mut Pass<W>,
-        below: &[Self],
-        diff_id: &str,
-        bytes: u64,
-    ) -> Result<()> {
-        let folder = self.folder();
-        pass.file(&format!("{folder}/link"), 0o644, self.link().as_bytes())?;
-        pass.file(&format!("{folder}/committed"), 0o600, b"")?;
-        pass.symlink(&format!("{DOCKER}/overlay2/l/{}", self.link()), &format!("../{}/diff", self.id))?;
-        let notes = format!("{DOCKER}/image/overlay2/layerdb/sha256/{}", self.id);
-        for (name, text) in [("diff", diff_id), ("cache-id", &self.id), ("size", &bytes.to_string())] {
-            pass.file(&format!("{notes}/{name}"), 0o644, text.as_bytes())?;
-        }
-        if let Some(parent) = below.last() {
-            pass.folder_with(&format!("{folder}/work"), 0o700)?;
-            let lower: Vec<String> = below.iter().rev().map(|layer| format!("l/{}", layer.link())).collect();
-            pass.file(&format!("{folder}/lower"), 0o644, lower.join(":").as_bytes())?;
-            pass.file(&format!("{notes}/parent"), 0o644, format!("sha256:{}", parent.id).as_bytes())?;
-        }
-        Ok(())
-    }
-}
-
-impl Contents {
-    /// Writes an entry, and notes what it says of what is in the layer.
-    fn keep<W: Write, R: Read>(
-        &mut self,
-        pass: &mut Pass<W>,
-        folder: &str,
-        path: &str,
-        mut entry: Entry<'_, R>,
-    ) -> Result<()> {
-        self.jupyterhub = jupyterhub_version(path).or(self.jupyterhub.take());
-        let status = path == DPKG_STATUS;
-        let regular = entry.header().entry_type().is_file();
-        if !regular || !(status || Inventory::wants(path, entry.size())) {
-            return pass.keep_below(folder, path, entry);
-        }
-        let mut content = vec![];
-        entry.read_to_end(&mut content)?;
-        if status {
-            self.packages = installed_packages(&String::from_utf8_lossy(&content));
-        } else {
-            self.inventory.note(path, &content);
-        }
-        pass.keep(&format!("{folder}/{path}"), entry.header().clone(), &mut content.as_slice())
-    }
-}
-
-/// The version in the path of an installed `jupyterhub`'s metadata.
-pub(super) fn jupyterhub_version(path: &str) -> Option<String> {
-    let (_, name) = path.strip_suffix(".dist-info/METADATA")?.rsplit_once('/')?;
-    Some(name.strip_prefix("jupyterhub-")?.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
-    use tar::{Builder, Header};
+    use std::io::Read;
+
+    use sha2::{Digest, Sha256};
+    use tar::{Archive, Builder, Header};
 
     use super::super::oci;
-    use super::super::rootfs::{Composition, Rootfs};
+    use super::super::rootfs::{Composition, Rootfs, relative};
     use super::*;
     use crate::plan::Image;
-    use crate::recipe::Container;
+    use crate::recipe::{Container, hex};
 
     fn image(container: Option<Container>) -> Image {
         Image { container, ..Image::bare() }

@@ -10,7 +10,9 @@ use super::acceptance::refused;
 use super::inventory::Inventory;
 use super::manifest::{Package, installed_packages};
 use super::preload::{self, Aboard, Cargo};
+use super::unpacked;
 use crate::failure::Result;
+use crate::host::files::folders_on;
 use crate::host::signals;
 use crate::plan::Image;
 use crate::plan::disk::Contents;
@@ -108,7 +110,7 @@ impl<W: Write> Pass<W> {
         if path.is_empty() || self.replaced.contains(&path) {
             return Ok(());
         }
-        if let Some(version) = preload::jupyterhub_version(&path) {
+        if let Some(version) = unpacked::jupyterhub_version(&path) {
             self.rootfs.jupyterhub = Some(version);
         }
         if let Some(fault) = hygiene::forbidden(&path) {
@@ -243,8 +245,7 @@ impl<W: Write> Pass<W> {
 
     /// A file of root's alone, as all folders above it that are not there yet.
     pub(super) fn private_file(&mut self, path: &str, content: &[u8]) -> Result<()> {
-        let ends = path.match_indices('/').map(|(end, _)| end).collect::<Vec<_>>();
-        ends.into_iter().try_for_each(|end| self.folder_with(&path[..end], 0o700))?;
+        folders_on(path).try_for_each(|folder| self.folder_with(folder, 0o700))?;
         self.file(path, 0o600, content)
     }
 
@@ -258,8 +259,7 @@ impl<W: Write> Pass<W> {
 
     /// The folders of a file that no entry made.
     pub(super) fn parents(&mut self, path: &str) -> Result<()> {
-        let ends = path.match_indices('/').map(|(end, _)| end).collect::<Vec<_>>();
-        ends.into_iter().try_for_each(|end| self.folder(&path[..end]))
+        folders_on(path).try_for_each(|folder| self.folder(folder))
     }
 
     fn folder(&mut self, path: &str) -> Result<()> {

@@ -11,6 +11,7 @@ use tar::Archive;
 
 use super::rootfs::relative;
 use crate::failure::Result;
+use crate::host::files::folders_on;
 
 /// The mark of a removed file, in front of its name.
 const REMOVED: &str = ".wh.";
@@ -64,8 +65,7 @@ impl Names {
     }
 
     fn add(&mut self, path: &str, is_folder: bool) {
-        let ends = path.match_indices('/').map(|(end, _)| end);
-        self.folders.extend(ends.map(|end| path[..end].to_owned()));
+        self.folders.extend(folders_above(path).map(str::to_owned));
         match Mark::of(path) {
             Mark::Opaque(folder) => self.opaque.insert(folder),
             Mark::Removed(path) => self.removed.insert(path),
@@ -81,7 +81,7 @@ impl Names {
 
     /// Whether [`Names::whiteouts`] has to know the layers below.
     pub(super) fn asks_for_below(&self) -> bool {
-        self.gone().any(|path| self.folders.contains(path) || path.is_empty())
+        self.gone().any(|path| self.folders.contains(path))
     }
 
     /// The whiteouts over layers with the names of `below`. A file hides what is below it without any, and a folder
@@ -98,14 +98,18 @@ impl Names {
     }
 
     fn has_its_folder(&self, path: &str) -> bool {
-        path.rsplit_once('/').is_none_or(|(folder, _)| self.folders.contains(folder))
+        folders_above(path).last().is_some_and(|folder| self.folders.contains(folder))
     }
 
     /// Whether a folder that the path is in is gone.
     fn is_gone(&self, path: &str) -> bool {
-        let mut folders = path.match_indices('/').map(|(end, _)| &path[..end]);
-        self.opaque.contains("") || folders.any(|it| self.opaque.contains(it) || self.removed.contains(it))
+        folders_above(path).any(|it| self.opaque.contains(it) || self.removed.contains(it))
     }
+}
+
+/// The folders that a path is in, from the root, which has an empty name.
+fn folders_above(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::once("").chain(folders_on(path))
 }
 
 #[cfg(test)]

@@ -39,6 +39,11 @@ fn list_into(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> Result<()>
     Ok(())
 }
 
+/// The folders that a relative path leads through, from the outermost.
+pub fn folders_on(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(end, _)| &path[..end])
+}
+
 /// The folder that a file is in, or is to be in.
 #[must_use]
 pub fn folder_of(path: &Path) -> &Path {

@@ -77,7 +77,7 @@ fn encode(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::build::preload::Contents;
+    use crate::build::unpacked::Contents;
 
     #[test]
     fn each_kind_of_package_is_named_as_the_specification_has_it() {

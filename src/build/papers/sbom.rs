@@ -159,7 +159,7 @@ fn licence(licence: &Licence) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::build::preload::Contents;
+    use crate::build::unpacked::Contents;
 
     fn rootfs() -> Rootfs {
         let debian = |name: &str, source: Option<&str>| Package {

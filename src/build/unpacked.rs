@@ -1,0 +1,192 @@
+//! The layers of a container image, as Docker's overlay2 graph driver has them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::path::Path;
+
+use anyhow::anyhow;
+use sha2::{Digest, Sha256};
+use tar::{Archive, Entry, EntryType};
+
+use super::archive::{Contained, ImageArchive};
+use super::checked::Checked;
+use super::inventory::Inventory;
+use super::manifest::{Package, installed_packages};
+use super::preload::DOCKER;
+use super::rootfs::{DPKG_STATUS, Pass, header, relative};
+use super::whiteouts::{self, Names};
+use crate::failure::Result;
+use crate::host::signals;
+use crate::recipe::hex;
+
+/// What was found in a layer and those below it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Contents {
+    /// The version of JupyterHub.
+    pub(super) jupyterhub: Option<String>,
+    /// Debian's packages.
+    pub(super) packages: Vec<Package>,
+    /// All others.
+    pub(super) inventory: Inventory,
+}
+
+/// All layers of an image, from the lowest, but for those of `unpacked`, which another image has too.
+pub(super) fn layers<W: Write>(
+    pass: &mut Pass<W>,
+    archive: &mut ImageArchive,
+    image: &Contained,
+    unpacked: &mut BTreeMap<String, Contents>,
+    path: &Path,
+) -> Result<Contents> {
+    let mut below: Vec<Chained> = vec![];
+    let mut contents = Contents::default();
+    for (number, diff_id) in image.diff_ids.iter().enumerate() {
+        let layer = Chained::on(below.last(), diff_id);
+        if let Some(known) = unpacked.get(&layer.id) {
+            contents = known.clone();
+        } else {
+            let (names, whiteouts) = names(archive, image, number)?;
+            for path in names.gone() {
+                contents.inventory.forget(path);
+            }
+            let mut tar = Checked::new(archive.layer(image, number)?);
+            let bytes = layer.unpack(pass, &mut tar, &whiteouts, &mut contents)?;
+            if tar.sha256()? != diff_id.trim_start_matches("sha256:") {
+                return Err(anyhow!("{}: the layer {diff_id} is damaged", path.display()).into());
+            }
+            layer.describe(pass, &below, diff_id, bytes)?;
+            unpacked.insert(layer.id.clone(), contents.clone());
+        }
+        below.push(layer);
+    }
+    Ok(contents)
+}
+
+/// The names in a layer, and the whiteouts that it needs. The lowest, which is the only one of ours, has nothing below it
+/// to hide, and is not read for this.
+fn names(archive: &mut ImageArchive, image: &Contained, number: usize) -> Result<(Names, BTreeSet<String>)> {
+    if number == 0 {
+        return Ok(Default::default());
+    }
+    let names = Names::of(archive.layer(image, number)?)?;
+    let lower = if names.asks_for_below() { 0..number } else { 0..0 };
+    let below = lower.map(|number| Names::of(archive.layer(image, number)?)).collect::<Result<Vec<_>>>()?;
+    let whiteouts = names.whiteouts(&below);
+    Ok((names, whiteouts))
+}
+
+/// A layer by its chain: the digest of all layers up to it (OCI image specification, "Layer `ChainID`").
+struct Chained {
+    id: String,
+}
+
+impl Chained {
+    fn on(below: Option<&Self>, diff_id: &str) -> Self {
+        let id = match below {
+            None => diff_id.trim_start_matches("sha256:").to_owned(),
+            Some(below) => hex(&Sha256::digest(format!("sha256:{} {diff_id}", below.id))),
+        };
+        Self { id }
+    }
+
+    /// The folder of its files.
+    fn folder(&self) -> String {
+        format!("{DOCKER}/overlay2/{}", self.id)
+    }
+
+    /// A short name, since the mount options of many layers must fit a page: 26 letters, as Docker's own.
+    fn link(&self) -> String {
+        self.id[..26].to_uppercase()
+    }
+
+    /// Its files, which are noted in `contents`, and whiteouts; gives the files' size in bytes.
+    fn unpack<W: Write>(
+        &self,
+        pass: &mut Pass<W>,
+        tar: impl Read,
+        whiteouts: &BTreeSet<String>,
+        contents: &mut Contents,
+    ) -> Result<u64> {
+        let diff = format!("{}/diff", self.folder());
+        pass.folder_with(&self.folder(), 0o710)?;
+        pass.folder_with(&diff, 0o755)?;
+        let mut bytes = 0;
+        for entry in Archive::new(tar).entries()? {
+            signals::check()?;
+            let mut entry = entry?;
+            let path = relative(&entry.path_bytes());
+            if path.is_empty() || whiteouts::is_mark(&path) {
+                continue;
+            }
+            bytes += entry.size();
+            // Tools that make layers without a file system leave folders out.
+            pass.parents(&format!("{diff}/{path}"))?;
+            pass.extended_attributes(&mut entry)?;
+            contents.keep(pass, &diff, &path, entry)?;
+        }
+        for path in whiteouts {
+            let place = format!("{diff}/{path}");
+            pass.parents(&place)?;
+            // A device with the numbers 0 and 0 (Linux, Documentation/filesystems/overlayfs.rst).
+            pass.keep(&place, header(EntryType::Char, 0o600, 0, 0), &mut std::io::empty())?;
+        }
+        Ok(bytes)
+    }
+
+    /// What Docker notes of a layer.
+    fn describe<W: Write>(
+        &self,
+        pass: &mut Pass<W>,
+        below: &[Self],
+        diff_id: &str,
+        bytes: u64,
+    ) -> Result<()> {
+        let folder = self.folder();
+        pass.file(&format!("{folder}/link"), 0o644, self.link().as_bytes())?;
+        pass.file(&format!("{folder}/committed"), 0o600, b"")?;
+        pass.symlink(&format!("{DOCKER}/overlay2/l/{}", self.link()), &format!("../{}/diff", self.id))?;
+        let notes = format!("{DOCKER}/image/overlay2/layerdb/sha256/{}", self.id);
+        for (name, text) in [("diff", diff_id), ("cache-id", &self.id), ("size", &bytes.to_string())] {
+            pass.file(&format!("{notes}/{name}"), 0o644, text.as_bytes())?;
+        }
+        if let Some(parent) = below.last() {
+            pass.folder_with(&format!("{folder}/work"), 0o700)?;
+            let lower: Vec<String> = below.iter().rev().map(|layer| format!("l/{}", layer.link())).collect();
+            pass.file(&format!("{folder}/lower"), 0o644, lower.join(":").as_bytes())?;
+            pass.file(&format!("{notes}/parent"), 0o644, format!("sha256:{}", parent.id).as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+impl Contents {
+    /// Writes an entry, and notes what it says of what is in the layer.
+    fn keep<W: Write, R: Read>(
+        &mut self,
+        pass: &mut Pass<W>,
+        folder: &str,
+        path: &str,
+        mut entry: Entry<'_, R>,
+    ) -> Result<()> {
+        self.jupyterhub = jupyterhub_version(path).or(self.jupyterhub.take());
+        let status = path == DPKG_STATUS;
+        let regular = entry.header().entry_type().is_file();
+        if !regular || !(status || Inventory::wants(path, entry.size())) {
+            return pass.keep_below(folder, path, entry);
+        }
+        let mut content = vec![];
+        entry.read_to_end(&mut content)?;
+        if status {
+            self.packages = installed_packages(&String::from_utf8_lossy(&content));
+        } else {
+            self.inventory.note(path, &content);
+        }
+        pass.keep(&format!("{folder}/{path}"), entry.header().clone(), &mut content.as_slice())
+    }
+}
+
+/// The version in the path of an installed `jupyterhub`'s metadata.
+pub(super) fn jupyterhub_version(path: &str) -> Option<String> {
+    let (_, name) = path.strip_suffix(".dist-info/METADATA")?.rsplit_once('/')?;
+    Some(name.strip_prefix("jupyterhub-")?.to_owned())
+}
