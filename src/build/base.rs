@@ -15,7 +15,7 @@ use crate::failure::Result;
 use crate::host::command::Tool;
 use crate::host::work::WorkFolder;
 use crate::host::{fetch, signals, tools};
-use crate::inspect::qcow2;
+use crate::inspect::header::{Header, MAGIC, feature};
 use crate::plan::Stage;
 use crate::plan::disk::SECTOR;
 use crate::recipe::{CloudImage, Proof, Signature};
@@ -203,15 +203,15 @@ pub(super) fn inspect(path: &Path) -> Result<BaseDisk> {
     let length = file.metadata()?.len();
     let mut start = [0; 512];
     file.read_exact(&mut start).context("it has less than 512 bytes")?;
-    if !start.starts_with(&qcow2::MAGIC) {
+    if !start.starts_with(&MAGIC) {
         // The mark of a boot sector, which a protective partition table has too.
         if start[510..] != [0x55, 0xaa] || length % SECTOR != 0 {
             return Err(anyhow!("it is neither a qcow2 image nor a raw disk with a partition table").into());
         }
         return Ok(BaseDisk { format: "raw", virtual_bytes: length });
     }
-    let header = qcow2::Header::read(&mut file.into_parts().0)?;
-    if header.backing_file || header.features & qcow2::feature::DATA_FILE != 0 {
+    let header = Header::read(&mut file.into_parts().0)?;
+    if header.backing_file || header.features & feature::DATA_FILE != 0 {
         return Err(anyhow!("it is a qcow2 image that is not whole without another file").into());
     }
     Ok(BaseDisk { format: "qcow2", virtual_bytes: header.size })

@@ -3,10 +3,11 @@
 use std::io::Write;
 use std::path::Path;
 
-use tar::{Archive, Builder};
+use tar::{Archive, Builder, EntryType};
 
 use super::layer::Surroundings;
 use super::repository;
+use super::rootfs::header;
 use crate::failure::Result;
 use crate::host::signals;
 use crate::plan::Layer;
@@ -18,7 +19,7 @@ pub(super) const PACKAGES: &str = "imagegen-packages";
 /// userdata/provision/provision.py know it too.
 pub(super) const WHEELS: &str = "imagegen-set";
 
-/// Writes the layer below, and the packages and the sets of this one.
+/// Writes the layer below, dpkg's settings, and the packages and the sets of this one.
 pub(super) fn write(
     layer: &Layer,
     locked: &LockedLayer,
@@ -28,11 +29,22 @@ pub(super) fn write(
     if let Some(below) = &surroundings.below {
         std::io::copy(&mut fs_err::File::open(below)?, pipe)?;
     }
+    put_settings(&layer.dpkg, locked.epoch, pipe)?;
     repository::write(&locked.packages, &layer.suite, surroundings.packages, PACKAGES, &mut *pipe)?;
     for (number, tar) in surroundings.sets.iter().enumerate() {
         move_below(tar, &place(number), pipe)?;
     }
     Ok(())
+}
+
+/// dpkg's settings are there before it is.
+fn put_settings(files: &[(String, String)], epoch: u64, pipe: &mut impl Write) -> Result<()> {
+    let mut builder = Builder::new(pipe);
+    for (path, text) in files {
+        let mut header = header(EntryType::Regular, 0o644, epoch, text.len() as u64);
+        builder.append_data(&mut header, path, text.as_bytes())?;
+    }
+    Ok(builder.finish()?)
 }
 
 /// Where a set of packages stands until its turn comes.

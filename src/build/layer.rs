@@ -23,6 +23,12 @@ const INSIDE: &str = "/imagegen-script";
 /// half a minute for a layer.
 const UNPACK: &str =
     r#"tar --extract --file=- --ignore-zeros --directory="$1" --numeric-owner --xattrs --xattrs-include='*'"#;
+/// The essential packages are unpacked before dpkg is there to know what is excluded; a moment later it unpacks them once
+/// more. Patterns are those of fnmatch(3) to dpkg and find alike.
+const EXCLUDE: &str = concat!(
+    r#"cat "$1"/etc/dpkg/dpkg.cfg.d/* | sed -n "s/^path-exclude[ =]//p" | while read -r pattern; do "#,
+    r#"find "$1" -xdev ! -type d -path "$1$pattern" -delete; done"#
+);
 /// What apt reads in place of `sources.list` meanwhile, beside it.
 const SOURCES: &str = "imagegen.list";
 
@@ -215,6 +221,7 @@ fn install(tool: Tool, layer: &Layer, locked: &LockedLayer, is_above: bool, file
     } else {
         // The special hooks read our files outside the user namespace, where alone a user's own folder is open.
         tool.arg(format!("--setup-hook=upload {} /etc/apt/sources.list", word(&files.sources)))
+            .arg(format!("--extract-hook={EXCLUDE}"))
     };
     tool.arg(format!(
         "--setup-hook=echo \"deb [trusted=yes] copy:$1/{PACKAGES} ./\" >\"$1\"/etc/apt/{SOURCES}"
@@ -271,6 +278,7 @@ mod tests {
             suite: "trixie".into(),
             below: None,
             packages: vec!["nfs-common".into(), "autofs".into()],
+            dpkg: vec![],
             sets: vec![],
             initramfs: String::new(),
             installer: String::new(),
@@ -306,6 +314,7 @@ mod tests {
         '--variant=essential'
         '--setup-hook=tar --extract --file=- --ignore-zeros --directory="$1" --numeric-owner --xattrs --xattrs-include='"'*'"
         '--setup-hook=upload work/sources.list /etc/apt/sources.list'
+        '--extract-hook=cat "$1"/etc/dpkg/dpkg.cfg.d/* | sed -n "s/''^path-exclude[ =]//p" | while read -r pattern; do find "$1" -xdev ! -type d -path "$1$pattern" -delete; done'
         '--setup-hook=echo "deb [trusted=yes] copy:$1/imagegen-packages ./" >"$1"/etc/apt/imagegen.list'
         '--customize-hook=rm -r "$1"/imagegen-packages "$1"/etc/apt/imagegen.list'
         '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap'

@@ -13,7 +13,8 @@ use anyhow::Context;
 
 use crate::failure::Result;
 use crate::host::signals;
-use crate::inspect::qcow2::{COMPRESSED, MAGIC, feature};
+use crate::inspect::header::{MAGIC, feature};
+use crate::inspect::qcow2::COMPRESSED;
 
 const VERSION: u32 = 3;
 /// The size of a cluster as a power of two, in bytes.

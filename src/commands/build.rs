@@ -57,6 +57,9 @@ fn require(plan: &Plan, places: &Places, request: &Request) -> Result<()> {
     if plan.stages.iter().any(|stage| !stage.kept) {
         lacking.extend(tools::lacking_for_build(places.store.layers.folder(), &places.output, PLACE_OPTIONS));
     }
+    if plan.fetches_sets() {
+        lacking.extend(tools::lacking_for_sets());
+    }
     if plan.fetches() {
         lacking.extend(tools::lacking_for_registries());
     }

@@ -12,7 +12,8 @@ use crate::report;
 /// Runs the command.
 pub fn run() -> Result<()> {
     let layers = Store::of_user()?.layers;
-    let build = tools::lacking_for_build(layers.folder(), Path::new("dist"), PLACE_OPTIONS);
+    let mut build = tools::lacking_for_build(layers.folder(), Path::new("dist"), PLACE_OPTIONS);
+    build.extend(tools::lacking_for_sets());
     let registries = tools::lacking_for_registries();
     let rehearsal = tools::lacking_for_rehearsal(rehearsal::memory(1, 0));
     report::say(&verdict("imagegen build", &build));

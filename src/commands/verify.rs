@@ -83,9 +83,12 @@ fn places(work: &WorkFolder) -> Result<Places> {
     Ok(Places { output: work.path("rebuilt"), store })
 }
 
-/// Layers and results are both in the scratch folder.
+/// Layers and results are both in the scratch folder; sets are fetched anew.
 fn lacking(places: &Places) -> Vec<Shortage> {
-    tools::lacking_for_build(places.store.layers.folder(), &places.output, "--scratch and TMPDIR")
+    let mut lacking =
+        tools::lacking_for_build(places.store.layers.folder(), &places.output, "--scratch and TMPDIR");
+    lacking.extend(tools::lacking_for_sets());
+    lacking
 }
 
 #[cfg(test)]

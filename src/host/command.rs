@@ -5,18 +5,20 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::Read;
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 
+use super::running::{Feed, Running};
 use super::signals;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 
-/// How much of a failed command's error output is quoted, in bytes.
-const ERROR_TAIL: u64 = 4096;
+/// How much may wait in a pipe, in bytes: all that Linux grants to every user (`/proc/sys/fs/pipe-max-size`).
+const PIPE: usize = 1 << 20;
 
 /// A command to run: a program of the host, its arguments and its surroundings.
 #[derive(Clone)]
@@ -27,7 +29,7 @@ pub struct Tool {
     /// The variables of imagegen's own environment that it gets; none names all.
     inherited: Option<&'static [&'static str]>,
     death_signal: &'static str,
-    log: Option<PathBuf>,
+    pub(super) log: Option<PathBuf>,
 }
 
 impl Tool {
@@ -108,6 +110,7 @@ impl Tool {
     pub fn read_by<T>(self, take: impl FnOnce(&mut ChildStdout) -> Result<T>) -> Result<T> {
         let mut running = self.start(Stdio::null(), Stdio::piped())?;
         let mut printed = running.child.stdout.take().context("an output to read")?;
+        widen(&printed);
         let taken = take(&mut printed)?;
         running.finish()?;
         Ok(taken)
@@ -117,6 +120,7 @@ impl Tool {
     pub fn fed_by(self, feed: impl FnOnce(&mut Feed) -> Result<()>) -> Result<()> {
         let mut running = self.start(Stdio::piped(), Stdio::null())?;
         let mut input = Feed(running.child.stdin.take().context("an input to write to")?);
+        widen(&input.0);
         feed(&mut input)?;
         drop(input);
         running.finish()
@@ -142,8 +146,7 @@ impl Tool {
             .stderr(errors.try_clone()?)
             .spawn()
             .with_context(|| format!("starting {self}"))?;
-        signals::adopt(child.id());
-        Ok(Running { tool: self, child, errors, reaped: false })
+        Ok(Running::adopted(self, child, errors))
     }
 
     /// Where its standard error goes.
@@ -170,6 +173,12 @@ impl Tool {
 #[expect(clippy::disallowed_methods)]
 fn process(program: &OsStr) -> Command {
     Command::new(program)
+}
+
+/// Lets more wait in a pipe than the usual 64 KiB: with gigabytes to pass, both ends would wait for each other all the time.
+/// Where the system grants no more, it works all the same.
+fn widen(pipe: &impl AsFd) {
+    let _ = rustix::pipe::fcntl_setpipe_size(pipe, PIPE);
 }
 
 /// Starts this program once more as its own keeper, and gives the pipe that the keeper reads.
@@ -208,118 +217,9 @@ pub fn quote(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| word.escape_debug().to_string(), std::borrow::Cow::into_owned)
 }
 
-/// What a child reads. Where it has ended too early, why it did matters, and not that it reads no more.
-#[derive(Debug)]
-pub struct Feed(ChildStdin);
-
-impl Write for Feed {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        match self.0.write(bytes) {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(bytes.len()),
-            written => written,
-        }
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.0.flush()
-    }
-}
-
-/// A child process. Dropping it ends the child.
-#[derive(Debug)]
-pub struct Running {
-    tool: Tool,
-    child: Child,
-    errors: std::fs::File,
-    reaped: bool,
-}
-
-impl Running {
-    /// Whether the child has ended; its status if so.
-    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
-        let status = self.child.try_wait()?;
-        if status.is_some() {
-            self.forget();
-        }
-        Ok(status)
-    }
-
-    /// Waits for the end; what a signal ended is no failure of its own.
-    pub fn wait(&mut self) -> Result<ExitStatus> {
-        let status = self.child.wait()?;
-        self.forget();
-        if !status.success() {
-            signals::check()?;
-        }
-        Ok(status)
-    }
-
-    /// Waits for the end and expects success, of which no log is needed.
-    pub fn finish(mut self) -> Result<()> {
-        let status = self.wait()?;
-        if !status.success() {
-            return Err(self.failed(status));
-        }
-        self.tool.log.as_ref().map_or(Ok(()), |log| Ok(fs_err::remove_file(log)?))
-    }
-
-    /// Asks the child to end, and insists after `patience`.
-    pub fn stop(&mut self, patience: std::time::Duration) {
-        signals::terminate(self.child.id());
-        let deadline = std::time::Instant::now() + patience;
-        while std::time::Instant::now() < deadline {
-            if matches!(self.ended(), Ok(Some(_)) | Err(_)) {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
-        signals::kill(self.child.id());
-        let _ = self.child.wait();
-        self.forget();
-    }
-
-    /// The failure of a child that ended with `status`, with the end of what it said.
-    pub fn failed(&mut self, status: ExitStatus) -> Failure {
-        if status.code() == Some(127) {
-            return anyhow!("{} could not be started: the program was not found", self.tool).into();
-        }
-        let said = self.error_tail();
-        let told = if said.is_empty() { "it said nothing".to_owned() } else { format!("it said:\n{said}") };
-        let log = self.tool.log.as_ref();
-        let all = log.map(|log| format!("\nall that it said is in {}", log.display())).unwrap_or_default();
-        anyhow!("{} failed ({status}); {told}{all}", self.tool).into()
-    }
-
-    /// The end of what the child wrote to its standard error.
-    pub fn error_tail(&mut self) -> String {
-        let length = self.errors.seek(SeekFrom::End(0)).unwrap_or(0);
-        let mut tail = Vec::new();
-        let start = self.errors.seek(SeekFrom::Start(length.saturating_sub(ERROR_TAIL)));
-        if start.is_ok() && self.errors.read_to_end(&mut tail).is_err() {
-            tail.clear();
-        }
-        String::from_utf8_lossy(&tail).trim().to_owned()
-    }
-
-    fn forget(&mut self) {
-        if !self.reaped {
-            signals::release(self.child.id());
-            self.reaped = true;
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if !self.reaped {
-            // Time for mmdebstrap to end what it has begun.
-            self.stop(std::time::Duration::from_secs(20));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::time::{Duration, Instant};
 
     use super::*;

@@ -7,6 +7,7 @@ pub mod files;
 pub mod keeper;
 pub mod lock;
 pub mod privilege;
+pub mod running;
 pub mod signals;
 mod subordinate;
 pub mod tools;

@@ -110,7 +110,7 @@ pub fn processors() -> usize {
 /// other places.
 #[must_use]
 pub fn lacking_for_build(cache: &Path, output: &Path, options: &str) -> Vec<Shortage> {
-    let mut lacking = lacking_programs(&[SETPRIV, MMDEBSTRAP, QEMU_IMG, PIP, NPM]);
+    let mut lacking = lacking_programs(&[SETPRIV, MMDEBSTRAP, QEMU_IMG]);
     if !Path::new(KEYRING).exists() {
         lacking.push(shortage("Debian's archive keys", "apt-get install debian-archive-keyring"));
     }
@@ -125,6 +125,12 @@ pub fn lacking_for_build(cache: &Path, output: &Path, options: &str) -> Vec<Shor
     let demands = BUILD_SPACE.iter().zip(places).map(|((what, bytes), place)| (*what, place, *bytes));
     lacking.extend(lacking_space(demands, options));
     lacking
+}
+
+/// What fetching sets of Python and npm packages lacks here. To ask them for their versions takes a second.
+#[must_use]
+pub fn lacking_for_sets() -> Vec<Shortage> {
+    lacking_programs(&[PIP, NPM])
 }
 
 /// What fetching container images from registries lacks here.

@@ -3,7 +3,8 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::disk::{Disk, Source};
-use super::qcow2::{self, Qcow2};
+use super::header::{Header, MAGIC};
+use super::qcow2::Qcow2;
 
 /// Bytes at the beginning that tell formats apart: up to the volume descriptor of ISO 9660.
 const BEGINNING: u64 = 0x8000 + 6;
@@ -31,7 +32,7 @@ pub(super) enum Format {
     /// The disk's bytes as they are.
     Raw,
     /// A qcow2.
-    Qcow2(qcow2::Header),
+    Qcow2(Header),
     /// Something else, which is called this.
     Other(&'static str),
 }
@@ -85,8 +86,8 @@ fn recognise(file: &mut dyn Source) -> io::Result<Format> {
     file.seek(SeekFrom::Start(0))?;
     let mut beginning = vec![];
     file.take(BEGINNING).read_to_end(&mut beginning)?;
-    if beginning.starts_with(&qcow2::MAGIC) {
-        return Ok(Format::Qcow2(qcow2::Header::read(file)?));
+    if beginning.starts_with(&MAGIC) {
+        return Ok(Format::Qcow2(Header::read(file)?));
     }
     let marked =
         |place: usize, mark: &[u8]| beginning.get(place..).is_some_and(|rest| rest.starts_with(mark));

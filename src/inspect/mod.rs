@@ -10,6 +10,7 @@ mod disk;
 mod esp;
 mod evidence;
 mod finding;
+pub(crate) mod header;
 pub(crate) mod qcow2;
 mod summary;
 mod superblock;

@@ -35,6 +35,8 @@ pub const LAYER_FRESH_FOR: u64 = 24 * 60 * 60;
 /// Installs a set of Python's inside the root file system.
 const PYTHON_INSTALLER: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/images/scripts/python-set.sh"));
+/// The folder of dpkg's settings (dpkg(1)).
+const DPKG: &str = "etc/dpkg/dpkg.cfg.d/";
 const INITRAMFS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/images/scripts/initramfs.sh"));
 
 /// The hash of everything that goes into a stage, in hexadecimal.
@@ -111,7 +113,17 @@ impl Plan {
     /// Whether anything has to be fetched from a registry of container images.
     #[must_use]
     pub fn fetches(&self) -> bool {
-        self.stages.iter().any(|stage| !stage.kept && matches!(stage.action, Action::Fetch(_)))
+        self.does(|action| matches!(action, Action::Fetch(_)))
+    }
+
+    /// Whether any set of Python or npm packages has to be fetched.
+    #[must_use]
+    pub fn fetches_sets(&self) -> bool {
+        self.does(|action| matches!(action, Action::Set(_)))
+    }
+
+    fn does(&self, what: fn(&Action) -> bool) -> bool {
+        self.stages.iter().any(|stage| !stage.kept && what(&stage.action))
     }
 }
 
@@ -237,6 +249,7 @@ fn layer(
         recipe: recipe.name.clone(),
         suite: chain.suite().to_owned(),
         packages: kernel.iter().filter(|_| below.is_none()).chain(&recipe.packages).cloned().collect(),
+        dpkg: settings_of_dpkg(recipe),
         kernel,
         below,
         initramfs: chain.kernel().map(|_| INITRAMFS.to_owned()).unwrap_or_default(),
@@ -248,6 +261,12 @@ fn layer(
         epoch: request.epoch.filter(|_| locked.is_none()),
         locked,
     }
+}
+
+/// The rest of an overlay comes when all packages are installed, which is too late for these.
+fn settings_of_dpkg(recipe: &Recipe) -> Vec<(String, String)> {
+    let settings = recipe.overlay.iter().filter(|file| file.path.starts_with(DPKG));
+    settings.map(|file| (file.path.clone(), String::from_utf8_lossy(&file.content).into_owned())).collect()
 }
 
 fn image(chain: &Chain, layer: Key, carried: Vec<Carried>) -> Image {
@@ -384,6 +403,25 @@ mod tests {
         };
         assert_eq!(packages("cloud"), [vec!["linux-image-cloud-amd64", "systemd"], vec!["autofs"]]);
         assert_eq!(packages("general"), [vec!["linux-image-amd64", "systemd"], vec!["autofs"]]);
+    }
+
+    #[test]
+    fn what_dpkg_is_to_know_is_in_the_layer_as_well_as_in_the_image() {
+        let place = "etc/dpkg/dpkg.cfg.d/manuals";
+        let files = [
+            ("node.yaml", "version: 1\nsuite: trixie\npackages: [systemd]\n"),
+            ("node/etc/motd", "Welcome\n"),
+            (&format!("node/{place}"), "path-exclude=/usr/share/man/*\n"),
+        ];
+        let files = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+        let catalogue = Catalogue::new("images", files.into());
+        let images = vec![Chain::load(&catalogue, "node").expect("sound")];
+        let stages = plan(&Request { images, ..Request::default() }, &HostFacts::default()).stages;
+        let (Action::Layer(layer), Action::Image(image)) = (&stages[0].action, &stages[1].action) else {
+            panic!("a layer and an image")
+        };
+        assert_eq!(layer.dpkg, [(place.to_owned(), "path-exclude=/usr/share/man/*\n".to_owned())]);
+        assert!(image.overlay.iter().any(|(path, _, _)| path == place));
     }
 
     #[test]

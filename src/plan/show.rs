@@ -84,6 +84,9 @@ fn show_base(formatter: &mut fmt::Formatter<'_>, base: &CloudImage) -> fmt::Resu
 
 fn show_step(formatter: &mut fmt::Formatter<'_>, layer: &Layer) -> fmt::Result {
     writeln!(formatter, "     packages   {}", layer.packages.join(" "))?;
+    for (path, _) in &layer.dpkg {
+        writeln!(formatter, "     dpkg by    /{path}")?;
+    }
     if let Some(locked) = &layer.locked {
         writeln!(formatter, "     locked     {} packages, as of {}", locked.packages.len(), locked.epoch)?;
     }

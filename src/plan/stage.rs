@@ -21,6 +21,8 @@ pub struct Layer {
     pub below: Option<Key>,
     /// The packages to install.
     pub packages: Vec<String>,
+    /// What dpkg is to know while it installs them: the files of the recipe's overlay in its folder of settings, by path.
+    pub dpkg: Vec<(String, String)>,
     /// The sets of packages to install after them, and the stages that fetch them.
     pub sets: Vec<(Key, PackageSet)>,
     /// The script that makes what the packages of kernels are told to leave; nothing where the recipe asks for no kernel.

@@ -8,7 +8,8 @@ use anyhow::{Context, anyhow};
 use super::agent::{Agent, Outcome};
 use super::spec::{Role, Spec};
 use crate::failure::{Failure, Result};
-use crate::host::command::{Running, Tool};
+use crate::host::command::Tool;
+use crate::host::running::Running;
 use crate::host::{signals, tools};
 use crate::vm::{Accelerator, Frame, Identity, config_drive};
 

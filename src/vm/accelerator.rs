@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::failure::Result;
-use crate::host::command::{Running, Tool};
+use crate::host::command::Tool;
+use crate::host::running::Running;
 use crate::host::{signals, tools};
 
 /// How long the probe may take. A machine that works needs well under a second.

@@ -13,7 +13,8 @@ use super::accelerator::Accelerator;
 use super::config_drive::{self, Identity};
 use super::qemu::Frame;
 use crate::failure::Result;
-use crate::host::command::{Running, Tool};
+use crate::host::command::Tool;
+use crate::host::running::Running;
 use crate::host::signals;
 
 /// The name of the line to us, inside the machine.

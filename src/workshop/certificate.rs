@@ -94,10 +94,12 @@ fn params_of_page(network: &Network, key: &Key) -> Result<CertificateParams> {
     Ok(params)
 }
 
-/// The dates are far apart and fixed: a machine's clock may be wrong when it boots, and the pin is what counts.
+/// The dates are far apart and fixed: a machine's clock may be wrong when it boots, and the pin is what counts. Apple's
+/// systems want at most 825 days of a certificate that begins after June 2019, also of authorities that somebody trusts
+/// (support.apple.com/HT210176).
 fn params(names: &[String]) -> Result<CertificateParams> {
     let mut params = CertificateParams::new(names).context("naming a certificate")?;
-    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_before = rcgen::date_time_ymd(2019, 6, 1);
     params.not_after = rcgen::date_time_ymd(2049, 12, 31);
     Ok(params)
 }

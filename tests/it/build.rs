@@ -1,8 +1,10 @@
 //! `imagegen build`: what it decides, and that a build which fails or is stopped leaves the last good image alone.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::registry::debugfs;
 use crate::{imagegen, text};
 
 #[test]
@@ -55,16 +57,46 @@ fn a_build_that_fails_keeps_the_last_good_image() {
     assert!(entries(&layers).is_empty(), "an unfinished layer was left");
 }
 
+/// The built-in recipes in `folder`, with a node that adds nothing to the base.
+fn bare_node(folder: &Path) -> std::path::PathBuf {
+    let recipes = folder.join("recipes");
+    let copied = Command::new("cp").arg("-r").arg(crate::project("images")).arg(&recipes).status();
+    assert!(copied.unwrap().success());
+    std::fs::write(recipes.join("node.yaml"), "version: 1\ndescription: A bare node\nfrom: base\n").unwrap();
+    recipes
+}
+
+#[test]
+#[ignore = "slow: it makes an image, and the layer below it where none is kept"]
+fn manuals_are_not_in_an_image_and_what_says_who_may_copy_is() {
+    let folder = tempfile::tempdir().unwrap();
+    bare_node(folder.path());
+    let output = imagegen(folder.path()).args(["build", "node", "--images", "recipes"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let raw = folder.path().join("raw");
+    let convert = ["convert", "-O", "raw", "dist/node.qcow2", "raw"];
+    assert!(Command::new("qemu-img").args(convert).current_dir(folder.path()).status().unwrap().success());
+
+    // The first is unpacked before dpkg is there, the others are not; the last one's folder is a link.
+    let listed = |path: &str| {
+        let said = debugfs(&raw, &format!("ls -p {path}"));
+        let names = said.lines().filter_map(|line| line.split('/').nth(5).map(str::to_owned));
+        names.filter(|name| !name.starts_with('.')).collect::<Vec<String>>()
+    };
+    for package in ["bash", "docker.io", "autofs"] {
+        assert_eq!(listed(&format!("/usr/share/doc/{package}")), ["copyright"], "{package}");
+    }
+    assert!(listed("/usr/share/doc").contains(&"libgcc-s1".to_owned()));
+    assert_eq!(listed("/usr/share/man/man1"), [""; 0]);
+    assert_eq!(listed("/usr/share/locale/de/LC_MESSAGES"), [""; 0]);
+    assert!(debugfs(&raw, "cat /etc/dpkg/dpkg.cfg.d/imagegen").contains("path-exclude=/usr/share/man"));
+}
+
 #[test]
 #[ignore = "slow: it makes an image, and the layer below it where none is kept"]
 fn an_image_with_a_fault_is_never_published() {
     let folder = tempfile::tempdir().unwrap();
-    let recipes = folder.path().join("recipes");
-    let copied =
-        std::process::Command::new("cp").arg("-r").arg(crate::project("images")).arg(&recipes).status();
-    assert!(copied.unwrap().success());
-    std::fs::write(recipes.join("node.yaml"), "version: 1\ndescription: A faulty node\nfrom: base\n")
-        .unwrap();
+    let recipes = bare_node(folder.path());
     std::fs::create_dir_all(recipes.join("node/etc")).unwrap();
     std::fs::write(recipes.join("node/etc/hostname"), "builder\n").unwrap();
     std::fs::create_dir(folder.path().join("dist")).unwrap();

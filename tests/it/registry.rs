@@ -286,7 +286,7 @@ fn on_disk(raw: &Path, path: &str) -> String {
 }
 
 /// Reads the root file system, which is the last partition, where it lies.
-fn debugfs(raw: &Path, request: &str) -> String {
+pub fn debugfs(raw: &Path, request: &str) -> String {
     let disk = gpt::GptConfig::new().open(raw).unwrap();
     let start = disk.partitions().values().map(|partition| partition.first_lba).max().unwrap() * 512;
     let place = format!("{}?offset={start}", raw.display());

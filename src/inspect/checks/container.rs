@@ -6,7 +6,7 @@ use crate::inspect::container::Format;
 use crate::inspect::disk::Disk;
 use crate::inspect::evidence::Evidence;
 use crate::inspect::finding::{Fault, Severity};
-use crate::inspect::qcow2::{Header, feature};
+use crate::inspect::header::{Header, feature};
 
 const CONVERT: &str = "write it anew: qemu-img convert -O qcow2 OLD NEW";
 

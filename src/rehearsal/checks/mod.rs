@@ -101,6 +101,10 @@ const SHARES: &[Check] = &[Check {
 const GOLDEN: &[Check] = &[
     Check { name: "nothing listens on port 22", run: no_ssh },
     Check { name: "Docker mounts the container images that came with the node", run: carried::are_mounted },
+    Check {
+        name: "a service that fails is told on the console, with its last words",
+        run: failures_are_told,
+    },
 ];
 
 const PLAIN: &[Check] = &[Check {
@@ -278,6 +282,18 @@ fn no_ssh(stage: &mut Stage) -> Result<String> {
         return Err(anyhow!("{hub} answers on port {SSH}").into());
     }
     Ok(format!("neither a listener nor an answer, while port {control} answers"))
+}
+
+/// Horizon's log tab is all that an organiser sees of a machine.
+fn failures_are_told(stage: &mut Stage) -> Result<String> {
+    const TELLS: &str = "imagegen: The service imagegen-trial has failed. Its last words: Out of tea.";
+    let fail = ["systemd-run", "--unit=imagegen-trial", "sh", "-c", "echo Out of tea.; exit 1"];
+    for machine in stage.machines() {
+        machine.read(&fail)?;
+        machine.until_it_says(TELLS, PATIENCE)?;
+        machine.read(&["systemctl", "reset-failed", "imagegen-trial"])?;
+    }
+    Ok("on all machines".into())
 }
 
 /// Whether a connection from `machine` is accepted.

@@ -62,9 +62,9 @@ c.Spawner.http_timeout = notebooks["start_seconds"]
 c.Spawner.poll_interval = 20
 c.Spawner.mem_limit = notebooks["memory"]
 c.Spawner.cpu_limit = notebooks["cpus"] or None
-c.DockerSpawner.remove = True
 c.DockerSpawner.pull_policy = "skip"
 if classic:
+    c.DockerSpawner.remove = True
     c.DockerSpawner.use_internal_ip = False
     c.DockerSpawner.network_name = "bridge"
     c.DockerSpawner.client_kwargs = {"base_url": f"tcp://{own_address}:4000"}

@@ -10,7 +10,9 @@ def of(nodes, tasks, students, words, options, own_address):
     # What left the swarm before it had told its name stays there for a while, and is no machine.
     nodes = nodes and [node for node in nodes if "Hostname" in node["Description"]]
     running = [task for task in tasks if specification.is_alive(task) and student(task)]
-    found = {"students": [row(name, *students[name], running, nodes or []) for name in sorted(students)]}
+    task_of = {student(task): task for task in reversed(running)}
+    names = {node["ID"]: node["Description"]["Hostname"] for node in nodes or []}
+    found = {"students": [row(name, *students[name], task_of.get(name), names) for name in sorted(students)]}
     if nodes is None:
         return {**found, "machines": None, "troubles": []}
     machines = [machine(node, running, words, options, own_address) for node in nodes if carries(node, options)]
@@ -51,9 +53,7 @@ def machine(node, running, words, options, own_address):
     }
 
 
-def row(name, started, memory, running, nodes):
-    names = {node["ID"]: node["Description"]["Hostname"] for node in nodes}
-    task = next((each for each in running if student(each) == name), None)
+def row(name, started, memory, task, names):
     return {
         "name": name,
         "machine": names.get(task.get("NodeID"), "") if task else "",

@@ -1,0 +1,132 @@
+//! A child process while it runs, and what ends it.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::process::{Child, ChildStdin, ExitStatus};
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+
+use super::command::Tool;
+use super::signals;
+use crate::failure::{Failure, Result};
+
+/// How much of a failed command's error output is quoted, in bytes.
+const ERROR_TAIL: u64 = 4096;
+
+/// What a child reads. Where it has ended too early, why it did matters, and not that it reads no more.
+#[derive(Debug)]
+pub struct Feed(pub(super) ChildStdin);
+
+impl Write for Feed {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// A child process. Dropping it ends the child.
+#[derive(Debug)]
+pub struct Running {
+    tool: Tool,
+    pub(super) child: Child,
+    /// What it writes to its standard error.
+    errors: File,
+    reaped: bool,
+}
+
+impl Running {
+    /// A child that has been started, of which signals have to know from now on.
+    pub(super) fn adopted(tool: Tool, child: Child, errors: File) -> Self {
+        signals::adopt(child.id());
+        Self { tool, child, errors, reaped: false }
+    }
+
+    /// Whether the child has ended; its status if so.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        let status = self.child.try_wait()?;
+        if status.is_some() {
+            self.forget();
+        }
+        Ok(status)
+    }
+
+    /// Waits for the end; what a signal ended is no failure of its own.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        let status = self.child.wait()?;
+        self.forget();
+        if !status.success() {
+            signals::check()?;
+        }
+        Ok(status)
+    }
+
+    /// Waits for the end and expects success, of which no log is needed.
+    pub fn finish(mut self) -> Result<()> {
+        let status = self.wait()?;
+        if !status.success() {
+            return Err(self.failed(status));
+        }
+        self.tool.log.as_ref().map_or(Ok(()), |log| Ok(fs_err::remove_file(log)?))
+    }
+
+    /// Asks the child to end, and insists after `patience`.
+    pub fn stop(&mut self, patience: Duration) {
+        signals::terminate(self.child.id());
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if matches!(self.ended(), Ok(Some(_)) | Err(_)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        signals::kill(self.child.id());
+        let _ = self.child.wait();
+        self.forget();
+    }
+
+    /// The failure of a child that ended with `status`, with the end of what it said.
+    pub fn failed(&mut self, status: ExitStatus) -> Failure {
+        if status.code() == Some(127) {
+            return anyhow!("{} could not be started: the program was not found", self.tool).into();
+        }
+        let said = self.error_tail();
+        let told = if said.is_empty() { "it said nothing".to_owned() } else { format!("it said:\n{said}") };
+        let log = self.tool.log.as_ref();
+        let all = log.map(|log| format!("\nall that it said is in {}", log.display())).unwrap_or_default();
+        anyhow!("{} failed ({status}); {told}{all}", self.tool).into()
+    }
+
+    /// The end of what the child wrote to its standard error.
+    pub fn error_tail(&mut self) -> String {
+        let length = self.errors.seek(SeekFrom::End(0)).unwrap_or(0);
+        let mut tail = Vec::new();
+        let start = self.errors.seek(SeekFrom::Start(length.saturating_sub(ERROR_TAIL)));
+        if start.is_ok() && self.errors.read_to_end(&mut tail).is_err() {
+            tail.clear();
+        }
+        String::from_utf8_lossy(&tail).trim().to_owned()
+    }
+
+    fn forget(&mut self) {
+        if !self.reaped {
+            signals::release(self.child.id());
+            self.reaped = true;
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.reaped {
+            // Time for mmdebstrap to end what it has begun.
+            self.stop(Duration::from_secs(20));
+        }
+    }
+}
