@@ -1,11 +1,10 @@
 //! `imagegen build`: what it decides, and that a build which fails or is stopped leaves the last good image alone.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::registry::debugfs;
-use crate::{imagegen, text};
+use crate::{convert, imagegen, recipes_with, text};
 
 #[test]
 fn the_plan_of_the_built_in_recipes() {
@@ -57,25 +56,18 @@ fn a_build_that_fails_keeps_the_last_good_image() {
     assert!(entries(&layers).is_empty(), "an unfinished layer was left");
 }
 
-/// The built-in recipes in `folder`, with a node that adds nothing to the base.
-fn bare_node(folder: &Path) -> std::path::PathBuf {
-    let recipes = folder.join("recipes");
-    let copied = Command::new("cp").arg("-r").arg(crate::project("images")).arg(&recipes).status();
-    assert!(copied.unwrap().success());
-    std::fs::write(recipes.join("node.yaml"), "version: 1\ndescription: A bare node\nfrom: base\n").unwrap();
-    recipes
-}
+/// A node that adds nothing to the base.
+const BARE_NODE: &str = "version: 1\ndescription: A bare node\nfrom: base\n";
 
 #[test]
 #[ignore = "slow: it makes an image, and the layer below it where none is kept"]
 fn manuals_are_not_in_an_image_and_what_says_who_may_copy_is() {
     let folder = tempfile::tempdir().unwrap();
-    bare_node(folder.path());
+    recipes_with(folder.path(), BARE_NODE);
     let output = imagegen(folder.path()).args(["build", "node", "--images", "recipes"]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let raw = folder.path().join("raw");
-    let convert = ["convert", "-O", "raw", "dist/node.qcow2", "raw"];
-    assert!(Command::new("qemu-img").args(convert).current_dir(folder.path()).status().unwrap().success());
+    convert(&folder.path().join("dist/node.qcow2"), &raw);
 
     // The first is unpacked before dpkg is there, the others are not; the last one's folder is a link.
     let listed = |path: &str| {
@@ -96,7 +88,7 @@ fn manuals_are_not_in_an_image_and_what_says_who_may_copy_is() {
 #[ignore = "slow: it makes an image, and the layer below it where none is kept"]
 fn an_image_with_a_fault_is_never_published() {
     let folder = tempfile::tempdir().unwrap();
-    let recipes = bare_node(folder.path());
+    let recipes = recipes_with(folder.path(), BARE_NODE);
     std::fs::create_dir_all(recipes.join("node/etc")).unwrap();
     std::fs::write(recipes.join("node/etc/hostname"), "builder\n").unwrap();
     std::fs::create_dir(folder.path().join("dist")).unwrap();

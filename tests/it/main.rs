@@ -39,6 +39,19 @@ fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
+/// The built-in recipes in a new folder within `folder`, with another one for the node.
+fn recipes_with(folder: &Path, node: &str) -> PathBuf {
+    let recipes = folder.join("recipes");
+    Command::new("cp").arg("-r").args([project("images"), recipes.clone()]).assert().success();
+    std::fs::write(recipes.join("node.yaml"), node).unwrap();
+    recipes
+}
+
+/// Puts the disk that is in an image into the file `raw`.
+fn convert(image: &Path, raw: &Path) {
+    Command::new("qemu-img").args(["convert", "-O", "raw"]).args([image, raw]).assert().success();
+}
+
 /// Compares the files that an event names with what is in `folder`.
 fn are_as_told(files: &[serde_json::Value], folder: &Path) {
     for file in files {

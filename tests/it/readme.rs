@@ -2,7 +2,7 @@
 
 use assert_cmd::Command;
 
-use crate::{are_as_told, imagegen, project, text};
+use crate::{are_as_told, imagegen, project, recipes_with, text};
 
 fn readme() -> String {
     std::fs::read_to_string(project("README.md")).unwrap()
@@ -53,12 +53,10 @@ fn every_console_example_in_readme_prints_what_it_shows() {
 fn the_containers_of_readme_can_be_carried() {
     let example = blocks("yml").into_iter().find(|block| block.starts_with("containers:")).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let recipes = folder.path().join("recipes");
-    Command::new("cp").arg("-r").args([project("images"), recipes.clone()]).assert().success();
+    let node = format!("version: 1\nfrom: base\n{}", example.replace('…', &"0".repeat(64)));
+    let recipes = recipes_with(folder.path(), &node);
     std::fs::create_dir(recipes.join("archives")).unwrap();
     std::fs::write(recipes.join("archives/app.tar"), "").unwrap();
-    let node = format!("version: 1\nfrom: base\n{}", example.replace('…', &"0".repeat(64)));
-    std::fs::write(recipes.join("node.yaml"), node).unwrap();
     let mut command = imagegen(folder.path());
     command.args(["build", "node", "--images", "recipes", "--plan"]).env("XDG_CACHE_HOME", folder.path());
     let output = command.output().unwrap();

@@ -10,7 +10,7 @@ use base64::Engine;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use crate::{imagegen, project, text};
+use crate::{convert, imagegen, recipes_with, text};
 
 const USER: &str = "ci";
 const PASSWORD: &str = "ImagegenCredential0815";
@@ -154,11 +154,7 @@ fn archive(path: &Path, tag: &str, layers: &[Vec<u8>]) {
 
 /// The built-in recipes in `folder`, with other containers for the node.
 fn recipes(folder: &Path, containers: &str) {
-    let target = folder.join("recipes");
-    let copied = Command::new("cp").arg("-r").arg(project("images")).arg(&target).status().unwrap();
-    assert!(copied.success());
-    let node = format!("version: 1\nfrom: base\ncontainers: [{containers}]\n");
-    std::fs::write(target.join("node.yaml"), node).unwrap();
+    recipes_with(folder, &format!("version: 1\nfrom: base\ncontainers: [{containers}]\n"));
 }
 
 const HUB: &str = "opt/x/lib/python3.13/site-packages/jupyterhub-6.1.1.dist-info/METADATA";
@@ -249,9 +245,7 @@ fn a_node_carries_what_was_fetched_once_and_no_credentials() {
 
 /// What Docker finds on the disk.
 fn carries(image: &Path, reference: &str, raw: &Path) {
-    let converted =
-        Command::new("qemu-img").args(["convert", "-O", "raw"]).arg(image).arg(raw).status().unwrap();
-    assert!(converted.success());
+    convert(image, raw);
     let store = "var/lib/docker/image/overlay2";
     let repositories: Json =
         serde_json::from_str(&on_disk(raw, &format!("{store}/repositories.json"))).unwrap();
