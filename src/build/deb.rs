@@ -18,6 +18,8 @@ pub(super) struct Deb {
     /// When it was built, in seconds since 1970: Debian's builds give `SOURCE_DATE_EPOCH` to it, the time of the
     /// changelog, so that it is a property of the package and not of the build.
     pub(super) epoch: u64,
+    /// What it takes when it is installed, in bytes, as it says itself (`Installed-Size` in deb-control(5)).
+    pub(super) installed: u64,
     /// The fields of its control file, without an empty line at the end.
     pub(super) control: String,
 }
@@ -41,7 +43,8 @@ impl Deb {
                 let member = Member::read(&mut file)?;
                 let epoch = *epoch.get_or_insert(member.epoch);
                 if let Some(ending) = member.name.strip_prefix("control.tar") {
-                    return Ok(Self { epoch, control: control((&mut file).take(member.size), ending)? });
+                    let control = control((&mut file).take(member.size), ending)?;
+                    return Ok(Self { epoch, installed: installed(&control), control });
                 }
                 // Members begin at even places.
                 file.seek(SeekFrom::Current(i64::try_from(member.size.next_multiple_of(2))?))?;
@@ -62,6 +65,12 @@ impl Member {
             size: field(48, 58).parse().context("a member without a size")?,
         })
     }
+}
+
+/// The field is in KiB, and may be left out.
+fn installed(control: &str) -> u64 {
+    let field = control.lines().find_map(|line| line.strip_prefix("Installed-Size:"));
+    field.and_then(|kib| kib.trim().parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
 /// The control file in a tar that is compressed as its `ending` says.

@@ -11,16 +11,16 @@ use anyhow::Context;
 use super::entry::{Found, Held, Record, Unfinished};
 use super::manifest::{self, Product};
 use super::origin::Origin;
-use super::preload::Cargo;
 use super::publish::Outcome;
 use super::rootfs::{Composition, Rootfs};
 use super::shelf::Shelf;
 use super::target_tools::TargetTools;
 use super::{Places, Settings, acceptance, assembly, layer, oci, papers, registry, sets};
 use crate::failure::Result;
+use crate::host::memory::Memory;
 use crate::host::privilege::Privilege;
 use crate::host::work::{Removals, WorkFolder};
-use crate::plan::{Action, Carried, Image, Key, Layer, Plan, Stage};
+use crate::plan::{Action, Image, Key, Layer, Plan, Stage};
 use crate::recipe::{PackageSet, Reference};
 use crate::report::{Progress, size};
 
@@ -34,6 +34,9 @@ pub(super) struct Job<'a> {
     pub(super) progress: &'a Progress,
     /// What was kept under the keys of the plan when the build began.
     before: BTreeMap<Key, Option<Record>>,
+    privilege: Privilege,
+    /// What layers may be made in.
+    memory: Memory,
     /// What this build uses, by key, until it ends.
     held: Mutex<BTreeMap<Key, Arc<Held>>>,
     /// What layers were unpacked in.
@@ -53,6 +56,7 @@ impl<'a> Job<'a> {
         settings: &'a Settings,
         progress: &'a Progress,
     ) -> Result<Self> {
+        let privilege = Privilege::of_user();
         let mut job = Self {
             plan,
             places,
@@ -61,6 +65,8 @@ impl<'a> Job<'a> {
             settings,
             progress,
             before: BTreeMap::new(),
+            privilege,
+            memory: Memory::of_build(privilege),
             held: Mutex::default(),
             removals: Removals::default(),
             tools: Mutex::default(),
@@ -224,7 +230,8 @@ impl<'a> Job<'a> {
                 work: self.work,
                 scratch: self.scratch,
                 log: self.log(stage),
-                privilege: Privilege::of_user(),
+                memory: &self.memory,
+                privilege: self.privilege,
             };
             let title = stage.title();
             let step = self.progress.step(format!("{title}: packages"));
@@ -232,7 +239,9 @@ impl<'a> Job<'a> {
             let (locked, provided) = layer::choose(layer, &surroundings, waiting)?;
             step.done(&format!("{}{}", locked.packages.len(), provided.told()));
             let step = self.progress.step(format!("{title}: mmdebstrap"));
-            let tree = layer::make(layer, &locked, target, &surroundings)?;
+            let again =
+                || self.progress.note(&format!("{title}: too large for memory; once more on the disk"));
+            let tree = layer::make(layer, &locked, target, &surroundings, again)?;
             self.removals.add(tree);
             step.done(&size(target.bytes()?));
             Ok(())
@@ -332,19 +341,5 @@ impl<'a> Job<'a> {
         let rootfs = compose()?;
         step.done(&format!("{} files, {}", rootfs.contents.inodes, size(rootfs.contents.blocks_bytes)));
         Ok(rootfs)
-    }
-
-    pub(super) fn cargo(&self, carried: &Carried) -> Result<Cargo> {
-        Ok(match carried {
-            Carried::Made(key) => Cargo::of(self.hold(key)?.path()),
-            Carried::Fetched(key, reference) => {
-                Cargo { reference: Some(reference.clone()), ..Cargo::of(self.hold(key)?.path()) }
-            }
-            Carried::Archive(archive) => Cargo {
-                name: archive.name.clone(),
-                hub: archive.hub.clone(),
-                ..Cargo::of(archive.path.clone())
-            },
-        })
     }
 }

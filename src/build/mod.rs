@@ -15,6 +15,7 @@ mod job;
 mod layer;
 mod listing;
 mod manifest;
+mod mmdebstrap;
 mod oci;
 mod origin;
 mod packages;
@@ -39,10 +40,11 @@ mod whiteouts;
 
 use std::path::PathBuf;
 
-use crate::failure::Result;
+use crate::failure::{Result, Shortage};
+use crate::host::space::{self, Demand};
 use crate::host::work::{WorkFolder, usual_permissions};
 use crate::plan::lock::Lock;
-use crate::plan::{HostFacts, Plan};
+use crate::plan::{HostFacts, Plan, Room};
 use crate::report::{Progress, Published};
 
 use job::Job;
@@ -59,6 +61,20 @@ pub struct Places {
     pub output: PathBuf,
     /// The kept layers.
     pub store: Store,
+}
+
+impl Places {
+    /// The room on disks that a build lacks here. `options` say how to choose other places.
+    #[must_use]
+    pub fn lacking_room(&self, room: Room, options: &str) -> Vec<Shortage> {
+        let temporary = std::env::temp_dir();
+        let demands = [
+            Demand { what: "kept layers", place: self.store.layers.folder(), bytes: room.kept },
+            Demand { what: "mmdebstrap's work", place: &temporary, bytes: room.unpacked },
+            Demand { what: "images", place: &self.output, bytes: room.images },
+        ];
+        space::lacking(&demands, options)
+    }
 }
 
 /// What a build needs to know beside its plan.

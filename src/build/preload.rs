@@ -13,9 +13,11 @@ use anyhow::anyhow;
 use serde_json::{Value as Json, json};
 
 use super::archive::{Contained, ImageArchive, sha256};
+use super::job::Job;
 use super::rootfs::Pass;
 use super::unpacked::{Contents, layers};
 use crate::failure::Result;
+use crate::plan::Carried;
 use crate::recipe::Reference;
 
 pub(super) const DOCKER: &str = "var/lib/docker";
@@ -144,6 +146,23 @@ fn fits(path: &Path, version: Option<&str>, hub: Option<&str>) -> Result<()> {
             let major = major(hub);
             Err(anyhow!("{name} has no JupyterHub in it: install jupyterhub=={major}.* in the image").into())
         }
+    }
+}
+
+impl Job<'_> {
+    /// What an image carries.
+    pub(super) fn cargo(&self, carried: &Carried) -> Result<Cargo> {
+        Ok(match carried {
+            Carried::Made(key) => Cargo::of(self.hold(key)?.path()),
+            Carried::Fetched(key, reference) => {
+                Cargo { reference: Some(reference.clone()), ..Cargo::of(self.hold(key)?.path()) }
+            }
+            Carried::Archive(archive) => Cargo {
+                name: archive.name.clone(),
+                hub: archive.hub.clone(),
+                ..Cargo::of(archive.path.clone())
+            },
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::document::{Finding, Findings, Source};
 use crate::failure::{Result, Shortage};
 use crate::host::{fetch, files, signals, tools};
 use crate::plan::lock::Lock;
-use crate::plan::{self, Archive, Plan, Request};
+use crate::plan::{self, Archive, HostFacts, Plan, Request};
 use crate::recipe::{Catalogue, Chain, CloudImage, Preload, cloud_findings, findings};
 use crate::report::{self, Events, Progress};
 use crate::vm;
@@ -55,7 +55,8 @@ fn build(args: &BuildArgs, events: Events) -> Result<()> {
 fn require(plan: &Plan, places: &Places, request: &Request) -> Result<()> {
     let mut lacking = vec![];
     if plan.stages.iter().any(|stage| !stage.kept) {
-        lacking.extend(tools::lacking_for_build(places.store.layers.folder(), &places.output, PLACE_OPTIONS));
+        lacking.extend(tools::lacking_for_build());
+        lacking.extend(places.lacking_room(plan.room(), PLACE_OPTIONS));
     }
     if plan.fetches_sets() {
         lacking.extend(tools::lacking_for_sets());
@@ -152,6 +153,14 @@ fn file(path: &Path) -> Result<Archive> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let name = name.split('.').next().unwrap_or_default().to_owned();
     Ok(Archive { path: path.to_owned(), name, sha256: build::hash(path)?.0, hub: None })
+}
+
+/// The plan of all built-in images from nothing.
+pub(super) fn everything() -> Result<Plan> {
+    let catalogue = Catalogue::built_in();
+    let chains = wanted(&[Target::All]).0.into_iter().map(|name| Chain::load(&catalogue, name));
+    let request = Request { images: chains.collect::<Result<_, _>>()?, ..Request::default() };
+    Ok(plan::plan(&request, &HostFacts::default()))
 }
 
 /// The recipes of the images and of the bare layers that were asked for.

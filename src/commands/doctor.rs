@@ -1,9 +1,7 @@
 //! `imagegen doctor`.
 
-use std::path::Path;
-
-use super::build::PLACE_OPTIONS;
-use crate::build::Store;
+use super::build::{PLACE_OPTIONS, everything};
+use crate::build::{Places, Store};
 use crate::failure::{Failure, Result, Shortage};
 use crate::host::tools;
 use crate::rehearsal;
@@ -11,8 +9,9 @@ use crate::report;
 
 /// Runs the command.
 pub fn run() -> Result<()> {
-    let layers = Store::of_user()?.layers;
-    let mut build = tools::lacking_for_build(layers.folder(), Path::new("dist"), PLACE_OPTIONS);
+    let places = Places { output: "dist".into(), store: Store::of_user()? };
+    let mut build = tools::lacking_for_build();
+    build.extend(places.lacking_room(everything()?.room(), PLACE_OPTIONS));
     build.extend(tools::lacking_for_sets());
     let registries = tools::lacking_for_registries();
     let rehearsal = tools::lacking_for_rehearsal(rehearsal::memory(1, 0));

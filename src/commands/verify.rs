@@ -12,7 +12,7 @@ use crate::failure::{Result, Shortage};
 use crate::host::work::WorkFolder;
 use crate::host::{files, signals, tools};
 use crate::plan::claim::{self, Claim};
-use crate::plan::{self, HostFacts, Request, lock};
+use crate::plan::{self, HostFacts, Plan, Request, lock};
 use crate::recipe::{Catalogue, Chain};
 use crate::report::{self, Progress};
 
@@ -26,12 +26,13 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
     let scratch = args.scratch.as_deref().unwrap_or_else(|| files::folder_of(&args.image));
     let work = WorkFolder::within(scratch)?;
     let places = places(&work)?;
-    tools::require(lacking(&places))?;
     let HostFacts { containers, .. } = build::host_facts(&places)?;
     let facts = HostFacts { containers, ..HostFacts::default() };
+    let plan = plan::plan(&request, &facts);
+    tools::require(lacking(&plan, &places))?;
     let settings = Settings { mirror: args.mirror.clone(), hands: tools::processors(), wants_lock: false };
     let progress = Progress::start();
-    build::execute(&plan::plan(&request, &facts), &places, &settings, &progress)?;
+    build::execute(&plan, &places, &settings, &progress)?;
     let step = progress.step("comparing");
     let rebuilt = places.output.join(&claim.file.name);
     build::compare(&args.image, &rebuilt, claim.file.format == "oci-archive", &work)?;
@@ -84,15 +85,16 @@ fn places(work: &WorkFolder) -> Result<Places> {
 }
 
 /// Layers and results are both in the scratch folder; sets are fetched anew.
-fn lacking(places: &Places) -> Vec<Shortage> {
-    let mut lacking =
-        tools::lacking_for_build(places.store.layers.folder(), &places.output, "--scratch and TMPDIR");
+fn lacking(plan: &Plan, places: &Places) -> Vec<Shortage> {
+    let mut lacking = tools::lacking_for_build();
+    lacking.extend(places.lacking_room(plan.room(), "--scratch and TMPDIR"));
     lacking.extend(tools::lacking_for_sets());
     lacking
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::build::everything;
     use super::*;
 
     #[test]
@@ -100,7 +102,8 @@ mod tests {
         // A file system without a free byte.
         let full = Path::new("/proc");
         let store = Store::of_user().expect("a home").with_layers_in(full);
-        let lacking = lacking(&Places { output: full.to_owned(), store });
+        let plan = everything().expect("the built-in recipes are right");
+        let lacking = lacking(&plan, &Places { output: full.to_owned(), store });
         let space = lacking.iter().find(|shortage| shortage.what.contains("disk space at /proc"));
         let remedy = &space.expect("there is none").remedy;
         assert_eq!(remedy, "make room there, or choose other places by --scratch and TMPDIR");

@@ -87,6 +87,13 @@ impl Tool {
         self
     }
 
+    /// Its words, quoted for a shell.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let words = std::iter::once(&self.program).chain(&self.arguments).map(|word| word.to_string_lossy());
+        words.map(|word| quote(&word)).collect::<Vec<_>>().join(" ")
+    }
+
     /// Runs to the end and expects success.
     pub fn run(self) -> Result<()> {
         self.spawn()?.finish()
@@ -108,7 +115,7 @@ impl Tool {
 
     /// Runs to the end, expects success, and has `take` read what it prints meanwhile.
     pub fn read_by<T>(self, take: impl FnOnce(&mut ChildStdout) -> Result<T>) -> Result<T> {
-        let mut running = self.start(Stdio::null(), Stdio::piped())?;
+        let mut running = self.start(Stdio::null(), Some(Stdio::piped()))?;
         let mut printed = running.child.stdout.take().context("an output to read")?;
         widen(&printed);
         let taken = take(&mut printed)?;
@@ -118,12 +125,31 @@ impl Tool {
 
     /// Runs to the end, expects success, and has `feed` write what it reads.
     pub fn fed_by(self, feed: impl FnOnce(&mut Feed) -> Result<()>) -> Result<()> {
-        let mut running = self.start(Stdio::piped(), Stdio::null())?;
+        let mut running = self.start(Stdio::piped(), None)?;
         let mut input = Feed(running.child.stdin.take().context("an input to write to")?);
         widen(&input.0);
         feed(&mut input)?;
         drop(input);
         running.finish()
+    }
+
+    /// Runs to the end, expects success, has `feed` write what it reads, and then `take` read what it prints: a tool that
+    /// prints before it has read all would be stuck.
+    pub fn fed_then_read<T>(
+        self,
+        feed: impl FnOnce(&mut Feed) -> Result<()>,
+        take: impl FnOnce(&mut ChildStdout) -> Result<T>,
+    ) -> Result<T> {
+        let mut running = self.start(Stdio::piped(), Some(Stdio::piped()))?;
+        let mut input = Feed(running.child.stdin.take().context("an input to write to")?);
+        let mut printed = running.child.stdout.take().context("an output to read")?;
+        widen(&input.0);
+        widen(&printed);
+        feed(&mut input)?;
+        drop(input);
+        let taken = take(&mut printed)?;
+        running.finish()?;
+        Ok(taken)
     }
 
     /// Runs to the end whatever signal has come, and nobody asks what became of it: for what cleans up.
@@ -133,16 +159,18 @@ impl Tool {
 
     /// Starts it in the background.
     pub fn spawn(self) -> Result<Running> {
-        self.start(Stdio::null(), Stdio::null())
+        self.start(Stdio::null(), None)
     }
 
-    fn start(self, stdin: Stdio, stdout: Stdio) -> Result<Running> {
+    /// What it prints goes to the log, if there is one, where nobody reads it.
+    fn start(self, stdin: Stdio, stdout: Option<Stdio>) -> Result<Running> {
         signals::check()?;
         let errors = self.errors()?;
+        let unread = if self.log.is_some() { errors.try_clone()?.into() } else { Stdio::null() };
         let child = self
             .command()
             .stdin(stdin)
-            .stdout(if self.log.is_some() { errors.try_clone()?.into() } else { stdout })
+            .stdout(stdout.unwrap_or(unread))
             .stderr(errors.try_clone()?)
             .spawn()
             .with_context(|| format!("starting {self}"))?;
@@ -198,9 +226,7 @@ pub(super) fn start_keeper() -> Result<ChildStdin> {
 /// The line as one could paste it into a shell. The environment is left out: it may hold more than is wanted.
 impl fmt::Display for Tool {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = std::iter::once(&self.program).chain(&self.arguments).map(|word| word.to_string_lossy());
-        let quoted: Vec<String> = words.map(|word| quote(&word)).collect();
-        write!(formatter, "`{}`", quoted.join(" "))
+        write!(formatter, "`{}`", self.line())
     }
 }
 

@@ -94,22 +94,15 @@ pub const GPGV: Program = Program {
 
 /// The keys by which mmdebstrap trusts Debian's archive.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-const GIB: u64 = 1 << 30;
-
-/// What a build needs free, in bytes: layers in the cache, the tree that mmdebstrap fills, the unfinished images.
-const BUILD_SPACE: [(&str, u64); 3] =
-    [("kept layers", 4 * GIB), ("mmdebstrap's work", 3 * GIB), ("images", 6 * GIB)];
-
 /// How many processors this process may use.
 #[must_use]
 pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// What a build lacks here. `cache` and `output` are where it keeps layers and puts results; `options` say how to choose
-/// other places.
+/// What a build lacks here beside room on the disk.
 #[must_use]
-pub fn lacking_for_build(cache: &Path, output: &Path, options: &str) -> Vec<Shortage> {
+pub fn lacking_for_build() -> Vec<Shortage> {
     let mut lacking = lacking_programs(&[SETPRIV, MMDEBSTRAP, QEMU_IMG]);
     if !Path::new(KEYRING).exists() {
         lacking.push(shortage("Debian's archive keys", "apt-get install debian-archive-keyring"));
@@ -120,10 +113,6 @@ pub fn lacking_for_build(cache: &Path, output: &Path, options: &str) -> Vec<Shor
         lacking.extend(lacking_user_namespaces());
     }
     lacking.extend(super::clock::lacking());
-    let temporary = std::env::temp_dir();
-    let places = [cache, temporary.as_path(), output];
-    let demands = BUILD_SPACE.iter().zip(places).map(|((what, bytes), place)| (*what, place, *bytes));
-    lacking.extend(lacking_space(demands, options));
     lacking
 }
 
@@ -143,8 +132,7 @@ pub fn lacking_for_registries() -> Vec<Shortage> {
 #[must_use]
 pub fn lacking_for_rehearsal(memory: u64) -> Vec<Shortage> {
     let mut lacking = lacking_programs(&[SETPRIV, QEMU_IMG, QEMU]);
-    let meminfo = fs_err::read_to_string("/proc/meminfo").unwrap_or_default();
-    if let Some(free) = available_memory(&meminfo).filter(|free| *free < memory) {
+    if let Some(free) = super::memory::available().map(|bytes| bytes >> 20).filter(|free| *free < memory) {
         let what = format!("memory: the machines take {memory} MiB and {free} MiB are free");
         lacking.push(shortage(what, "end other programs, or ask for fewer nodes where it is a rehearsal"));
     }
@@ -168,13 +156,6 @@ pub fn lacking_for_provision(memory: u64, signed: bool) -> Vec<Shortage> {
     lacking
 }
 
-/// `MemAvailable` in MiB.
-fn available_memory(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find(|line| line.starts_with("MemAvailable:"))?;
-    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kib / 1024)
-}
-
 /// Fails where something is lacking.
 ///
 /// # Errors
@@ -183,7 +164,7 @@ pub fn require(lacking: Vec<Shortage>) -> Result<()> {
     if lacking.is_empty() { Ok(()) } else { Err(Failure::Host(lacking)) }
 }
 
-fn shortage(what: impl Into<String>, remedy: impl Into<String>) -> Shortage {
+pub(super) fn shortage(what: impl Into<String>, remedy: impl Into<String>) -> Shortage {
     Shortage { what: what.into(), remedy: remedy.into() }
 }
 
@@ -272,44 +253,6 @@ fn lacking_user_namespaces() -> Option<Shortage> {
     ))
 }
 
-/// Demands on one file system add up.
-fn lacking_space<'a>(
-    demands: impl Iterator<Item = (&'a str, &'a Path, u64)>,
-    options: &str,
-) -> Vec<Shortage> {
-    let mut systems: Vec<(u64, u64, Vec<&str>, &Path)> = vec![];
-    for (what, place, bytes) in demands {
-        let Some((device, _)) = free_space(place) else { continue };
-        match systems.iter_mut().find(|system| system.0 == device) {
-            Some(system) => {
-                system.1 += bytes;
-                system.2.push(what);
-            }
-            None => systems.push((device, bytes, vec![what], place)),
-        }
-    }
-    let short = |(_, bytes, what, place): (u64, u64, Vec<&str>, &Path)| {
-        let (_, free) = free_space(place)?;
-        (free < bytes).then(|| {
-            let (need, have) = (crate::report::size(bytes), crate::report::size(free));
-            shortage(
-                format!("{need} of disk space at {} for {} (free: {have})", place.display(), what.join(", ")),
-                format!("make room there, or choose other places by {options}"),
-            )
-        })
-    };
-    systems.into_iter().filter_map(short).collect()
-}
-
-/// The file system of `place`, or of the nearest folder above it that is there: its number and its free bytes.
-fn free_space(place: &Path) -> Option<(u64, u64)> {
-    let absolute = std::path::absolute(place).ok()?;
-    let there = absolute.ancestors().find(|folder| folder.exists())?;
-    let device = rustix::fs::stat(there).ok()?.st_dev;
-    let system = rustix::fs::statvfs(there).ok()?;
-    Some((device, system.f_bavail * system.f_frsize))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -332,19 +275,5 @@ mod tests {
     fn a_program_that_is_too_old_counts_as_missing() {
         let program = Program { oldest: Some((9999, 0)), ..SETPRIV };
         assert!(lacking_program(program).expect("too old").what.contains("9999.0 or newer"));
-    }
-
-    #[test]
-    fn available_memory_is_read_in_mebibytes() {
-        assert_eq!(available_memory("MemTotal: 2048 kB\nMemAvailable:   24283452 kB\n"), Some(23714));
-    }
-
-    #[test]
-    fn demands_on_one_file_system_add_up() {
-        let here = Path::new("/");
-        let (_, free) = free_space(here).expect("the root has a size");
-        let half = free / 2 + 1;
-        assert!(lacking_space([("a", here, half)].into_iter(), "").is_empty());
-        assert_eq!(lacking_space([("a", here, half), ("b", here, half)].into_iter(), "").len(), 1);
     }
 }

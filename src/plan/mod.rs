@@ -12,6 +12,7 @@ mod inputs;
 pub mod lock;
 mod order;
 mod provision;
+mod room;
 mod show;
 mod stage;
 
@@ -26,6 +27,7 @@ pub use carried::{Archive, Carried};
 use lock::Lock;
 pub use order::Order;
 pub use provision::Provision;
+pub use room::Room;
 pub use stage::{Action, Image, Layer, Stage};
 
 /// How long a kept layer counts as fresh, in seconds: a day. After that the archive has newer packages than it, and

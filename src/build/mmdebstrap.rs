@@ -1,0 +1,247 @@
+//! What mmdebstrap is told: how it runs, what it installs, and what it does before and after.
+
+use std::path::{Path, PathBuf};
+
+use super::feed::{self, PACKAGES, WHEELS};
+use super::layer::Surroundings;
+use super::record;
+use crate::failure::Result;
+use crate::host::command::{Tool, quote};
+use crate::host::privilege::Privilege;
+use crate::host::tools;
+use crate::plan::Layer;
+use crate::plan::lock::{Lock, LockedLayer};
+use crate::recipe::{PackageSet, Registry};
+
+/// Where a recipe's script stands inside the root file system while it runs.
+const INSIDE: &str = "/imagegen-script";
+/// Unpacks all that mmdebstrap reads: several tars, one after the other. Its own hook for one takes 4 KiB at a time, and
+/// half a minute for a layer.
+const UNPACK: &str =
+    r#"tar --extract --file=- --ignore-zeros --directory="$1" --numeric-owner --xattrs --xattrs-include='*'"#;
+/// The essential packages are unpacked before dpkg is there to know what is excluded; a moment later it unpacks them once
+/// more. Patterns are those of fnmatch(3) to dpkg and find alike.
+const EXCLUDE: &str = concat!(
+    r#"cat "$1"/etc/dpkg/dpkg.cfg.d/* | sed -n "s/^path-exclude[ =]//p" | while read -r pattern; do "#,
+    r#"find "$1" -xdev ! -type d -path "$1$pattern" -delete; done"#
+);
+/// What apt reads in place of `sources.list` meanwhile, beside it.
+const SOURCES: &str = "imagegen.list";
+
+/// What mmdebstrap has to know of the environment: where programs are, and how to reach the archive.
+const ENVIRONMENT: &[&str] =
+    &["PATH", "http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy", "HTTPS_PROXY", "NO_PROXY"];
+
+/// mmdebstrap by itself, as the user may run it.
+pub(super) fn tool(privilege: Privilege) -> Tool {
+    let started = match privilege {
+        // What it mounts is seen by nobody else, and goes with it however it ends.
+        Privilege::Root => Tool::new("unshare").args(["--mount", "--"]).arg(tools::MMDEBSTRAP.name),
+        Privilege::RootWithoutMounts | Privilege::User => Tool::new(tools::MMDEBSTRAP.name),
+    };
+    in_environment(started, privilege)
+}
+
+/// What mmdebstrap runs in the root file system must not see who runs it, and where.
+pub(super) fn in_environment(mmdebstrap: Tool, privilege: Privilege) -> Tool {
+    mmdebstrap
+        .inheriting(ENVIRONMENT)
+        .env("HOME", "/root")
+        // Python orders sets by hashes that are random otherwise, also those that it writes into compiled files.
+        .env("PYTHONHASHSEED", "0")
+        .arg(if privilege == Privilege::User { "--mode=unshare" } else { "--mode=root" })
+}
+
+/// Files that go into the root file system while the layer is made.
+pub(super) struct Files {
+    /// The `sources.list` of the image.
+    sources: PathBuf,
+    /// The record of the layer.
+    record: PathBuf,
+}
+
+impl Files {
+    pub(super) fn write(locked: &LockedLayer, surroundings: &Surroundings<'_>) -> Result<Self> {
+        let files = Self { sources: surroundings.file("sources.list"), record: surroundings.file("record") };
+        fs_err::write(&files.sources, locked.sources.join("\n") + "\n")?;
+        fs_err::write(&files.record, Lock { layers: vec![locked.clone()] }.to_string())?;
+        Ok(files)
+    }
+}
+
+/// Installs the locked packages and no others.
+pub(super) fn install(
+    tool: Tool,
+    layer: &Layer,
+    locked: &LockedLayer,
+    is_above: bool,
+    files: &Files,
+) -> Tool {
+    let required = locked.packages.iter().filter(|package| package.required).map(|package| &package.name);
+    let packages: Vec<&str> = layer.packages.iter().chain(required).map(String::as_str).collect();
+    let tool = tool
+        // A layer may consist of a script alone, and an empty list is none to mmdebstrap.
+        .args((!packages.is_empty()).then(|| format!("--include={}", packages.join(","))))
+        // None of these options reaches an image: hygiene drops the files that carry them.
+        .arg(format!("--aptopt=Dir::Etc::SourceList \"{SOURCES}\""))
+        .arg("--aptopt=Dir::Etc::SourceParts \"/dev/null\"")
+        .arg("--dpkgopt=force-unsafe-io")
+        // The kernel fills /dev at boot, and device nodes cannot be unpacked in a user namespace.
+        .arg("--skip=output/dev")
+        // There is no archive whose keys could be looked for.
+        .arg("--skip=check/signed-by")
+        // Nor does an archive of no packages have anything to read.
+        .args(locked.packages.is_empty().then_some("--skip=update"));
+    let tool = if is_above { tool.arg("--variant=custom") } else { tool.arg("--variant=essential") };
+    let tool = tool.arg(format!("--setup-hook={UNPACK}"));
+    let tool = if is_above {
+        // As an ordinary user mmdebstrap makes /dev in what it bootstraps alone, and packages need one.
+        tool.arg("--setup-hook=mkdir -p \"$1\"/dev")
+    } else {
+        // The special hooks read our files outside the user namespace, where alone a user's own folder is open.
+        tool.arg(format!("--setup-hook=upload {} /etc/apt/sources.list", word(&files.sources)))
+            .arg(format!("--extract-hook={EXCLUDE}"))
+    };
+    tool.arg(format!(
+        "--setup-hook=echo \"deb [trusted=yes] copy:$1/{PACKAGES} ./\" >\"$1\"/etc/apt/{SOURCES}"
+    ))
+    .arg(format!("--customize-hook=rm -r \"$1\"/{PACKAGES} \"$1\"/etc/apt/{SOURCES}"))
+    // Scripts may want the real archives, and the layer above has options of its own.
+    .arg("--customize-hook=rm -f \"$1\"/etc/apt/apt.conf.d/99mmdebstrap")
+    .arg(format!("--customize-hook=mkdir -p \"$1\"/{}", record::FOLDER))
+    .arg(format!(
+        "--customize-hook=upload {} /{}/{}.yaml",
+        word(&files.record),
+        record::FOLDER,
+        layer.recipe
+    ))
+}
+
+fn word(path: &Path) -> String {
+    quote(&path.to_string_lossy())
+}
+
+/// Puts a set of packages where it goes; one of Python's is installed there.
+pub(super) fn with_set(tool: Tool, number: usize, set: &PackageSet, installer: &Path) -> Tool {
+    let from = feed::place(number);
+    match set.registry {
+        Registry::Python(_) => {
+            let tool = tool.arg(format!("--customize-hook=mv \"$1\"/{from} \"$1\"/{WHEELS}"));
+            with_script(tool, &installer.to_string_lossy(), &set.into)
+        }
+        Registry::Npm => {
+            let into = quote(&format!("/{}", set.into));
+            tool.arg(format!("--customize-hook=chroot \"$1\" mkdir -p {into}"))
+                .arg(format!("--customize-hook=chroot \"$1\" cp -a /{from}/. {into}"))
+                .arg(format!("--customize-hook=rm -r \"$1\"/{from}"))
+        }
+    }
+}
+
+pub(super) fn with_script(tool: Tool, path: &str, argument: &str) -> Tool {
+    let argument = if argument.is_empty() { String::new() } else { format!(" {}", quote(argument)) };
+    tool.arg(format!("--customize-hook=upload {} {INSIDE}", quote(path)))
+        .arg(format!("--customize-hook=chroot \"$1\" sh -eu {INSIDE}{argument}"))
+        .arg(format!("--customize-hook=rm \"$1\"{INSIDE}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::lock::tests::lock;
+
+    fn layer() -> Layer {
+        Layer {
+            recipe: "hub".into(),
+            kernel: None,
+            suite: "trixie".into(),
+            below: None,
+            packages: vec!["nfs-common".into(), "autofs".into()],
+            dpkg: vec![],
+            sets: vec![],
+            initramfs: String::new(),
+            installer: String::new(),
+            scripts: vec![],
+            mirror: None,
+            locked: None,
+            epoch: None,
+        }
+    }
+
+    fn files(folder: &str) -> Files {
+        let at = |name: &str| Path::new(folder).join(name);
+        Files { sources: at("sources.list"), record: at("record") }
+    }
+
+    fn one_to_a_line(tool: &Tool) -> String {
+        tool.to_string().replace(" '--", "\n'--").replace(" \"--", "\n\"--")
+    }
+
+    #[test]
+    fn an_ordinary_user_bootstraps_in_a_user_namespace_from_the_chosen_packages() {
+        let tool = tool(Privilege::User);
+        let tool = install(tool, &layer(), &lock().layers[0], false, &files("work"));
+        insta::assert_snapshot!(one_to_a_line(&tool), @r##"
+        `mmdebstrap
+        '--mode=unshare'
+        '--include=nfs-common,autofs,libc6'
+        '--aptopt=Dir::Etc::SourceList "imagegen.list"'
+        '--aptopt=Dir::Etc::SourceParts "/dev/null"'
+        '--dpkgopt=force-unsafe-io'
+        '--skip=output/dev'
+        '--skip=check/signed-by'
+        '--variant=essential'
+        '--setup-hook=tar --extract --file=- --ignore-zeros --directory="$1" --numeric-owner --xattrs --xattrs-include='"'*'"
+        '--setup-hook=upload work/sources.list /etc/apt/sources.list'
+        '--extract-hook=cat "$1"/etc/dpkg/dpkg.cfg.d/* | sed -n "s/''^path-exclude[ =]//p" | while read -r pattern; do find "$1" -xdev ! -type d -path "$1$pattern" -delete; done'
+        '--setup-hook=echo "deb [trusted=yes] copy:$1/imagegen-packages ./" >"$1"/etc/apt/imagegen.list'
+        '--customize-hook=rm -r "$1"/imagegen-packages "$1"/etc/apt/imagegen.list'
+        '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap'
+        '--customize-hook=mkdir -p "$1"/imagegen-lock'
+        '--customize-hook=upload work/record /imagegen-lock/hub.yaml'`
+        "##);
+    }
+
+    #[test]
+    fn a_layer_on_another_is_root_s_in_mounts_of_its_own_and_paths_are_quoted() {
+        let tool = tool(Privilege::Root);
+        let tool = install(tool, &layer(), &lock().layers[0], true, &files("work folder"));
+        let tool = with_script(tool, "work folder/script", "");
+        insta::assert_snapshot!(one_to_a_line(&tool), @r##"
+        `unshare --mount -- mmdebstrap
+        '--mode=root'
+        '--include=nfs-common,autofs,libc6'
+        '--aptopt=Dir::Etc::SourceList "imagegen.list"'
+        '--aptopt=Dir::Etc::SourceParts "/dev/null"'
+        '--dpkgopt=force-unsafe-io'
+        '--skip=output/dev'
+        '--skip=check/signed-by'
+        '--variant=custom'
+        '--setup-hook=tar --extract --file=- --ignore-zeros --directory="$1" --numeric-owner --xattrs --xattrs-include='"'*'"
+        '--setup-hook=mkdir -p "$1"/dev'
+        '--setup-hook=echo "deb [trusted=yes] copy:$1/imagegen-packages ./" >"$1"/etc/apt/imagegen.list'
+        '--customize-hook=rm -r "$1"/imagegen-packages "$1"/etc/apt/imagegen.list'
+        '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap'
+        '--customize-hook=mkdir -p "$1"/imagegen-lock'
+        "--customize-hook=upload 'work folder/record' /imagegen-lock/hub.yaml"
+        "--customize-hook=upload 'work folder/script' /imagegen-script"
+        '--customize-hook=chroot "$1" sh -eu /imagegen-script'
+        '--customize-hook=rm "$1"/imagegen-script'`
+        "##);
+    }
+
+    #[test]
+    fn wheels_are_installed_inside_and_modules_only_put_in_their_place() {
+        let set = |registry| PackageSet {
+            registry,
+            path: String::new(),
+            lock: String::new(),
+            into: "opt/a".into(),
+        };
+        let tool = with_set(Tool::new("m"), 1, &set(Registry::Npm), Path::new("i.sh"));
+        insta::assert_snapshot!(tool, @r#"`m '--customize-hook=chroot "$1" mkdir -p /opt/a' '--customize-hook=chroot "$1" cp -a /imagegen-set-1/. /opt/a' '--customize-hook=rm -r "$1"/imagegen-set-1'`"#);
+        let python = set(Registry::Python("3.13".into()));
+        let tool = with_set(Tool::new("m"), 0, &python, Path::new("i.sh"));
+        insta::assert_snapshot!(tool, @r#"`m '--customize-hook=mv "$1"/imagegen-set-0 "$1"/imagegen-set' '--customize-hook=upload i.sh /imagegen-script' '--customize-hook=chroot "$1" sh -eu /imagegen-script opt/a' '--customize-hook=rm "$1"/imagegen-script'`"#);
+    }
+}
