@@ -14,6 +14,7 @@ use super::target_tools::TargetTools;
 use super::{esp, qcow2};
 use crate::failure::Result;
 use crate::host::command::Tool;
+use crate::host::memory::{Memory, Passing};
 use crate::host::tools;
 use crate::host::work::WorkFolder;
 use crate::plan::disk::{self, Extent, Layout, SECTOR};
@@ -41,7 +42,7 @@ const BOOT_CODE: usize = 440;
 /// A finished raw disk.
 #[derive(Debug)]
 pub(super) struct Disk {
-    pub(super) path: PathBuf,
+    pub(super) file: Passing,
     pub(super) layout: Layout,
     pub(super) root_uuid: String,
 }
@@ -53,20 +54,21 @@ pub(super) fn assemble(
     origin: &Origin,
     tools: &TargetTools,
     work: &WorkFolder,
+    memory: &Memory,
 ) -> Result<Disk> {
     let image = composition.image;
     let efi = if image.esp.is_empty() { 0 } else { disk::EFI_SIZE };
     let disk = Disk {
-        path: work.path(&format!("{}.raw", image.recipe)),
+        file: memory.file(rootfs.contents.blocks_bytes, work.path(&format!("{}.raw", image.recipe))),
         layout: Layout::new(efi, rootfs.contents.file_system_size()),
         root_uuid: disk::uuid(&origin.identity, "root file system"),
     };
-    fs_err::File::create(&disk.path)?.set_len(disk.layout.total)?;
+    fs_err::File::create(disk.file.path())?.set_len(disk.layout.total)?;
     make_file_system(&disk, composition, &origin.identity, tools)?;
     let core = core_image(image, tools, work)?;
     write_boot_loader(&disk, &tools.boot_img()?, core)?;
     if efi > 0 {
-        esp::write(&disk.path, disk.layout.efi, &origin.identity, &esp::files(image, tools)?)?;
+        esp::write(disk.file.path(), disk.layout.efi, &origin.identity, &esp::files(image, tools)?)?;
     }
     write_partition_table(&disk, &origin.identity)?;
     Ok(disk)
@@ -88,7 +90,7 @@ fn make_file_system(
         // One list: mke2fs before 1.47.4 keeps only the last -E. The file is sparse, so its tables are zero already.
         .arg(format!("offset={start},hash_seed={hash_seed},root_owner=0:0,assume_storage_prezeroed=1"))
         .args(["-d", "-"])
-        .arg(&disk.path)
+        .arg(disk.file.path())
         .arg(format!("{}k", size / 1024))
         .env("SOURCE_DATE_EPOCH", composition.epoch.to_string())
         .fed_by(|pipe| composition.write(pipe).map(drop))
@@ -116,7 +118,7 @@ fn write_boot_loader(disk: &Disk, boot: &[u8], mut core: Vec<u8>) -> Result<()> 
     put(&mut sector, BOOT_DRIVE_CHECK, &[0x90, 0x90]);
     put(&mut core, CORE_NEXT_SECTOR, &(place.first_sector() + 1).to_le_bytes());
 
-    let mut file = fs_err::OpenOptions::new().write(true).open(&disk.path)?;
+    let mut file = fs_err::OpenOptions::new().write(true).open(disk.file.path())?;
     file.write_all(&sector)?;
     file.seek(SeekFrom::Start(place.start))?;
     file.write_all(&core)?;
@@ -143,7 +145,7 @@ fn put(image: &mut [u8], offset: usize, bytes: &[u8]) {
 }
 
 fn write_partition_table(disk: &Disk, key: &Key) -> Result<()> {
-    let mut file = fs_err::OpenOptions::new().read(true).write(true).open(&disk.path)?.into_parts().0;
+    let mut file = fs_err::OpenOptions::new().read(true).write(true).open(disk.file.path())?.into_parts().0;
     protective_mbr(disk.layout.total, &mut file)?;
     let mut table = gpt::GptConfig::new()
         .writable(true)
@@ -188,11 +190,10 @@ fn parse<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(u
     Ok(uuid.parse().with_context(|| format!("`{uuid}` is no UUID"))?)
 }
 
-/// The raw disk as a compressed qcow2; the raw one is removed.
+/// The raw disk as a compressed qcow2.
 pub(super) fn compress(disk: &Disk, image: &Image, threads: usize, work: &WorkFolder) -> Result<PathBuf> {
     let path = work.path(&format!("{}.qcow2", image.recipe));
-    qcow2::write(&disk.path, &path, threads)?;
-    fs_err::remove_file(&disk.path)?;
+    qcow2::write(disk.file.path(), &path, threads)?;
     Ok(path)
 }
 

@@ -34,8 +34,7 @@ pub(super) struct Job<'a> {
     pub(super) progress: &'a Progress,
     /// What was kept under the keys of the plan when the build began.
     before: BTreeMap<Key, Option<Record>>,
-    privilege: Privilege,
-    /// What layers may be made in.
+    /// What layers and disks may be made in.
     memory: Memory,
     /// What this build uses, by key, until it ends.
     held: Mutex<BTreeMap<Key, Arc<Held>>>,
@@ -56,7 +55,6 @@ impl<'a> Job<'a> {
         settings: &'a Settings,
         progress: &'a Progress,
     ) -> Result<Self> {
-        let privilege = Privilege::of_user();
         let mut job = Self {
             plan,
             places,
@@ -65,8 +63,7 @@ impl<'a> Job<'a> {
             settings,
             progress,
             before: BTreeMap::new(),
-            privilege,
-            memory: Memory::of_build(privilege),
+            memory: Memory::of_build(),
             held: Mutex::default(),
             removals: Removals::default(),
             tools: Mutex::default(),
@@ -231,7 +228,7 @@ impl<'a> Job<'a> {
                 scratch: self.scratch,
                 log: self.log(stage),
                 memory: &self.memory,
-                privilege: self.privilege,
+                privilege: Privilege::of_user(),
             };
             let title = stage.title();
             let step = self.progress.step(format!("{title}: packages"));
@@ -298,7 +295,7 @@ impl<'a> Job<'a> {
 
         let step = self.progress.step(format!("{title}: file system and boot loader"));
         let tools = self.tools(image)?;
-        let disk = assembly::assemble(&composition, &rootfs, &origin, &tools, self.work)?;
+        let disk = assembly::assemble(&composition, &rootfs, &origin, &tools, self.work, &self.memory)?;
         step.done(&size(disk.layout.total));
 
         let step = self.progress.step(format!("{title}: qcow2"));

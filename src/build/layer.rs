@@ -12,7 +12,7 @@ use super::{record, resolve};
 use crate::failure::{Failure, Result};
 use crate::host::clock;
 use crate::host::command::Tool;
-use crate::host::memory::Memory;
+use crate::host::memory::{Memory, Promise};
 use crate::host::privilege::Privilege;
 use crate::host::tools;
 use crate::host::work::WorkFolder;
@@ -42,7 +42,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) work: &'a WorkFolder,
     /// For what mmdebstrap unpacks.
     pub(super) scratch: &'a WorkFolder,
-    /// What layers may be made in.
+    /// What the layer may be made in.
     pub(super) memory: &'a Memory,
     /// For what it says.
     pub(super) log: PathBuf,
@@ -81,6 +81,14 @@ impl Surroundings<'_> {
         Ok(room)
     }
 
+    /// Memory to make a layer in: whoever mounts file systems has to be root.
+    fn promise(&self, locked: &LockedLayer) -> Result<Option<Promise>> {
+        match self.privilege {
+            Privilege::Root => Ok(self.memory.promise(self.room(locked)?)),
+            Privilege::RootWithoutMounts | Privilege::User => Ok(None),
+        }
+    }
+
     /// tar, which prints what mmdebstrap has unpacked in `tree`: the same bytes for the same files.
     fn pack(&self, tree: &Path, epoch: u64) -> Tool {
         let tool = match self.privilege {
@@ -111,7 +119,7 @@ pub(super) fn make(
     clock::ensure_after(locked.epoch)?;
     let tree = surroundings.scratch.open_folder(&format!("layer-{}-", surroundings.name))?;
     let making = Making { layer, locked, surroundings, tree: &tree };
-    match surroundings.memory.promise(surroundings.room(locked)?) {
+    match surroundings.promise(locked)? {
         None => making.on_disk(target)?,
         Some(memory) => match making.in_memory(memory.bytes(), target) {
             // How much a recipe's scripts write is known to nobody.

@@ -58,6 +58,9 @@ fn require(plan: &Plan, places: &Places, request: &Request) -> Result<()> {
         lacking.extend(tools::lacking_for_build());
         lacking.extend(places.lacking_room(plan.room(), PLACE_OPTIONS));
     }
+    if plan.makes_layers() {
+        lacking.extend(tools::lacking_for_layers());
+    }
     if plan.fetches_sets() {
         lacking.extend(tools::lacking_for_sets());
     }

@@ -12,6 +12,7 @@ pub fn run() -> Result<()> {
     let places = Places { output: "dist".into(), store: Store::of_user()? };
     let mut build = tools::lacking_for_build();
     build.extend(places.lacking_room(everything()?.room(), PLACE_OPTIONS));
+    build.extend(tools::lacking_for_layers());
     build.extend(tools::lacking_for_sets());
     let registries = tools::lacking_for_registries();
     let rehearsal = tools::lacking_for_rehearsal(rehearsal::memory(1, 0));

@@ -88,6 +88,7 @@ fn places(work: &WorkFolder) -> Result<Places> {
 fn lacking(plan: &Plan, places: &Places) -> Vec<Shortage> {
     let mut lacking = tools::lacking_for_build();
     lacking.extend(places.lacking_room(plan.room(), "--scratch and TMPDIR"));
+    lacking.extend(tools::lacking_for_layers());
     lacking.extend(tools::lacking_for_sets());
     lacking
 }

@@ -1,47 +1,75 @@
 //! How much memory is free, of the machine and of the control groups that this process runs in, and who may have it.
 
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use super::privilege::Privilege;
+use rustix::fs::MemfdFlags;
+
 use super::signals::locked;
 
 /// Where version 2 of control groups is mounted (cgroups(7)). Version 1 is not looked at.
 const GROUPS: &str = "/sys/fs/cgroup";
 
-/// Memory that a build may keep files in. Whoever mounts file systems in memory has to be root, in mounts of its own.
+/// Memory that a build may keep files in.
 #[derive(Debug)]
 pub struct Memory {
     /// Bytes that are promised to nobody.
-    left: Mutex<u64>,
+    left: Arc<Mutex<u64>>,
 }
 
 /// Memory that is somebody's until this is dropped.
 #[derive(Debug)]
-pub struct Promise<'a> {
-    memory: &'a Memory,
+pub struct Promise {
+    left: Arc<Mutex<u64>>,
     bytes: u64,
+}
+
+/// A file with a path that others can open, until this is dropped.
+#[derive(Debug)]
+pub struct Passing {
+    path: PathBuf,
+    memory: Option<(OwnedFd, Promise)>,
 }
 
 impl Memory {
     /// What a build may use here: half of what is free, for there are others.
     #[must_use]
-    pub fn of_build(privilege: Privilege) -> Self {
-        let bytes = if privilege == Privilege::Root { available().unwrap_or(0) } else { 0 };
-        Self { left: Mutex::new(bytes / 2) }
+    pub fn of_build() -> Self {
+        Self::of(available().unwrap_or(0) / 2)
+    }
+
+    fn of(bytes: u64) -> Self {
+        Self { left: Arc::new(Mutex::new(bytes)) }
     }
 
     /// Memory for files of `bytes` in all, if twice that is there: what they take is only estimated.
     #[must_use]
-    pub fn promise(&self, bytes: u64) -> Option<Promise<'_>> {
+    pub fn promise(&self, bytes: u64) -> Option<Promise> {
         let bytes = bytes.checked_mul(2)?;
         let mut left = locked(&self.left);
         *left = left.checked_sub(bytes)?;
-        Some(Promise { memory: self, bytes })
+        Some(Promise { left: self.left.clone(), bytes })
+    }
+
+    /// A file of about `bytes`: in memory if there is plenty, and otherwise at `path`.
+    #[must_use]
+    pub fn file(&self, bytes: u64, path: PathBuf) -> Passing {
+        let made = self.promise(bytes).and_then(|promise| {
+            // Where the system has no such files, the disk will do.
+            Some((rustix::fs::memfd_create("imagegen", MemfdFlags::CLOEXEC).ok()?, promise))
+        });
+        match made {
+            Some((file, promise)) => Passing {
+                path: format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into(),
+                memory: Some((file, promise)),
+            },
+            None => Passing { path, memory: None },
+        }
     }
 }
 
-impl Promise<'_> {
+impl Promise {
     /// All of it, in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -49,9 +77,26 @@ impl Promise<'_> {
     }
 }
 
-impl Drop for Promise<'_> {
+impl Drop for Promise {
     fn drop(&mut self) {
-        *locked(&self.memory.left) += self.bytes;
+        *locked(&self.left) += self.bytes;
+    }
+}
+
+impl Passing {
+    /// Where it can be opened; on a disk it may still have to be made.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        if self.memory.is_none() {
+            // What cannot be taken away goes with the folder that it is in.
+            let _ = fs_err::remove_file(&self.path);
+        }
     }
 }
 
@@ -92,13 +137,27 @@ mod tests {
 
     #[test]
     fn memory_is_promised_to_one_at_a_time_and_twice_of_what_is_wanted() {
-        let memory = Memory { left: Mutex::new(100) };
+        let memory = Memory::of(100);
         let promise = memory.promise(30).unwrap();
         assert_eq!(promise.bytes(), 60);
         assert!(memory.promise(30).is_none());
         drop(promise);
         assert!(memory.promise(50).is_some());
-        assert!(Memory::of_build(Privilege::User).promise(1).is_none());
+    }
+
+    #[test]
+    fn a_file_is_on_the_disk_where_memory_is_short_and_others_can_read_it_in_both() {
+        let folder = tempfile::tempdir().unwrap();
+        let on_disk = folder.path().join("file");
+        for (memory, is_on_disk) in [(100, false), (99, true)] {
+            let file = Memory::of(memory).file(50, on_disk.clone());
+            fs_err::write(file.path(), "text").unwrap();
+            assert_eq!(on_disk.exists(), is_on_disk);
+            let read = super::super::command::Tool::new("cat").arg(file.path()).output().unwrap();
+            assert_eq!(read, "text");
+            drop(file);
+            assert!(!on_disk.exists());
+        }
     }
 
     #[test]

@@ -100,10 +100,18 @@ pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// What a build lacks here beside room on the disk.
+/// What any build lacks here beside room on the disk.
 #[must_use]
 pub fn lacking_for_build() -> Vec<Shortage> {
-    let mut lacking = lacking_programs(&[SETPRIV, MMDEBSTRAP, QEMU_IMG]);
+    let mut lacking = lacking_programs(&[SETPRIV, QEMU_IMG]);
+    lacking.extend(super::clock::lacking());
+    lacking
+}
+
+/// What making layers lacks here. To ask mmdebstrap for its version takes a quarter of a second.
+#[must_use]
+pub fn lacking_for_layers() -> Vec<Shortage> {
+    let mut lacking = lacking_programs(&[MMDEBSTRAP]);
     if !Path::new(KEYRING).exists() {
         lacking.push(shortage("Debian's archive keys", "apt-get install debian-archive-keyring"));
     }
@@ -112,7 +120,6 @@ pub fn lacking_for_build() -> Vec<Shortage> {
         lacking.extend(lacking_subordinate_ids());
         lacking.extend(lacking_user_namespaces());
     }
-    lacking.extend(super::clock::lacking());
     lacking
 }
 

@@ -118,6 +118,12 @@ impl Plan {
         self.does(|action| matches!(action, Action::Fetch(_)))
     }
 
+    /// Whether any layer has to be made.
+    #[must_use]
+    pub fn makes_layers(&self) -> bool {
+        self.does(|action| matches!(action, Action::Layer(_)))
+    }
+
     /// Whether any set of Python or npm packages has to be fetched.
     #[must_use]
     pub fn fetches_sets(&self) -> bool {

@@ -229,8 +229,8 @@ fn a_full_disk_is_told_and_harms_nothing() {
         mount -t tmpfs -o size=16g tmpfs full
         cp dist/* full/
         \"$@\" --output full & build=$!
-        while ! ls full/.imagegen-work-*/node.raw >/dev/null 2>&1; do kill -0 $build; sleep 0.01; done
-        until mount -o remount,size=\"$(($(du -sk full | cut -f1) + 20000))k\" full 2>/dev/null; do sleep 0.01; done
+        while ! ls full/.imagegen-work-*/node.qcow2 >/dev/null 2>&1; do kill -0 $build; sleep 0.01; done
+        until mount -o remount,size=\"$(($(du -sk full | cut -f1) + 1000))k\" full 2>/dev/null; do sleep 0.01; done
         code=0; wait $build || code=$?
         ls -A full >&2
         cmp full/node.qcow2 dist/node.qcow2
