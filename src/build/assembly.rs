@@ -14,7 +14,7 @@ use super::target_tools::TargetTools;
 use super::{esp, qcow2};
 use crate::failure::Result;
 use crate::host::command::Tool;
-use crate::host::memory::{Memory, Passing};
+use crate::host::memory::{Memory, TemporaryFile};
 use crate::host::tools;
 use crate::host::work::WorkFolder;
 use crate::plan::disk::{self, Extent, Layout, SECTOR};
@@ -42,7 +42,7 @@ const BOOT_CODE: usize = 440;
 /// A finished raw disk.
 #[derive(Debug)]
 pub(super) struct Disk {
-    pub(super) file: Passing,
+    pub(super) file: TemporaryFile,
     pub(super) layout: Layout,
     pub(super) root_uuid: String,
 }

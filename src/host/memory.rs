@@ -27,7 +27,7 @@ pub struct Promise {
 
 /// A file with a path that others can open, until this is dropped.
 #[derive(Debug)]
-pub struct Passing {
+pub struct TemporaryFile {
     path: PathBuf,
     memory: Option<(OwnedFd, Promise)>,
 }
@@ -54,17 +54,17 @@ impl Memory {
 
     /// A file of about `bytes`: in memory if there is plenty, and otherwise at `path`.
     #[must_use]
-    pub fn file(&self, bytes: u64, path: PathBuf) -> Passing {
+    pub fn file(&self, bytes: u64, path: PathBuf) -> TemporaryFile {
         let made = self.promise(bytes).and_then(|promise| {
             // Where the system has no such files, the disk will do.
             Some((rustix::fs::memfd_create("imagegen", MemfdFlags::CLOEXEC).ok()?, promise))
         });
         match made {
-            Some((file, promise)) => Passing {
+            Some((file, promise)) => TemporaryFile {
                 path: format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into(),
                 memory: Some((file, promise)),
             },
-            None => Passing { path, memory: None },
+            None => TemporaryFile { path, memory: None },
         }
     }
 }
@@ -83,7 +83,7 @@ impl Drop for Promise {
     }
 }
 
-impl Passing {
+impl TemporaryFile {
     /// Where it can be opened; on a disk it may still have to be made.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -91,7 +91,7 @@ impl Passing {
     }
 }
 
-impl Drop for Passing {
+impl Drop for TemporaryFile {
     fn drop(&mut self) {
         if self.memory.is_none() {
             // What cannot be taken away goes with the folder that it is in.
