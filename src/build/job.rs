@@ -17,7 +17,7 @@ use super::shelf::Shelf;
 use super::target_tools::TargetTools;
 use super::{Places, Settings, acceptance, assembly, layer, oci, papers, registry, sets};
 use crate::failure::Result;
-use crate::host::memory::Memory;
+use crate::host::memory::{Memory, TemporaryFile};
 use crate::host::privilege::Privilege;
 use crate::host::work::{Removals, WorkFolder};
 use crate::plan::{Action, Image, Key, Layer, Plan, Stage};
@@ -272,10 +272,12 @@ impl<'a> Job<'a> {
         let (title, origin) = (stage.title(), self.origin(image)?);
         let settings = image.container.as_ref().context("a container image without settings")?;
         let composition = self.composition(image, origin.epoch)?;
-        let rootfs_tar = self.work.path(&format!("{}.rootfs.tar", image.recipe));
-        let rootfs = self.compose(&title, || composition.write(fs_err::File::create(&rootfs_tar)?))?;
+        let file = TemporaryFile::on_disk(self.work.path(&format!("{}.layer.tar.zst", image.recipe)));
+        let step = self.progress.step(composing(&title));
+        let (rootfs, layer) = oci::Layer::compress(file, |tar| composition.write(tar))?;
+        step.done(&rootfs.told());
         let step = self.progress.step(format!("{title}: archive"));
-        let digest = oci::archive(&rootfs_tar, &rootfs, image, settings, target.path(), origin.epoch)?;
+        let digest = oci::archive(layer, &rootfs, image, settings, target.path(), origin.epoch)?;
         let result = self.work.path(&format!("{}.oci.tar", image.recipe));
         if stage.asked {
             fs_err::copy(target.path(), &result)?;
@@ -291,7 +293,9 @@ impl<'a> Job<'a> {
     fn image(&self, stage: &Stage, image: &Image) -> Result<Outcome> {
         let (title, origin) = (stage.title(), self.origin(image)?);
         let composition = self.composition(image, origin.epoch)?;
-        let rootfs = self.compose(&title, || composition.measure())?;
+        let step = self.progress.step(composing(&title));
+        let rootfs = composition.measure()?;
+        step.done(&rootfs.told());
 
         let step = self.progress.step(format!("{title}: file system and boot loader"));
         let tools = self.tools(image)?;
@@ -332,11 +336,8 @@ impl<'a> Job<'a> {
         let cargo = image.carried.iter().map(|carried| self.cargo(carried)).collect::<Result<_>>()?;
         Ok(Composition { layer: self.hold(&image.layer)?.path(), image, cargo, epoch })
     }
+}
 
-    fn compose(&self, title: &str, compose: impl FnOnce() -> Result<Rootfs>) -> Result<Rootfs> {
-        let step = self.progress.step(format!("{title}: hygiene and overlay"));
-        let rootfs = compose()?;
-        step.done(&format!("{} files, {}", rootfs.contents.inodes, size(rootfs.contents.blocks_bytes)));
-        Ok(rootfs)
-    }
+fn composing(title: &str) -> String {
+    format!("{title}: hygiene and overlay")
 }

@@ -4,7 +4,7 @@
 //! is Docker's older table of contents, which `docker load` asks for first.
 
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use serde_json::{Value as Json, json};
@@ -15,6 +15,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::rootfs::Rootfs;
 use crate::failure::Result;
+use crate::host::memory::TemporaryFile;
 use crate::plan::Image;
 use crate::recipe::{Container, hex};
 
@@ -64,7 +65,7 @@ struct Blob {
 }
 
 enum Content {
-    File(PathBuf),
+    File(TemporaryFile),
     Text(Vec<u8>),
 }
 
@@ -84,18 +85,42 @@ impl Blob {
     }
 }
 
-/// Writes the archive `target` with the root file system `rootfs_tar`, which it uses up; gives the image's digest.
+/// The one layer of an image, compressed.
+pub(super) struct Layer {
+    blob: Blob,
+    /// The SHA-256 of its tar, by which configurations know a layer.
+    diff_id: String,
+}
+
+impl Layer {
+    /// A layer in `file`, of which `write` writes the tar; gives what that gives, too.
+    pub(super) fn compress<T>(
+        file: TemporaryFile,
+        write: impl FnOnce(&mut dyn Write) -> Result<T>,
+    ) -> Result<(T, Self)> {
+        let output = Hashing::new(std::io::BufWriter::new(fs_err::File::create(file.path())?));
+        let mut input = Hashing::new(zstd::Encoder::new(output, COMPRESSION)?);
+        let written = write(&mut input)?;
+        let Hashing { inner, hash, .. } = input;
+        let mut output = inner.finish()?;
+        output.flush()?;
+        let (sha256, bytes) = output.digest();
+        let kind = "application/vnd.oci.image.layer.v1.tar+zstd";
+        let blob = Blob { kind, sha256, bytes, content: Content::File(file) };
+        Ok((written, Self { blob, diff_id: hex(&hash.finalize()) }))
+    }
+}
+
+/// Writes the archive `target` with the `layer` of the root file system `rootfs`; gives the image's digest.
 pub(super) fn archive(
-    rootfs_tar: &Path,
+    layer: Layer,
     rootfs: &Rootfs,
     image: &Image,
     container: &Container,
     target: &Path,
     epoch: u64,
 ) -> Result<String> {
-    let (layer, diff_id) = compress(rootfs_tar)?;
-    fs_err::remove_file(rootfs_tar)?;
-    let settings = configuration(rootfs, image, container, &diff_id, epoch)?;
+    let settings = configuration(rootfs, image, container, &layer.diff_id, epoch)?;
     let config = Blob::text("application/vnd.oci.image.config.v1+json", &settings);
     let manifest = Blob::text(
         "application/vnd.oci.image.manifest.v1+json",
@@ -103,25 +128,12 @@ pub(super) fn archive(
             "schemaVersion": 2,
             "mediaType": "application/vnd.oci.image.manifest.v1+json",
             "config": config.descriptor(),
-            "layers": [layer.descriptor()],
+            "layers": [layer.blob.descriptor()],
         }),
     );
     let digest = format!("sha256:{}", manifest.sha256);
-    write(&[layer, config, manifest], container, target)?;
+    write(&[layer.blob, config, manifest], container, target)?;
     Ok(digest)
-}
-
-fn compress(rootfs_tar: &Path) -> Result<(Blob, String)> {
-    let path = rootfs_tar.with_extension("zst");
-    let output = Hashing::new(std::io::BufWriter::new(fs_err::File::create(&path)?));
-    let mut input = Hashing::new(zstd::Encoder::new(output, COMPRESSION)?);
-    std::io::copy(&mut fs_err::File::open(rootfs_tar)?, &mut input)?;
-    let Hashing { inner, hash, .. } = input;
-    let mut output = inner.finish()?;
-    output.flush()?;
-    let (sha256, bytes) = output.digest();
-    let kind = "application/vnd.oci.image.layer.v1.tar+zstd";
-    Ok((Blob { kind, sha256, bytes, content: Content::File(path) }, hex(&hash.finalize())))
 }
 
 /// Seconds since 1970 as RFC 3339 has them.
@@ -187,9 +199,8 @@ fn write(blobs: &[Blob], container: &Container, target: &Path) -> Result<()> {
     for blob in blobs {
         match &blob.content {
             Content::Text(text) => append(&mut builder, &blob.path(), blob.bytes, &mut text.as_slice())?,
-            Content::File(path) => {
-                append(&mut builder, &blob.path(), blob.bytes, &mut fs_err::File::open(path)?)?;
-                fs_err::remove_file(path)?;
+            Content::File(file) => {
+                append(&mut builder, &blob.path(), blob.bytes, &mut fs_err::File::open(file.path())?)?;
             }
         }
     }

@@ -176,6 +176,7 @@ mod tests {
     use super::super::oci;
     use super::super::rootfs::{Composition, Rootfs, relative};
     use super::*;
+    use crate::host::memory::TemporaryFile;
     use crate::plan::Image;
     use crate::recipe::{Container, hex};
 
@@ -211,8 +212,12 @@ mod tests {
         tar_of(&at("rootfs.tar"), files);
         let rootfs = Rootfs::default();
         let image_of = image(Some(container.clone()));
-        let digest =
-            oci::archive(&at("rootfs.tar"), &rootfs, &image_of, &container, &at("oci.tar"), 0).unwrap();
+        let file = TemporaryFile::on_disk(at("layer.tar.zst"));
+        let copy = |tar: &mut dyn std::io::Write| {
+            Ok(std::io::copy(&mut fs_err::File::open(at("rootfs.tar"))?, tar)?)
+        };
+        let layer = oci::Layer::compress(file, copy).unwrap().1;
+        let digest = oci::archive(layer, &rootfs, &image_of, &container, &at("oci.tar"), 0).unwrap();
         tar_of(&at("layer.tar"), &[("etc/default/docker", "DOCKER_OPTS=--debug")]);
         let cargo = vec![Cargo { hub: hub.map(str::to_owned), ..Cargo::of(at("oci.tar")) }];
         let composition = Composition { layer: at("layer.tar"), image: &image(None), cargo, epoch: 0 };

@@ -17,6 +17,7 @@ use crate::host::signals;
 use crate::plan::Image;
 use crate::plan::disk::Contents;
 use crate::plan::hygiene::{self, Verdict};
+use crate::report::size;
 
 /// systemd runs its update services (hardware database, library cache, catalogue) at a boot that finds these older than
 /// /usr, as they would be in every image; all of that was done when the packages were installed (systemd.unit(5),
@@ -41,6 +42,13 @@ pub(super) struct Rootfs {
     pub(super) inventory: Inventory,
     /// The container images that it carries.
     pub(super) aboard: Vec<Aboard>,
+}
+
+impl Rootfs {
+    /// What to say of it.
+    pub(super) fn told(&self) -> String {
+        format!("{} files, {}", self.contents.inodes, size(self.contents.blocks_bytes))
+    }
 }
 
 /// What a root file system is made of. It is written as a tar as often as somebody wants to read it.

@@ -38,7 +38,7 @@ fn build(args: &BuildArgs, events: Events) -> Result<()> {
         return Err(plan::lock::findings::no_such_folder(&path.display().to_string()).into());
     }
     signals::listen()?;
-    require(&plan, &places, &request)?;
+    tools::require(lacking(&plan, &places, PLACE_OPTIONS))?;
     let settings = Settings {
         mirror: args.mirror.clone(),
         hands: tools::processors(),
@@ -51,12 +51,12 @@ fn build(args: &BuildArgs, events: Events) -> Result<()> {
     events.result(&made.published)
 }
 
-/// Fails with all that this machine lacks for a plan; where all is kept, nothing is needed.
-fn require(plan: &Plan, places: &Places, request: &Request) -> Result<()> {
+/// What a plan needs and this machine lacks; where all is kept, nothing is needed. `options` say how to choose other places.
+pub(super) fn lacking(plan: &Plan, places: &Places, options: &str) -> Vec<Shortage> {
     let mut lacking = vec![];
     if plan.stages.iter().any(|stage| !stage.kept) {
         lacking.extend(tools::lacking_for_build());
-        lacking.extend(places.lacking_room(plan.room(), PLACE_OPTIONS));
+        lacking.extend(places.lacking_room(plan.room(), options));
     }
     if plan.makes_layers() {
         lacking.extend(tools::lacking_for_layers());
@@ -67,8 +67,12 @@ fn require(plan: &Plan, places: &Places, request: &Request) -> Result<()> {
     if plan.fetches() {
         lacking.extend(tools::lacking_for_registries());
     }
-    lacking.extend(lacking_for_clouds(request));
-    tools::require(lacking)
+    let bases: Vec<&CloudImage> = plan.provisioned().collect();
+    if !bases.is_empty() {
+        let signed = bases.iter().any(|base| base.is_signed());
+        lacking.extend(tools::lacking_for_provision(vm::errand::MEMORY, signed));
+    }
+    lacking
 }
 
 fn request(args: &BuildArgs) -> Result<Request> {
@@ -121,13 +125,6 @@ fn clouds(images: &[Chain]) -> impl Iterator<Item = &CloudImage> {
 fn missing(image: &CloudImage) -> Option<Finding> {
     let path = fetch::local(&image.url)?;
     (!path.is_file()).then(|| cloud_findings::no_such_file(&image.url, image.place.as_ref()))
-}
-
-fn lacking_for_clouds(request: &Request) -> Vec<Shortage> {
-    if clouds(&request.images).next().is_none() {
-        return vec![];
-    }
-    tools::lacking_for_provision(vm::errand::MEMORY, clouds(&request.images).any(CloudImage::is_signed))
 }
 
 /// The user's own notebook image, with the version of the hub that it is for.

@@ -1,6 +1,6 @@
 //! `imagegen doctor`.
 
-use super::build::{PLACE_OPTIONS, everything};
+use super::build::{PLACE_OPTIONS, everything, lacking};
 use crate::build::{Places, Store};
 use crate::failure::{Failure, Result, Shortage};
 use crate::host::tools;
@@ -10,10 +10,7 @@ use crate::report;
 /// Runs the command.
 pub fn run() -> Result<()> {
     let places = Places { output: "dist".into(), store: Store::of_user()? };
-    let mut build = tools::lacking_for_build();
-    build.extend(places.lacking_room(everything()?.room(), PLACE_OPTIONS));
-    build.extend(tools::lacking_for_layers());
-    build.extend(tools::lacking_for_sets());
+    let build = lacking(&everything()?, &places, PLACE_OPTIONS);
     let registries = tools::lacking_for_registries();
     let rehearsal = tools::lacking_for_rehearsal(rehearsal::memory(1, 0));
     report::say(&verdict("imagegen build", &build));

@@ -4,17 +4,20 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::build::{archive, archives, catalogue};
+use super::build::{archive, archives, catalogue, lacking};
 use crate::build::{self, Places, Settings, Store};
 use crate::cli::VerifyArgs;
 use crate::document::Source;
-use crate::failure::{Result, Shortage};
+use crate::failure::Result;
 use crate::host::work::WorkFolder;
 use crate::host::{files, signals, tools};
 use crate::plan::claim::{self, Claim};
-use crate::plan::{self, HostFacts, Plan, Request, lock};
+use crate::plan::{self, HostFacts, Request, lock};
 use crate::recipe::{Catalogue, Chain};
 use crate::report::{self, Progress};
+
+/// What says where layers and results are, which are both in the scratch folder, and where mmdebstrap works.
+const PLACE_OPTIONS: &str = "--scratch and TMPDIR";
 
 /// Runs the command.
 pub fn run(args: &VerifyArgs) -> Result<()> {
@@ -29,7 +32,7 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
     let HostFacts { containers, .. } = build::host_facts(&places)?;
     let facts = HostFacts { containers, ..HostFacts::default() };
     let plan = plan::plan(&request, &facts);
-    tools::require(lacking(&plan, &places))?;
+    tools::require(lacking(&plan, &places, PLACE_OPTIONS))?;
     let settings = Settings { mirror: args.mirror.clone(), hands: tools::processors(), wants_lock: false };
     let progress = Progress::start();
     build::execute(&plan, &places, &settings, &progress)?;
@@ -84,15 +87,6 @@ fn places(work: &WorkFolder) -> Result<Places> {
     Ok(Places { output: work.path("rebuilt"), store })
 }
 
-/// Layers and results are both in the scratch folder; sets are fetched anew.
-fn lacking(plan: &Plan, places: &Places) -> Vec<Shortage> {
-    let mut lacking = tools::lacking_for_build();
-    lacking.extend(places.lacking_room(plan.room(), "--scratch and TMPDIR"));
-    lacking.extend(tools::lacking_for_layers());
-    lacking.extend(tools::lacking_for_sets());
-    lacking
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::build::everything;
@@ -104,7 +98,7 @@ mod tests {
         let full = Path::new("/proc");
         let store = Store::of_user().expect("a home").with_layers_in(full);
         let plan = everything().expect("the built-in recipes are right");
-        let lacking = lacking(&plan, &Places { output: full.to_owned(), store });
+        let lacking = lacking(&plan, &Places { output: full.to_owned(), store }, PLACE_OPTIONS);
         let space = lacking.iter().find(|shortage| shortage.what.contains("disk space at /proc"));
         let remedy = &space.expect("there is none").remedy;
         assert_eq!(remedy, "make room there, or choose other places by --scratch and TMPDIR");

@@ -6,7 +6,6 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::Read;
-use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
@@ -16,9 +15,6 @@ use anyhow::Context;
 use super::running::{Feed, Running};
 use super::signals;
 use crate::failure::Result;
-
-/// How much may wait in a pipe, in bytes: all that Linux grants to every user (`/proc/sys/fs/pipe-max-size`).
-const PIPE: usize = 1 << 20;
 
 /// A command to run: a program of the host, its arguments and its surroundings.
 #[derive(Clone)]
@@ -116,9 +112,7 @@ impl Tool {
     /// Runs to the end, expects success, and has `take` read what it prints meanwhile.
     pub fn read_by<T>(self, take: impl FnOnce(&mut ChildStdout) -> Result<T>) -> Result<T> {
         let mut running = self.start(Stdio::null(), Some(Stdio::piped()))?;
-        let mut printed = running.child.stdout.take().context("an output to read")?;
-        widen(&printed);
-        let taken = take(&mut printed)?;
+        let taken = take(&mut running.output()?)?;
         running.finish()?;
         Ok(taken)
     }
@@ -126,10 +120,7 @@ impl Tool {
     /// Runs to the end, expects success, and has `feed` write what it reads.
     pub fn fed_by(self, feed: impl FnOnce(&mut Feed) -> Result<()>) -> Result<()> {
         let mut running = self.start(Stdio::piped(), None)?;
-        let mut input = Feed(running.child.stdin.take().context("an input to write to")?);
-        widen(&input.0);
-        feed(&mut input)?;
-        drop(input);
+        feed(&mut running.input()?)?;
         running.finish()
     }
 
@@ -141,13 +132,8 @@ impl Tool {
         take: impl FnOnce(&mut ChildStdout) -> Result<T>,
     ) -> Result<T> {
         let mut running = self.start(Stdio::piped(), Some(Stdio::piped()))?;
-        let mut input = Feed(running.child.stdin.take().context("an input to write to")?);
-        let mut printed = running.child.stdout.take().context("an output to read")?;
-        widen(&input.0);
-        widen(&printed);
-        feed(&mut input)?;
-        drop(input);
-        let taken = take(&mut printed)?;
+        feed(&mut running.input()?)?;
+        let taken = take(&mut running.output()?)?;
         running.finish()?;
         Ok(taken)
     }
@@ -201,12 +187,6 @@ impl Tool {
 #[expect(clippy::disallowed_methods)]
 fn process(program: &OsStr) -> Command {
     Command::new(program)
-}
-
-/// Lets more wait in a pipe than the usual 64 KiB: with gigabytes to pass, both ends would wait for each other all the time.
-/// Where the system grants no more, it works all the same.
-fn widen(pipe: &impl AsFd) {
-    let _ = rustix::pipe::fcntl_setpipe_size(pipe, PIPE);
 }
 
 /// Starts this program once more as its own keeper, and gives the pipe that the keeper reads.

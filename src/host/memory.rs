@@ -64,7 +64,7 @@ impl Memory {
                 path: format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into(),
                 memory: Some((file, promise)),
             },
-            None => TemporaryFile { path, memory: None },
+            None => TemporaryFile::on_disk(path),
         }
     }
 }
@@ -84,6 +84,12 @@ impl Drop for Promise {
 }
 
 impl TemporaryFile {
+    /// A file at `path`, where it is still to be made.
+    #[must_use]
+    pub fn on_disk(path: PathBuf) -> Self {
+        Self { path, memory: None }
+    }
+
     /// Where it can be opened; on a disk it may still have to be made.
     #[must_use]
     pub fn path(&self) -> &Path {

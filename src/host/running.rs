@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::process::{Child, ChildStdin, ExitStatus};
+use std::os::fd::AsFd;
+use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
 use std::time::{Duration, Instant};
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 
 use super::command::Tool;
 use super::signals;
@@ -14,9 +15,12 @@ use crate::failure::{Failure, Result};
 /// How much of a failed command's error output is quoted, in bytes.
 const ERROR_TAIL: u64 = 4096;
 
+/// How much may wait in a pipe, in bytes: all that Linux grants to every user (`/proc/sys/fs/pipe-max-size`).
+const PIPE: usize = 1 << 20;
+
 /// What a child reads. Where it has ended too early, why it did matters, and not that it reads no more.
 #[derive(Debug)]
-pub struct Feed(pub(super) ChildStdin);
+pub struct Feed(ChildStdin);
 
 impl Write for Feed {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -35,7 +39,7 @@ impl Write for Feed {
 #[derive(Debug)]
 pub struct Running {
     tool: Tool,
-    pub(super) child: Child,
+    child: Child,
     /// What it writes to its standard error.
     errors: File,
     reaped: bool,
@@ -46,6 +50,20 @@ impl Running {
     pub(super) fn adopted(tool: Tool, child: Child, errors: File) -> Self {
         signals::adopt(child.id());
         Self { tool, child, errors, reaped: false }
+    }
+
+    /// What the child is to read; it ends when this is dropped.
+    pub(super) fn input(&mut self) -> Result<Feed> {
+        let input = self.child.stdin.take().context("an input to write to")?;
+        widen(&input);
+        Ok(Feed(input))
+    }
+
+    /// What the child prints.
+    pub(super) fn output(&mut self) -> Result<ChildStdout> {
+        let output = self.child.stdout.take().context("an output to read")?;
+        widen(&output);
+        Ok(output)
     }
 
     /// Whether the child has ended; its status if so.
@@ -129,4 +147,10 @@ impl Drop for Running {
             self.stop(Duration::from_secs(20));
         }
     }
+}
+
+/// Lets more wait in a pipe than the usual 64 KiB: with gigabytes to pass, both ends would wait for each other all the time.
+/// Where the system grants no more, it works all the same.
+fn widen(pipe: &impl AsFd) {
+    let _ = rustix::pipe::fcntl_setpipe_size(pipe, PIPE);
 }

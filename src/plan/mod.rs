@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::recipe::{Chain, PackageSet, Recipe, hex};
+use crate::recipe::{Chain, CloudImage, PackageSet, Recipe, hex};
 
 pub use carried::{Archive, Carried};
 use lock::Lock;
@@ -128,6 +128,14 @@ impl Plan {
     #[must_use]
     pub fn fetches_sets(&self) -> bool {
         self.does(|action| matches!(action, Action::Set(_)))
+    }
+
+    /// The cloud images that images have to be made from.
+    pub fn provisioned(&self) -> impl Iterator<Item = &CloudImage> {
+        self.stages.iter().filter(|stage| !stage.kept).filter_map(|stage| match &stage.action {
+            Action::Provision(provision) => Some(&provision.base),
+            _ => None,
+        })
     }
 
     fn does(&self, what: fn(&Action) -> bool) -> bool {

@@ -32,7 +32,7 @@ impl Plan {
                 }
                 Action::Container(_) => {
                     room.kept += 512 * MIB;
-                    room.images += 1024 * MIB;
+                    room.images += 768 * MIB;
                 }
                 Action::Image(_) => room.images += 1280 * MIB,
                 // The machine's disk, and what is made of it.

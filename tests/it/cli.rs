@@ -66,11 +66,13 @@ fn a_rehearsal_without_images_says_how_to_get_them() {
 fn a_host_without_the_tools_is_told_before_any_work() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("no programs here");
+    // What the cache has is not made anew, and needs no program.
+    let cache = tempfile::tempdir().unwrap();
     for (verb, missing) in
         [("build", "apt-get install mmdebstrap"), ("rehearse", "apt-get install --allow-downgrades")]
     {
         let mut command = imagegen(folder.path());
-        command.arg(verb).env("PATH", &path);
+        command.arg(verb).env("PATH", &path).env("XDG_CACHE_HOME", cache.path());
         if verb == "build" {
             command.arg("all");
         }
