@@ -1,5 +1,7 @@
 //! How a run can fail, by what the user has to do about it.
 
+use std::io::ErrorKind;
+
 use crate::document::{Finding, Findings};
 
 /// What every fallible function of the crate returns.
@@ -32,6 +34,18 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether work failed by what it worked on, and not by a signal or a disk that is full.
+    #[must_use]
+    pub fn is_of_content(&self) -> bool {
+        let is_full = |cause: &(dyn std::error::Error + 'static)| {
+            cause.downcast_ref::<std::io::Error>().is_some_and(|it| it.kind() == ErrorKind::StorageFull)
+        };
+        match self {
+            Self::Work(error) => !error.chain().any(is_full),
+            Self::Input(_) | Self::Host(_) | Self::Interrupted => false,
+        }
+    }
+
     /// The exit code that tells scripts which kind it was.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

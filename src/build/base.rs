@@ -11,7 +11,7 @@ use sha2::{Sha256, Sha512};
 use super::checked;
 use super::entry::Unfinished;
 use super::job::Job;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::host::command::Tool;
 use crate::host::work::WorkFolder;
 use crate::host::{fetch, signals, tools};
@@ -56,8 +56,10 @@ impl Job<'_> {
             let partial = self.places.store.bases.partial(&stage.key);
             let downloaded = fetch::to_file(&image.url, &partial, tell)?;
             let taken = take(downloaded.path(), &expected, image, target.path());
-            // What is wrong would be gone on with the next time, and be wrong again.
-            downloaded.remove()?;
+            // What is wrong would be gone on with the next time, and be wrong again; what is whole need not come again.
+            if taken.as_ref().err().is_none_or(Failure::is_of_content) {
+                downloaded.remove()?;
+            }
             taken?;
         }
         target.proof = Some(with_kind(&expected));

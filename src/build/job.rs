@@ -153,11 +153,7 @@ impl<'a> Job<'a> {
     /// Holds what is kept of a stage, if that is as it was made.
     fn look(&self, stage: &Stage, its_shelf: &Shelf) -> Result<Option<Arc<Held>>> {
         match its_shelf.hold(&stage.key)? {
-            Found::Whole(held) => {
-                let held = Arc::new(held);
-                self.held().insert(stage.key.clone(), held.clone());
-                Ok(Some(held))
-            }
+            Found::Whole(held) => Ok(Some(self.keep_hold(&stage.key, held))),
             Found::Damaged => {
                 self.progress.note(&format!("{}: what was kept is damaged; it is made again", stage.title()));
                 Ok(None)
@@ -189,8 +185,14 @@ impl<'a> Job<'a> {
         let mut unfinished = its_shelf.unfinished()?;
         unfinished.base = base;
         make(&mut unfinished)?;
-        self.held().insert(key.clone(), Arc::new(its_shelf.keep(unfinished, key, &title)?));
+        self.keep_hold(key, its_shelf.keep(unfinished, key, &title)?);
         Ok(())
+    }
+
+    /// Holds an entry until the build ends. The one that is held already stays: somebody reads it by the path of the open
+    /// file.
+    fn keep_hold(&self, key: &Key, held: Held) -> Arc<Held> {
+        self.held().entry(key.clone()).or_insert_with(|| Arc::new(held)).clone()
     }
 
     fn log(&self, stage: &Stage) -> PathBuf {

@@ -25,8 +25,8 @@ const MARGIN: u64 = 256 << 20;
 /// mmdebstrap too, which is waited for.
 const IN_MEMORY: &str = r#"trap : HUP INT TERM; tree=$1 size=$2 pack=$3; shift 3
 mount -t tmpfs -o "mode=0755,size=$size" imagegen "$tree" && "$@" >&2 && eval "exec $pack""#;
-/// What programs say where no room is left: ENOSPC in errno(3).
-const FULL: &str = "No space left on device";
+/// What programs say where no room is left: ENOSPC in errno(3), and apt before it begins.
+const FULL: [&str; 2] = ["No space left on device", "You don't have enough free space"];
 
 /// What a layer is made from, and where.
 pub(super) struct Surroundings<'a> {
@@ -81,6 +81,13 @@ impl Surroundings<'_> {
         Ok(room)
     }
 
+    /// Whether what failed says in its log that there was no room.
+    fn was_full(&self) -> bool {
+        let log = fs_err::read(&self.log).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        FULL.iter().any(|words| log.contains(words))
+    }
+
     /// Memory to make a layer in: whoever mounts file systems has to be root.
     fn promise(&self, locked: &LockedLayer) -> Result<Option<Promise>> {
         match self.privilege {
@@ -123,7 +130,7 @@ pub(super) fn make(
         None => making.on_disk(target)?,
         Some(memory) => match making.in_memory(memory.bytes(), target) {
             // How much a recipe's scripts write is known to nobody.
-            Err(Failure::Work(error)) if format!("{error:#}").contains(FULL) => {
+            Err(Failure::Work(_)) if surroundings.was_full() => {
                 again();
                 making.on_disk(target)?;
             }

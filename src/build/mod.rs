@@ -14,6 +14,7 @@ mod inventory;
 mod job;
 mod layer;
 mod listing;
+mod makers;
 mod manifest;
 mod mmdebstrap;
 mod oci;
@@ -96,6 +97,7 @@ pub fn host_facts(places: &Places) -> Result<HostFacts> {
         containers: places.store.containers.ages()?.into_keys().collect(),
         bases: places.store.bases.ages()?,
         results: results::known(places)?,
+        makers: makers::makers(),
     })
 }
 
@@ -124,12 +126,15 @@ pub fn execute(plan: &Plan, places: &Places, settings: &Settings, progress: &Pro
     let lock = settings.wants_lock.then(|| job.lock()).transpose()?;
     let outcomes: Vec<_> = made.iter().map(|(_, outcome)| outcome).collect();
     let published = publish::all(&outcomes, kept, &places.output, progress)?;
-    for (stage, outcome) in &made {
-        results::remember(stage, job.inputs(stage), outcome.names()?, places)?;
-    }
+    let remembered = made.iter().try_for_each(|(stage, outcome)| {
+        results::remember(stage, job.inputs(stage), outcome.names()?, places)
+    });
     // No package can be cleared out as long as this build holds them.
     drop(job);
     // Not before: what is too old by a clock that is wrong is not too old.
-    places.store.clear_out()?;
+    if let Err(error) = remembered.and_then(|()| places.store.clear_out()) {
+        // The images are there, and right.
+        progress.note(&format!("the cache could not be put in order: {error}"));
+    }
     Ok(Made { lock, published })
 }

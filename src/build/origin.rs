@@ -17,6 +17,8 @@ pub(super) struct Origin {
     pub(super) lock: Lock,
     /// Seconds since 1970 that no file of the image is newer than.
     pub(super) epoch: u64,
+    /// The checksum by which the cloud image was verified that it begins with, with its kind before it.
+    pub(super) base: Option<String>,
     /// The container images that it carries.
     pub(super) carries: Vec<CarriedOrigin>,
     /// A hash over everything that decides about the image, and over nothing that belongs to this machine or this
@@ -52,14 +54,17 @@ impl Job<'_> {
         // The layer's own key would say which mirror it came from, and whether there was a lock.
         let image = Image { layer: Key::of(&lock), carried: vec![], ..image.clone() };
         let identity = Key::of(&(&image, &carries));
-        Ok(Origin { lock, epoch, carries, identity })
+        Ok(Origin { lock, epoch, base: None, carries, identity })
     }
 
-    /// The origin of an image whose packages no lock names.
-    pub(super) fn origin_without_lock(&self, image: &Image, epoch: u64) -> Result<Origin> {
+    /// The origin of an image on a cloud image, whose packages no lock names.
+    pub(super) fn origin_on_cloud_image(&self, image: &Image, epoch: u64) -> Result<Origin> {
+        let record = self.places.store.bases.record(image.layer.as_str())?;
+        let proof = record.and_then(|record| record.proof);
+        let base = proof.context("a cloud image that was never verified")?;
         let carries = self.carries(image)?;
-        let identity = Key::of(&(image, &carries));
-        Ok(Origin { lock: Lock::default(), epoch, carries, identity })
+        let identity = Key::of(&(image, &carries, &base));
+        Ok(Origin { lock: Lock::default(), epoch, base: Some(base), carries, identity })
     }
 
     fn carries(&self, image: &Image) -> Result<Vec<CarriedOrigin>> {

@@ -4,7 +4,7 @@
 //! the same nobody has written to them: a change of a file's content or attributes gives it a new change time, which
 //! no program can set. Where it differs, as after a copy, the files are read and compared with the hashes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -16,6 +16,7 @@ use super::entry::write_whole;
 use super::publish::read_checksums;
 use super::{Places, Store, manifest};
 use crate::failure::Result;
+use crate::host::clock::now;
 use crate::plan::{Key, Plan, Stage};
 use crate::report::Published;
 
@@ -28,6 +29,8 @@ struct Memory {
     key: String,
     /// What made it, beside the stages that it needs.
     surroundings: String,
+    /// When it was published, in seconds since 1970.
+    made: u64,
     /// The hashes of what it was made from, by key.
     inputs: BTreeMap<String, String>,
     files: BTreeMap<String, Seen>,
@@ -79,6 +82,7 @@ pub(super) fn remember(
         what: format!("{} in {}", stage.title(), absolute(&places.output)?),
         key: stage.key.as_str().to_owned(),
         surroundings: surroundings()?,
+        made: now(),
         inputs,
         files: seen,
     };
@@ -88,20 +92,21 @@ pub(super) fn remember(
     )
 }
 
-/// The keys of the images in the output folder that are whole and were made from what is kept now.
-pub(super) fn known(places: &Places) -> Result<BTreeSet<String>> {
+/// The images in the output folder that are whole and were made from what is kept now: by key, with their age in seconds.
+pub(super) fn known(places: &Places) -> Result<BTreeMap<String, u64>> {
     let (surroundings, checksums) = (surroundings()?, read_checksums(&places.output)?);
-    let mut known = BTreeSet::new();
+    let mut known = BTreeMap::new();
     for path in places.store.results.keys()?.iter().map(|key| places.store.results.path(key)) {
-        // What another version of imagegen wrote is nothing that we know.
-        let Ok(memory) = serde_json::from_slice::<Memory>(&fs_err::read(&path)?) else { continue };
+        // What is pruned while we look is not there, and what another version of imagegen wrote is nothing that we know.
+        let text = fs_err::read(&path).unwrap_or_default();
+        let Ok(memory) = serde_json::from_slice::<Memory>(&text) else { continue };
         if memory.surroundings == surroundings
             && path == place(memory.title(), places)?
             && memory.files.iter().all(|(name, seen)| checksums.get(name) == Some(&seen.sha256))
             && are_the_same(&memory.inputs, &places.store)?
             && are_whole(memory.clone(), &path, places)?
         {
-            known.insert(memory.key);
+            known.insert(memory.key, now().saturating_sub(memory.made));
         }
     }
     Ok(known)

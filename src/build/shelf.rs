@@ -150,7 +150,9 @@ impl Shelf {
                     remove_if_there(&path)?;
                 }
             } else if [PARTIAL, fetch::VERSION_NOTE].iter().any(|ending| name.ends_with(ending)) {
-                let age = fs_err::metadata(&path)?.modified()?.elapsed().unwrap_or_default();
+                // Another build may be done with it.
+                let Ok(metadata) = fs_err::metadata(&path) else { continue };
+                let age = metadata.modified()?.elapsed().unwrap_or_default();
                 if age > PARTIAL_USEFUL_FOR {
                     remove_if_there(&path)?;
                 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use super::listing;
+use super::{base, listing};
 use crate::failure::Result;
 use crate::host::command::Tool;
 use crate::host::tools;
@@ -74,8 +74,11 @@ fn disks(image: &Path, rebuilt: &Path, work: &WorkFolder) -> Result<Vec<String>>
 }
 
 fn raw(image: &Path, name: &str, work: &WorkFolder) -> Result<PathBuf> {
+    // What the image says of itself must not make qemu-img read other files of this machine.
+    let disk = base::inspect(image)?;
     let target = work.path(name);
-    Tool::new(tools::QEMU_IMG.name).args(["convert", "-O", "raw"]).arg(image).arg(&target).run()?;
+    let tool = Tool::new(tools::QEMU_IMG.name).args(["convert", "-f", disk.format, "-O", "raw"]);
+    tool.arg(image).arg(&target).run()?;
     Ok(target)
 }
 

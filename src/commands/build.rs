@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use super::inputs;
 use crate::build::{self, Places, Settings, Store};
 use crate::cli::{BuildArgs, Target};
 use crate::document::{Finding, Findings, Source};
@@ -150,6 +151,7 @@ pub(super) fn archives(images: &[Chain], folder: Option<&Path>) -> Result<BTreeM
 
 /// The image in it is called as the file is, up to the first dot.
 fn file(path: &Path) -> Result<Archive> {
+    inputs::open(path, "name an OCI archive, or what `docker save` writes")?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let name = name.split('.').next().unwrap_or_default().to_owned();
     Ok(Archive { path: path.to_owned(), name, sha256: build::hash(path)?.0, hub: None })
@@ -196,7 +198,10 @@ pub(super) fn catalogue(folder: Option<&Path>) -> Result<Catalogue> {
 /// Seconds since 1970 that the images' files may not be newer than, where `SOURCE_DATE_EPOCH` says so.
 fn epoch() -> Result<Option<u64>> {
     let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(None) };
-    let seconds =
-        epoch.parse().with_context(|| format!("SOURCE_DATE_EPOCH is `{epoch}`, and must be seconds"))?;
+    let seconds = epoch.parse().map_err(|_| {
+        let remedy =
+            "set it to whole seconds since 1970, as `git log -1 --format=%ct` prints them, or unset it";
+        Finding::error(format!("SOURCE_DATE_EPOCH is `{epoch}`, which is no time"), remedy)
+    })?;
     Ok(Some(seconds))
 }

@@ -1,14 +1,18 @@
-//! The workshop and its secrets, from their files.
+//! What the user names: the workshop and its secrets, images and archives.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cli::WorkshopArgs;
-use crate::document::{Findings, Source};
-use crate::failure::Result;
+use crate::document::{Finding, Findings, Source};
+use crate::failure::{Failure, Result};
 use crate::host::files;
 use crate::report;
 use crate::workshop::{self, Secrets, Workshop, findings};
+
+/// What to name where an image is wanted.
+pub(super) const DISK_IMAGE: &str = "name a disk image, raw or qcow2";
 
 /// The name of a workshop file that is read without being asked for.
 const WORKSHOP: &str = "workshop.yaml";
@@ -28,6 +32,24 @@ pub(super) fn workshop(args: &WorkshopArgs, findings: &mut Findings) -> Result<W
             }
             Err(error) => Err(findings::unreadable(&path.display().to_string(), &error).into()),
         },
+    }
+}
+
+/// Opens a file that the user names; `remedy` says what to name.
+pub(super) fn open(path: &Path, remedy: &str) -> Result<fs_err::File> {
+    let opened = fs_err::File::open(path).and_then(|file| {
+        if file.metadata()?.is_dir() { Err(ErrorKind::IsADirectory.into()) } else { Ok(file) }
+    });
+    opened.map_err(|error| unusable(path, error, remedy))
+}
+
+/// A path that is wrong is the user's to put right; a disk that does not read is not.
+fn unusable(path: &Path, error: std::io::Error, remedy: &str) -> Failure {
+    match error.kind() {
+        kind @ (ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::PermissionDenied) => {
+            Finding::error(format!("{} cannot be read: {kind}", path.display()), remedy).into()
+        }
+        _ => error.into(),
     }
 }
 

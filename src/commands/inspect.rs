@@ -1,20 +1,18 @@
 //! `imagegen inspect`.
 
-use std::io::ErrorKind;
-
 use anyhow::Context;
 
+use super::inputs;
 use crate::cli::InspectArgs;
 use crate::document::Finding;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::inspect;
 use crate::report;
 
 /// Runs the command.
 pub fn run(args: &InspectArgs) -> Result<()> {
     let name = args.image.display().to_string();
-    let file = fs_err::File::open(&args.image).map_err(|error| unusable(&name, error))?;
-    let found = inspect::inspect(file).map_err(|error| unusable(&name, error))?;
+    let found = inspect::inspect(inputs::open(&args.image, inputs::DISK_IMAGE)?)?;
     let text = if args.json {
         found.json().context("writing the report")?
     } else {
@@ -28,17 +26,5 @@ pub fn run(args: &InspectArgs) -> Result<()> {
             "mend what they name where the image is made, and make it again",
         )
         .into()),
-    }
-}
-
-/// A path that is wrong is the user's to put right; a disk that does not read is not.
-fn unusable(name: &str, error: std::io::Error) -> Failure {
-    match error.kind() {
-        ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::PermissionDenied => Finding::error(
-            format!("{name} cannot be read: {}", error.kind()),
-            "name a disk image, raw or qcow2",
-        )
-        .into(),
-        _ => error.into(),
     }
 }

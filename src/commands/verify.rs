@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::build::{archive, archives, catalogue, lacking};
+use super::inputs;
 use crate::build::{self, Places, Settings, Store};
 use crate::cli::VerifyArgs;
 use crate::document::Source;
@@ -21,7 +22,7 @@ const PLACE_OPTIONS: &str = "--scratch and TMPDIR";
 
 /// Runs the command.
 pub fn run(args: &VerifyArgs) -> Result<()> {
-    fs_err::File::open(&args.image)?;
+    inputs::open(&args.image, inputs::DISK_IMAGE)?;
     let claim = read_claim(&args.image)?;
     let catalogue = catalogue(args.images.as_deref())?;
     let request = request(args, &claim, &catalogue)?;
@@ -29,8 +30,8 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
     let scratch = args.scratch.as_deref().unwrap_or_else(|| files::folder_of(&args.image));
     let work = WorkFolder::within(scratch)?;
     let places = places(&work)?;
-    let HostFacts { containers, .. } = build::host_facts(&places)?;
-    let facts = HostFacts { containers, ..HostFacts::default() };
+    let HostFacts { containers, makers, .. } = build::host_facts(&places)?;
+    let facts = HostFacts { containers, makers, ..HostFacts::default() };
     let plan = plan::plan(&request, &facts);
     tools::require(lacking(&plan, &places, PLACE_OPTIONS))?;
     let settings = Settings { mirror: args.mirror.clone(), hands: tools::processors(), wants_lock: false };

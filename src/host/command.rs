@@ -13,7 +13,7 @@ use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use anyhow::Context;
 
 use super::running::{Feed, Running};
-use super::signals;
+use super::{lock, signals};
 use crate::failure::Result;
 
 /// A command to run: a program of the host, its arguments and its surroundings.
@@ -168,7 +168,10 @@ impl Tool {
         let Some(log) = &self.log else { return Ok(tempfile::tempfile()?) };
         let opened =
             fs_err::OpenOptions::new().create(true).truncate(true).read(true).write(true).open(log)?;
-        Ok(opened.into_parts().0)
+        let log = opened.into_parts().0;
+        // Whoever prunes the cache sees that it is in use.
+        lock::share(&log)?;
+        Ok(log)
     }
 
     fn command(&self) -> Command {
@@ -270,8 +273,30 @@ mod tests {
     fn a_dropped_child_is_gone() {
         let begun = Instant::now();
         let running = Tool::new("sleep").arg("60").spawn().unwrap();
+        let child = running.id();
+        assert!(signals::is_alive(child));
         drop(running);
+        assert!(!signals::is_alive(child));
         assert!(begun.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn what_a_child_leaves_running_is_gone_when_the_child_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pid");
+        let leaves = "sleep 60 >/dev/null 2>&1 & echo $! >\"$1\"";
+        Tool::new("sh").args(["-c", leaves, "sh"]).arg(&file).run().unwrap();
+        let pid = fs_err::read_to_string(&file).unwrap();
+        // Whoever adopted it may not have taken note of its end.
+        let is_running = || {
+            let state = fs_err::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+            !state.is_empty() && !state.contains(") Z ")
+        };
+        let begun = Instant::now();
+        while is_running() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "it runs on");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
+
 use super::signals;
 use crate::failure::Result;
 
@@ -56,6 +58,12 @@ impl Drop for Lock {
 /// Opens a file or folder to lock it.
 pub fn open(path: &Path) -> std::io::Result<File> {
     Ok(fs_err::File::open(path)?.into_parts().0)
+}
+
+/// Opens a folder to lock it. What only bears its name, as a link or a pipe of somebody else's, is refused at once.
+pub fn open_folder(path: &Path) -> std::io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
 /// Makes this process the only user of an open file or folder, unless it has another user.
@@ -127,6 +135,16 @@ mod tests {
             }
         });
         assert!(waited.into_inner());
+    }
+
+    #[test]
+    fn what_is_no_folder_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        assert!(open_folder(folder.path()).is_ok());
+        std::os::unix::fs::symlink(folder.path(), at("link")).unwrap();
+        super::super::command::Tool::new("mkfifo").arg(at("pipe")).run().unwrap();
+        assert!(open_folder(&at("link")).is_err() && open_folder(&at("pipe")).is_err());
     }
 
     #[test]

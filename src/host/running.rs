@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 
 use super::command::Tool;
+use super::files::remove_if_there;
 use super::signals;
 use crate::failure::{Failure, Result};
 
@@ -52,6 +53,12 @@ impl Running {
         Self { tool, child, errors, reaped: false }
     }
 
+    /// The number of the child.
+    #[cfg(test)]
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What the child is to read; it ends when this is dropped.
     pub(super) fn input(&mut self) -> Result<Feed> {
         let input = self.child.stdin.take().context("an input to write to")?;
@@ -68,17 +75,20 @@ impl Running {
 
     /// Whether the child has ended; its status if so.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
-        let status = self.child.try_wait()?;
-        if status.is_some() {
-            self.forget();
+        if !self.reaped && !signals::has_ended(self.child.id())? {
+            return Ok(None);
         }
-        Ok(status)
+        self.reap().map(Some)
     }
 
     /// Waits for the end; what a signal ended is no failure of its own.
     pub fn wait(&mut self) -> Result<ExitStatus> {
-        let status = self.child.wait()?;
-        self.forget();
+        // It may be waiting for the end of what it reads.
+        drop(self.child.stdin.take());
+        if !self.reaped {
+            signals::await_end(self.child.id())?;
+        }
+        let status = self.reap()?;
         if !status.success() {
             signals::check()?;
         }
@@ -91,7 +101,7 @@ impl Running {
         if !status.success() {
             return Err(self.failed(status));
         }
-        self.tool.log.as_ref().map_or(Ok(()), |log| Ok(fs_err::remove_file(log)?))
+        self.tool.log.as_deref().map_or(Ok(()), remove_if_there)
     }
 
     /// Asks the child to end, and insists after `patience`.
@@ -105,8 +115,18 @@ impl Running {
             std::thread::sleep(Duration::from_millis(20));
         }
         signals::kill(self.child.id());
-        let _ = self.child.wait();
+        let _ = self.reap();
+    }
+
+    /// Takes the status of a child that has ended. What it left running goes first, as long as nobody else can have its
+    /// number.
+    fn reap(&mut self) -> Result<ExitStatus> {
+        if !self.reaped {
+            signals::kill(self.child.id());
+        }
+        let status = self.child.wait();
         self.forget();
+        Ok(status?)
     }
 
     /// The failure of a child that ended with `status`, with the end of what it said.

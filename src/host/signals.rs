@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::io::retry_on_intr;
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, test_kill_process_group, waitid,
+};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -56,7 +59,9 @@ fn crew() -> Option<Crew> {
 /// Starts listening; called by the commands that start processes.
 pub fn listen() -> Result<()> {
     *locked(&KEEPER) = Some(Keeper::start()?);
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("listening for signals")?;
+    let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
+    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal, &status));
+    let mut signals = Signals::new(wanted).context("listening for signals")?;
     std::thread::spawn(move || {
         for _ in signals.forever() {
             INTERRUPTED.store(true, Ordering::SeqCst);
@@ -64,6 +69,13 @@ pub fn listen() -> Result<()> {
         }
     });
     Ok(())
+}
+
+/// Whether a process began with a signal ignored, as after nohup(1), by its status in proc(5).
+fn is_ignored(signal: i32, status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal - 1) & 1 == 1
 }
 
 /// Fails once a signal has come, or the thread's crew was stopped.
@@ -132,6 +144,23 @@ pub(super) fn is_alive(child: u32) -> bool {
     pid.is_some_and(|pid| test_kill_process_group(pid).is_ok())
 }
 
+/// Whether a child has ended. It stays where it is, so that nobody else can have its number yet.
+pub(super) fn has_ended(child: u32) -> Result<bool> {
+    Ok(look_at(child, WaitIdOptions::NOHANG)?.is_some())
+}
+
+/// Waits for the end of a child, which stays where it is.
+pub(super) fn await_end(child: u32) -> Result<()> {
+    look_at(child, WaitIdOptions::empty())?;
+    Ok(())
+}
+
+fn look_at(child: u32, options: WaitIdOptions) -> Result<Option<WaitIdStatus>> {
+    let pid = i32::try_from(child).ok().and_then(Pid::from_raw).context("a child without a number")?;
+    let options = options | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    Ok(retry_on_intr(|| waitid(WaitId::Pid(pid), options)).context("waiting for a child")?)
+}
+
 /// Every child leads a process group. mmdebstrap itself only waits when it is asked to end: what it waits for has to be
 /// asked too.
 fn signal_group(leader: u32, signal: Signal) {
@@ -152,6 +181,13 @@ mod tests {
 
     use super::super::command::Tool;
     use super::*;
+
+    #[test]
+    fn what_nohup_ignores_stays_ignored() {
+        let status = "Name:\timagegen\nSigIgn:\t0000000000000001\nSigCgt:\t0000000000000002\n";
+        assert!(is_ignored(SIGHUP, status));
+        assert!(!is_ignored(SIGINT, status) && !is_ignored(SIGTERM, status));
+    }
 
     #[test]
     fn a_crew_that_is_stopped_ends_what_its_threads_started_and_nothing_else() {

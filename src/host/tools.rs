@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::command::Tool;
 use super::privilege::is_root;
+use super::signals;
 use super::subordinate;
 use crate::failure::{Failure, Result, Shortage};
 
@@ -115,6 +116,7 @@ pub fn lacking_for_layers() -> Vec<Shortage> {
     if !Path::new(KEYRING).exists() {
         lacking.push(shortage("Debian's archive keys", "apt-get install debian-archive-keyring"));
     }
+    lacking.extend(lacking_plain_folder(&std::env::temp_dir()));
     if !is_root() {
         lacking.extend(lacking_programs(&[NEWUIDMAP]));
         lacking.extend(lacking_subordinate_ids());
@@ -168,6 +170,8 @@ pub fn lacking_for_provision(memory: u64, signed: bool) -> Vec<Shortage> {
 /// # Errors
 /// [`Failure::Host`] with all of it.
 pub fn require(lacking: Vec<Shortage>) -> Result<()> {
+    // A program that a signal ended has said nothing of its version.
+    signals::check()?;
     if lacking.is_empty() { Ok(()) } else { Err(Failure::Host(lacking)) }
 }
 
@@ -225,22 +229,26 @@ fn version(said: &str) -> Option<(u32, u32)> {
     })
 }
 
+/// apt reads its archive below this folder, by a line in which blanks and brackets mean something (sources.list(5)).
+fn lacking_plain_folder(folder: &Path) -> Option<Shortage> {
+    let shown = folder.to_string_lossy();
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+,:=@~".contains(letter);
+    (!shown.chars().all(plain)).then(|| {
+        let what = format!("a folder for temporary files with a plain name: apt cannot work in `{shown}`");
+        shortage(what, "export TMPDIR=/var/tmp")
+    })
+}
+
 fn lacking_subordinate_ids() -> Vec<Shortage> {
     let [uids, gids] =
         ["/etc/subuid", "/etc/subgid"].map(|file| fs_err::read_to_string(file).unwrap_or_default());
     subordinate::lacking(&user_name(), &uids, &gids)
 }
 
-/// mmdebstrap looks for the name of the real user.
+/// mmdebstrap looks for the name of the real user, who may be known to a directory server alone.
 fn user_name() -> String {
-    let uid = rustix::process::getuid().as_raw().to_string();
-    let passwd = fs_err::read_to_string("/etc/passwd").unwrap_or_default();
-    let known = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    known
-        .filter(|fields| fields.len() > 2 && fields[2] == uid)
-        .map(|fields| fields[0].to_owned())
-        .next()
-        .unwrap_or(uid)
+    let named = Tool::new("id").args(["-r", "-u", "-n"]).output().map(|name| name.trim().to_owned());
+    named.unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string())
 }
 
 /// Some distributions forbid user namespaces to ordinary programs, each by a setting of its own.

@@ -96,9 +96,8 @@ pub fn sweep(parent: &Path, prefix: &str) -> Result<()> {
 
 /// What another sweeps at the same time is no error, and what belongs to another user is theirs to sweep.
 pub(super) fn remove_abandoned(path: &Path) -> Result<()> {
-    let Ok(folder) = lock::open(path) else { return Ok(()) };
-    let metadata = folder.metadata()?;
-    let own = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
+    let Ok(folder) = lock::open_folder(path) else { return Ok(()) };
+    let own = folder.metadata()?.uid() == rustix::process::geteuid().as_raw();
     if !own || !lock::claim(&folder)? {
         return Ok(());
     }

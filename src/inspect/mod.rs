@@ -4,6 +4,7 @@
 //! trusted: an image is somebody else's text. The readers (`container`, `table`, `esp`, `superblock`, `tree`)
 //! gather `evidence`, and the `checks` judge it, with their wording beside them.
 
+mod apt_conf;
 mod checks;
 mod container;
 mod disk;
@@ -23,6 +24,9 @@ pub use finding::{Finding, Severity};
 pub use summary::Report;
 
 use evidence::Evidence;
+use tree::Kind;
+
+use crate::plan::hygiene;
 
 /// Looks into the image in `file`, whatever its format.
 ///
@@ -31,4 +35,27 @@ use evidence::Evidence;
 pub fn inspect(file: impl Source + 'static) -> std::io::Result<Report> {
     let evidence = Evidence::gather(Box::new(file))?;
     Ok(Report::of(&evidence))
+}
+
+/// Reads files of the root file system in the image in `file`: those that `wants` asks for by path and size in bytes, each
+/// of which goes to `take` with its path and its text. What belongs to container images is left out.
+///
+/// # Errors
+/// Where the file itself cannot be read.
+pub(crate) fn read_files(
+    file: impl Source + 'static,
+    wants: &dyn Fn(&str, u64) -> bool,
+    take: &mut dyn FnMut(&str, &str),
+) -> std::io::Result<()> {
+    let evidence = Evidence::gather(Box::new(file))?;
+    let Some(system) = evidence.system() else { return Ok(()) };
+    let tree = &system.tree;
+    tree.walk("", &mut |path, kind| {
+        // The size is asked for where the path alone decides that it matters.
+        if kind == Kind::File && wants(path, 0) && tree.size(path).is_some_and(|size| wants(path, size)) {
+            take(path, &tree.text(path).unwrap_or_default());
+        }
+        !hygiene::carried(path)
+    });
+    Ok(())
 }

@@ -8,6 +8,8 @@ const DPKG_STATUS: &str = "var/lib/dpkg/status";
 const UNITS: &str = "etc/systemd/system";
 /// Where GRUB's menu is.
 pub(super) const MENU: &str = "boot/grub/grub.cfg";
+/// How the file of a kernel begins; its version follows.
+const KERNEL: &str = "vmlinuz-";
 /// Folders in which a private key is no example that came with a package.
 const KEY_FOLDERS: [&str; 5] = ["etc", "home", "root", "srv", "var/lib"];
 /// No private key takes more bytes.
@@ -59,7 +61,7 @@ pub(super) enum State {
 impl Tree {
     /// Whether there is a kernel in `folder`.
     pub(super) fn has_kernel(&self, folder: &str) -> bool {
-        self.list(folder).iter().any(|(name, _)| name.starts_with("vmlinuz-"))
+        self.list(folder).iter().any(|(name, _)| name.starts_with(KERNEL))
     }
 }
 
@@ -145,7 +147,8 @@ fn is_private_key(tree: &Tree, path: &str) -> bool {
 
 fn kernels(tree: &Tree) -> Vec<Kernel> {
     let names = tree.list("boot").into_iter();
-    let versions = names.filter_map(|(name, _)| Some(name.strip_prefix("vmlinuz-")?.to_owned()));
+    let versions = names.filter_map(|(name, _)| Some(name.strip_prefix(KERNEL)?.to_owned()));
+    let versions = versions.filter(|version| tree.size(&format!("boot/{KERNEL}{version}")) > Some(0));
     versions
         .map(|version| Kernel {
             initrd: tree.size(&format!("boot/initrd.img-{version}")) > Some(0),

@@ -59,6 +59,9 @@ impl Claim {
         let document = Document::parse(Arc::clone(source))?;
         let mut claim: Self =
             serde_json::from_str(&source.text).map_err(|error| no_manifest(source, &error.to_string()))?;
+        if std::path::Path::new(&claim.file.name).file_name() != Some(claim.file.name.as_ref()) {
+            return Err(no_manifest(source, "its file has no plain name").into());
+        }
         let mut findings = Findings::default();
         let layers = get(&document.root, "lock").and_then(|lock| get(lock, "layers"));
         let Some(Node { value: Value::List(items), .. }) = layers else {

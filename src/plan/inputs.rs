@@ -2,13 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Image, Plan, Stage};
+use super::{Action, Image, Plan, Provision, Stage};
 
 impl Plan {
+    /// The stage that makes an image.
+    #[must_use]
+    pub fn maker(&self, image: &Image) -> Option<&Stage> {
+        self.stages.iter().find(|stage| match &stage.action {
+            Action::Container(it) | Action::Image(it) | Action::Provision(Provision { image: it, .. }) => {
+                (&it.recipe, &it.layer) == (&image.recipe, &image.layer)
+            }
+            Action::Set(_) | Action::Fetch(_) | Action::Layer(_) | Action::Base(_) => false,
+        })
+    }
+
     /// The stages that an image is made from, straight or through others, in the order of the plan.
     #[must_use]
     pub fn inputs(&self, image: &Image) -> Vec<&Stage> {
-        let mut wanted: BTreeSet<_> = image.needs().into_iter().cloned().collect();
+        let mut wanted: BTreeSet<_> =
+            self.maker(image).iter().flat_map(|stage| stage.needs()).cloned().collect();
         // Each stage comes after those that it needs.
         for stage in self.stages.iter().rev().filter(|stage| !matches!(stage.action, Action::Image(_))) {
             if wanted.contains(&stage.key) {

@@ -89,6 +89,15 @@ pub struct Request {
     pub epoch: Option<u64>,
 }
 
+/// Hashes of the code that makes what is kept.
+#[derive(Debug, Clone, Default)]
+pub struct Makers {
+    /// Of layers.
+    pub layers: String,
+    /// Of container images, beside their layers.
+    pub containers: String,
+}
+
 /// What the plan depends on beside the request.
 #[derive(Debug, Clone, Default)]
 pub struct HostFacts {
@@ -100,8 +109,11 @@ pub struct HostFacts {
     pub containers: BTreeSet<String>,
     /// The kept cloud images by key, with their age in seconds.
     pub bases: BTreeMap<String, u64>,
-    /// The keys of the images whose results are in the output folder, whole and made from what is kept.
-    pub results: BTreeSet<String>,
+    /// The images whose results are in the output folder, whole and made from what is kept: by key, with their age in
+    /// seconds.
+    pub results: BTreeMap<String, u64>,
+    /// What all of it would be made with.
+    pub makers: Makers,
 }
 
 /// The stages of a build.
@@ -186,7 +198,7 @@ impl Planner<'_> {
     fn container(&mut self, chain: &Chain, asked: bool) -> Key {
         let (layer, oldest) = self.layers(chain);
         let action = Action::Container(image(chain, layer, vec![]));
-        let at_hand = self.age(&Key::of(&action), oldest).is_some();
+        let at_hand = self.age(&self.key(&action), oldest).is_some();
         // What is kept is the archive alone; a result has a manifest too.
         let published = self.is_published(&action);
         let key = self.add(action, at_hand, asked);
@@ -200,11 +212,13 @@ impl Planner<'_> {
 
     /// Whether the result is in the output folder, and nothing that it is made from will be made anew.
     fn is_published(&self, action: &Action) -> bool {
-        let (Action::Image(image) | Action::Container(image)) = action else { return false };
         let is_kept = |key: &Key| self.plan.stages.iter().any(|stage| stage.key == *key && stage.kept);
+        let age = self.facts.results.get(self.key(action).as_str());
+        // What is installed on a cloud image ages as layers do, which are what all other images age with.
+        let ages = matches!(action, Action::Provision(_));
         !self.request.fresh
-            && self.facts.results.contains(Key::of(action).as_str())
-            && image.needs().into_iter().all(is_kept)
+            && age.is_some_and(|age| !ages || *age < LAYER_FRESH_FOR)
+            && action.needs().into_iter().all(is_kept)
     }
 
     /// The layers of `chain`; gives the topmost, and the age in seconds of the youngest of them.
@@ -217,7 +231,7 @@ impl Planner<'_> {
             }
             let sets = recipe.sets.iter().map(|set| (self.set(set), set.clone())).collect();
             let action = Action::Layer(layer(recipe, chain, below, sets, self.request));
-            let age = self.age(&Key::of(&action), oldest);
+            let age = self.age(&self.key(&action), oldest);
             oldest = age.unwrap_or(0);
             below = Some(self.add(action, age.is_some(), false));
         }
@@ -239,7 +253,18 @@ impl Planner<'_> {
     }
 
     fn add(&mut self, action: Action, kept: bool, asked: bool) -> Key {
-        self.add_as(Key::of(&action), action, kept, asked)
+        self.add_as(self.key(&action), action, kept, asked)
+    }
+
+    /// What is kept for a day has the code in its key that makes it. Results know the program that made them, and sets count
+    /// its changes.
+    fn key(&self, action: &Action) -> Key {
+        let Makers { layers, containers } = &self.facts.makers;
+        match action {
+            Action::Layer(_) => Key::of(&(layers, action)),
+            Action::Container(_) => Key::of(&(containers, action)),
+            _ => Key::of(action),
+        }
     }
 
     fn add_as(&mut self, key: Key, action: Action, kept: bool, asked: bool) -> Key {
@@ -447,7 +472,7 @@ mod tests {
         let kept = |age, fresh| {
             let facts = HostFacts {
                 layers: BTreeMap::from([(stages[0].key.as_str().to_owned(), age)]),
-                results: BTreeSet::from([stages[1].key.as_str().to_owned()]),
+                results: BTreeMap::from([(stages[1].key.as_str().to_owned(), 0)]),
                 ..HostFacts::default()
             };
             plan(&Request { fresh, ..request.clone() }, &facts).stages[1].kept
@@ -464,6 +489,32 @@ mod tests {
         let mirrored = Request { mirror: Some("http://127.0.0.1/debian".into()), ..plain.clone() };
         assert_eq!(key(&plain), key(&request(&["node"])));
         assert_ne!(key(&plain), key(&mirrored));
+    }
+
+    #[test]
+    fn what_other_code_has_made_is_not_what_would_be_made() {
+        let images = vec![Chain::load(&Catalogue::built_in(), "node").expect("sound")];
+        let request = Request { images, ..Request::default() };
+        let keys = |layers: &str, containers: &str| {
+            let makers = Makers { layers: layers.into(), containers: containers.into() };
+            let facts = HostFacts { makers, ..HostFacts::default() };
+            let stages = plan(&request, &facts).stages;
+            let of = |wanted: fn(&Action) -> bool| {
+                stages
+                    .iter()
+                    .filter(|stage| wanted(&stage.action))
+                    .map(|stage| stage.key.clone())
+                    .collect::<Vec<_>>()
+            };
+            (of(|it| matches!(it, Action::Layer(_))), of(|it| matches!(it, Action::Container(_))))
+        };
+        let (before, other_layers, other_containers) = (keys("1", "1"), keys("2", "1"), keys("1", "2"));
+        assert!(!before.0.is_empty() && !before.1.is_empty());
+        assert!(before.0.iter().all(|key| !other_layers.0.contains(key)));
+        assert!(
+            before.1.iter().all(|key| !other_layers.1.contains(key) && !other_containers.1.contains(key))
+        );
+        assert_eq!(before.0, other_containers.0);
     }
 
     #[test]

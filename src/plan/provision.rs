@@ -24,7 +24,7 @@ impl Planner<'_> {
     /// The stage that downloads a cloud image. One that is pinned by its hash does not age.
     pub(super) fn base(&mut self, base: &CloudImage) -> Key {
         let action = Action::Base(base.clone());
-        let age = self.facts.bases.get(Key::of(&action).as_str());
+        let age = self.facts.bases.get(self.key(&action).as_str());
         let fresh = |age: &u64| base.is_pinned() || !self.request.fresh && *age < LAYER_FRESH_FOR;
         let kept = age.is_some_and(fresh);
         self.add(action, kept, false)
@@ -41,7 +41,9 @@ impl Planner<'_> {
         let image = image(chain, key, carried);
         let (mirror, epoch) = (self.request.mirror.clone(), self.request.epoch);
         let provision = Provision { image, base: base.clone(), steps, mirror, epoch };
-        self.add(Action::Provision(provision), false, true);
+        let action = Action::Provision(provision);
+        let kept = self.is_published(&action);
+        self.add(action, kept, true);
     }
 }
 
@@ -72,6 +74,28 @@ mod tests {
     #[test]
     fn an_image_on_a_cloud_image_is_one_machine_after_the_download() {
         insta::assert_snapshot!(plan(&request(&pinned()), &HostFacts::default()));
+    }
+
+    #[test]
+    fn an_image_that_is_there_and_not_older_than_a_day_is_not_made_again() {
+        let request = request(&pinned());
+        let mut facts = HostFacts::default();
+        let made = |facts: &HostFacts, request: &Request| {
+            let plan = plan(request, facts);
+            plan.stages.into_iter().filter(|stage| !stage.kept).map(|stage| stage.key).collect::<Vec<_>>()
+        };
+        let all = made(&facts, &request);
+        let (image, inputs) = all.split_last().expect("an image");
+        let ages = |age| inputs.iter().map(|key| (key.as_str().to_owned(), age)).collect();
+        (facts.bases, facts.layers) = (ages(0), ages(0));
+        for (age, again) in [(LAYER_FRESH_FOR - 1, 0), (LAYER_FRESH_FOR, 1)] {
+            facts.results = BTreeMap::from([(image.as_str().to_owned(), age)]);
+            assert_eq!(made(&facts, &request).len(), again);
+        }
+        facts.results = BTreeMap::from([(image.as_str().to_owned(), 0)]);
+        assert!(made(&facts, &Request { fresh: true, ..request.clone() }).contains(image));
+        facts.bases.clear();
+        assert!(made(&facts, &request).contains(image));
     }
 
     #[test]

@@ -99,19 +99,27 @@ pub struct Stage {
     pub asked: bool,
 }
 
-impl Stage {
-    /// The keys of the stages whose results this one takes.
+impl Action {
+    /// The keys of the stages whose results this takes.
     #[must_use]
     pub fn needs(&self) -> Vec<&Key> {
-        match &self.action {
-            Action::Set(_) | Action::Fetch(_) | Action::Base(_) => vec![],
-            Action::Layer(layer) => layer.below.iter().chain(layer.sets.iter().map(|(key, _)| key)).collect(),
-            Action::Container(image) | Action::Image(image) => image.needs(),
-            Action::Provision(provision) => {
+        match self {
+            Self::Set(_) | Self::Fetch(_) | Self::Base(_) => vec![],
+            Self::Layer(layer) => layer.below.iter().chain(layer.sets.iter().map(|(key, _)| key)).collect(),
+            Self::Container(image) | Self::Image(image) => image.needs(),
+            Self::Provision(provision) => {
                 let sets = provision.steps.iter().flat_map(|step| step.sets.iter().map(|(key, _)| key));
                 provision.image.needs().into_iter().chain(sets).collect()
             }
         }
+    }
+}
+
+impl Stage {
+    /// The keys of the stages whose results this one takes.
+    #[must_use]
+    pub fn needs(&self) -> Vec<&Key> {
+        self.action.needs()
     }
 
     /// The key of the layer that what is kept of this stage is made on.

@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 
@@ -123,25 +124,50 @@ fn tamper(folder: &Path) {
     run("qemu-img", &["convert", "-f", "raw", "-O", "qcow2", "node.raw", "dist/node.qcow2"]);
 }
 
+/// A folder with a mmdebstrap that runs the real one, and all that this runs in the root file system, in forty days: it gets
+/// an environment of its own, and with it the machine's time.
+fn programs_of_next_month(folder: &Path) -> PathBuf {
+    let programs = folder.join("programs");
+    std::fs::create_dir(&programs).unwrap();
+    let library = "usr/lib/x86_64-linux-gnu/faketime";
+    let into = format!("--setup-hook=mkdir -p \"$1\"/{library} && cp /{library}/*.so.* \"$1\"/{library}");
+    let out = format!("--customize-hook=rm -r \"$1\"/{library}");
+    let line = format!("#!/bin/sh\nexec faketime -f +40d /usr/bin/mmdebstrap '{into}' \"$@\" '{out}'\n");
+    std::fs::write(programs.join("mmdebstrap"), line).unwrap();
+    std::fs::set_permissions(programs.join("mmdebstrap"), PermissionsExt::from_mode(0o755)).unwrap();
+    programs
+}
+
+fn verify(folder: &Path) -> std::process::Output {
+    imagegen(folder)
+        .args(["verify", "dist/node.qcow2", "--images", "recipes"])
+        .env("XDG_CACHE_HOME", folder.join("cache"))
+        .output()
+        .unwrap()
+}
+
 #[test]
-#[ignore = "slow: it bootstraps packages three times"]
+#[ignore = "slow: it bootstraps packages four times"]
 fn a_lock_makes_the_same_bytes_again_and_verify_names_what_was_changed() {
     let folder = tempfile::tempdir().unwrap();
     write_recipes(folder.path());
     build(folder.path(), &["--write-lock", "lock.yaml"]).assert().success();
     let whole = std::fs::read(folder.path().join("dist/node.qcow2")).unwrap();
 
-    // Another cache but for the packages, a mirror that is gone, and a user with habits.
+    // Another day, another cache but for the packages, a mirror that is gone, and a user with habits.
     let cache = folder.path().join("cache/imagegen");
     std::fs::remove_dir_all(cache.join("layers")).unwrap();
     let locked = ["--lock", "lock.yaml", "--mirror", "http://127.0.0.1:9/debian", "--output", "again"];
-    let careful = "umask 077; exec \"$0\" \"$@\"";
+    let careful = "umask 077; exec faketime -f +40d \"$0\" \"$@\"";
+    let programs = programs_of_next_month(folder.path());
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     Command::new("sh")
         .args(["-c", careful, env!("CARGO_BIN_EXE_imagegen"), "build", "node", "--images", "recipes"])
         .args(locked)
         .current_dir(folder.path())
         .env("XDG_CACHE_HOME", folder.path().join("cache"))
         .envs([("PYTHONDONTWRITEBYTECODE", "1"), ("TZ", "Asia/Tokyo"), ("HOME", "/nonexistent")])
+        .env("PATH", path)
         .assert()
         .success();
     for name in ["node.qcow2", "node.manifest.json", "SHA256SUMS"] {
@@ -151,12 +177,12 @@ fn a_lock_makes_the_same_bytes_again_and_verify_names_what_was_changed() {
     }
     assert!(whole == std::fs::read(folder.path().join("again/node.qcow2")).unwrap());
 
+    let output = verify(folder.path());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).starts_with("dist/node.qcow2: identical to what was rebuilt"));
+
     tamper(folder.path());
-    let output = imagegen(folder.path())
-        .args(["verify", "dist/node.qcow2", "--images", "recipes"])
-        .env("XDG_CACHE_HOME", folder.path().join("cache"))
-        .output()
-        .unwrap();
+    let output = verify(folder.path());
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(4), "{said}");
     for difference in [

@@ -21,13 +21,16 @@ def here(root, path):
 
 def home_part(path):
     """The path from the home on, of what is in one."""
+    if not path.startswith(("root/", "home/")):
+        return None
     parts = path.split("/")
-    depth = {"root": 1, "home": 2}.get(parts[0], len(parts))
-    return "/".join(parts[depth:])
+    return "/".join(parts[{"root": 1, "home": 2}[parts[0]]:])
 
 
 class Dropped:
-    """Which paths go, looked up from the top: what goes takes with it all that is in it."""
+    """Which paths go, looked up from the top: what goes takes with it all that is in it. A system may have hundreds of
+    thousands of paths, and its last act has 90 s (DEFAULT_TIMEOUT of systemd-shutdown), also where it is emulated: most
+    paths cost a look into some sets."""
 
     def __init__(self, places):
         by_kind = {"at": set(), "in": set(), "like": set(), "home": set(), "named": set()}
@@ -36,15 +39,16 @@ class Dropped:
                 by_kind[kind].add(tuple(value) if kind == "like" else value)
         self.at, self.inside, self.like, self.home, self.named = by_kind.values()
 
-    def holds(self, path):
-        folder, _, name = path.rpartition("/")
-        return (path in self.at or folder in self.inside or name in self.named or home_part(path) in self.home
-                or any(self.alike(path, *like) for like in self.like))
+    def of(self, below, names):
+        """Those of the names in a folder that go; `below` is its path with a slash, or nothing for the root."""
+        if below[:-1] in self.inside:
+            return set(names)
+        like = [(len(folder) + 1, start, end) for folder, start, end in self.like if below.startswith(folder + "/")]
+        return {name for name in names if self.holds(below + name, name, like)}
 
-    @staticmethod
-    def alike(path, folder, start, end):
-        rest = path[len(folder) + 1:]
-        return path.startswith(folder + "/") and rest.startswith(start) and rest.endswith(end)
+    def holds(self, path, name, like):
+        return (path in self.at or name in self.named or home_part(path) in self.home
+                or any(path.startswith(start, begin) and path.endswith(end, begin) for begin, start, end in like))
 
 
 def condemned(root, rules, leave=()):
@@ -54,7 +58,7 @@ def condemned(root, rules, leave=()):
         below = "" if folder == root else os.path.relpath(folder, root) + "/"
         folders[:] = [name for name in folders
                       if below + name not in leave and os.lstat(os.path.join(folder, name)).st_dev == device]
-        gone = {name for name in folders + files if dropped.holds(below + name)}
+        gone = dropped.of(below, folders + files)
         yield from (os.path.join(folder, name) for name in sorted(gone))
         folders[:] = [name for name in folders if name not in gone]
 

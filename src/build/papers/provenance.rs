@@ -27,7 +27,7 @@ pub(super) fn statement(
     let inputs = plan.inputs(image);
     let subjects = files.iter().map(|(name, sha256)| json!({ "name": name, "digest": { "sha256": sha256 } }));
     let mut external = json!({ "recipe": image.recipe, "suite": image.suite });
-    if let Some(mirror) = inputs.iter().find_map(|stage| mirror(stage)) {
+    if let Some(mirror) = inputs.iter().copied().chain(plan.maker(image)).find_map(mirror) {
         external["mirror"] = json!(without_login(mirror));
     }
     json!({
@@ -49,6 +49,7 @@ pub(super) fn statement(
 fn mirror(stage: &Stage) -> Option<&str> {
     match &stage.action {
         Action::Layer(layer) => layer.mirror.as_deref(),
+        Action::Provision(provision) => provision.mirror.as_deref(),
         _ => None,
     }
 }
@@ -81,7 +82,7 @@ fn dependencies(inputs: &[&Stage], image: &Image, rootfs: &Rootfs, origin: &Orig
         }
         dependency
     });
-    let stages = inputs.iter().filter_map(|stage| fetched(stage));
+    let stages = inputs.iter().filter_map(|stage| fetched(stage, origin));
     let system = rootfs.inventory.system();
     let packages = origin.lock.layers.iter().flat_map(|layer| &layer.packages);
     let packages = packages.map(|package| {
@@ -95,14 +96,19 @@ fn dependencies(inputs: &[&Stage], image: &Image, rootfs: &Rootfs, origin: &Orig
 }
 
 /// What a stage fetches. Layers are known by their packages, whatever they were kept under.
-fn fetched(stage: &Stage) -> Option<Json> {
+fn fetched(stage: &Stage, origin: &Origin) -> Option<Json> {
     match &stage.action {
         Action::Set(set) => Some(json!({
             "name": stage.title(),
             "uri": format!("urn:imagegen:set:{}", set.path),
             "digest": { "sha256": hex(&Sha256::digest(&set.lock)) },
         })),
-        Action::Base(base) => Some(json!({ "name": stage.title(), "uri": base.url })),
+        Action::Base(base) => {
+            let (kind, digest) = origin.base.as_deref()?.split_once(':')?;
+            Some(
+                json!({ "name": stage.title(), "uri": without_login(&base.url), "digest": { kind: digest } }),
+            )
+        }
         // Container images are told with what was found in them.
         Action::Layer(_)
         | Action::Fetch(_)

@@ -5,11 +5,12 @@ mod payload;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use minijinja::context;
 use serde::Deserialize;
 
 use super::base::{self, BaseDisk};
+use super::inventory::Inventory;
 use super::job::Job;
 use super::manifest::{BaseOf, Package, Product};
 use super::origin::Origin;
@@ -19,6 +20,7 @@ use super::{acceptance, assembly};
 use crate::failure::{Failure, Result};
 use crate::host::command::Tool;
 use crate::host::{clock, tools};
+use crate::inspect;
 use crate::plan::{Provision, Stage, hygiene};
 use crate::report::{Step, size};
 use crate::userdata::fill;
@@ -95,7 +97,7 @@ impl Job<'_> {
         let path = self.work.path(&format!("{}.qcow2", provision.image.recipe));
         assembly::compress_from("qcow2", &changed, &path)?;
         fs_err::remove_file(changed)?;
-        let origin = self.origin_without_lock(&provision.image, epoch)?;
+        let origin = self.origin_on_cloud_image(&provision.image, epoch)?;
         let outcome = self.result(provision, path.clone(), virtual_bytes, heard, laid_over, &origin)?;
         step.done(&size(outcome.image_size));
         acceptance::accept(&path, &title, self.progress)?;
@@ -195,19 +197,24 @@ impl Job<'_> {
         laid_over: Rootfs,
         origin: &Origin,
     ) -> Result<Outcome> {
-        let record = self.places.store.bases.record(provision.image.layer.as_str())?;
         let base = BaseOf {
             url: provision.base.url.clone(),
-            digest: record
-                .and_then(|record| record.proof)
-                .context("a cloud image that was never verified")?,
+            digest: origin.base.clone().unwrap_or_default(),
             removed: heard.removed,
             virtual_bytes,
         };
         let image = crate::plan::Image { suite: heard.suite, ..provision.image.clone() };
-        let rootfs = Rootfs { packages: heard.packages, ..laid_over };
+        let rootfs = Rootfs { packages: heard.packages, inventory: inventory(&path)?, ..laid_over };
         self.described(&image, path, &Product::Provisioned(&base), &rootfs, origin)
     }
+}
+
+/// What the files of a finished image say of it.
+fn inventory(image: &Path) -> Result<Inventory> {
+    let mut inventory = Inventory::default();
+    let note = &mut |path: &str, content: &str| inventory.note(path, content.as_bytes());
+    inspect::read_files(fs_err::File::open(image)?, &Inventory::wants, note)?;
+    Ok(inventory)
 }
 
 impl Heard {

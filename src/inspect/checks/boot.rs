@@ -2,7 +2,6 @@
 
 use super::Check;
 use crate::inspect::disk::{le16, le64};
-use crate::inspect::esp::REMOVABLE_LOADER;
 use crate::inspect::evidence::Evidence;
 use crate::inspect::finding::{Fault, Severity};
 use crate::inspect::system::{Kernel, MENU, System};
@@ -32,11 +31,7 @@ pub(super) const CHECKS: &[Check] = &[
         look: |evidence| {
             let Some(esp) = &evidence.esp else { return vec![] };
             let place = format!("partition {}", esp.number);
-            match &esp.files {
-                Err(error) => vec![Fault::at(place, error.as_str())],
-                Ok(_) if !esp.boots() => vec![Fault::at(place, format!("there is no {REMOVABLE_LOADER}"))],
-                Ok(_) => vec![],
-            }
+            esp.fault().map(|fault| Fault::at(place, fault)).into_iter().collect()
         },
     },
     Check {
@@ -70,7 +65,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "kernel",
         severity: Severity::Error,
-        message: "there is no kernel: no file begins with vmlinuz-",
+        message: "there is no kernel: no file with something in it begins with vmlinuz-",
         remedy: "install one: linux-image-cloud-amd64 on Debian, linux-image-virtual on Ubuntu",
         look: |evidence| {
             let none = evidence.system().is_some_and(|system| system.kernels.is_empty());

@@ -46,8 +46,8 @@ pub(super) const CHECKS: &[Check] = &[
             let Some(table) = evidence.table.as_ref().filter(|table| table.gpt.is_none()) else {
                 return vec![];
             };
-            let wrong =
-                table.records.iter().filter(|record| record.kind != 0 && !matches!(record.active, 0 | 0x80));
+            // Glance looks at the flags of unused records too.
+            let wrong = table.records.iter().filter(|record| !matches!(record.active, 0 | 0x80));
             wrong.map(|record| Fault::at("the first sector", format!("{:#04x}", record.active))).collect()
         },
     },

@@ -8,13 +8,16 @@ use crate::inspect::finding::{Fault, Severity};
 use crate::inspect::system::System;
 use crate::plan::hygiene::{self, Class, MACHINE_ID};
 
+/// The random seed of one machine in its EFI system partition (systemd-boot-random-seed.service(8)), in capital letters.
+const EFI_SEED: &str = "LOADER/RANDOM-SEED";
+
 pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "identity",
         severity: Severity::Error,
         message: "{}, which all instances would share",
         remedy: "delete it after the last start of the machine; each instance makes its own",
-        look: |evidence| broken(evidence, Class::Identity),
+        look: |evidence| broken(evidence, Class::Identity).into_iter().chain(efi_seed(evidence)).collect(),
     },
     Check {
         name: "machine-id",
@@ -46,9 +49,8 @@ pub(super) const CHECKS: &[Check] = &[
         message: "the account `{}` has a password, or needs none",
         remedy: "lock it: passwd --lock NAME",
         look: |evidence| {
-            let text =
-                evidence.system().and_then(|system| system.tree.text("etc/shadow")).unwrap_or_default();
-            accounts("etc/shadow", hygiene::accounts_with_password(&text))
+            let open = |path| accounts(evidence, path, hygiene::accounts_with_password);
+            open("etc/passwd").into_iter().chain(open("etc/shadow")).collect()
         },
     },
     Check {
@@ -56,11 +58,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         message: "there is a login user `{}`",
         remedy: "delete it: deluser --remove-home NAME; user-data makes the users of an instance",
-        look: |evidence| {
-            let text =
-                evidence.system().and_then(|system| system.tree.text("etc/passwd")).unwrap_or_default();
-            accounts("etc/passwd", hygiene::login_users(&text))
-        },
+        look: |evidence| accounts(evidence, "etc/passwd", hygiene::login_users),
     },
     Check {
         name: "forbidden",
@@ -109,8 +107,17 @@ fn paths(paths: &[String]) -> Vec<Fault> {
     paths.iter().map(|path| Fault::file(path, "")).collect()
 }
 
-fn accounts(path: &str, names: Vec<&str>) -> Vec<Fault> {
-    names.into_iter().map(|name| Fault::file(path, name)).collect()
+/// Those in a table of accounts whom `find` finds.
+fn accounts(evidence: &Evidence, path: &str, find: impl Fn(&str) -> Vec<&str>) -> Vec<Fault> {
+    let text = evidence.system().and_then(|system| system.tree.text(path)).unwrap_or_default();
+    find(&text).into_iter().map(|name| Fault::file(path, name)).collect()
+}
+
+/// What systemd's boot loader leaves in the EFI system partition.
+fn efi_seed(evidence: &Evidence) -> Option<Fault> {
+    let esp = evidence.esp.as_ref()?;
+    let there = esp.files.as_ref().is_ok_and(|files| files.iter().any(|(path, _)| path == EFI_SEED));
+    there.then(|| Fault::at(format!("partition {}", esp.number), format!("the random seed {EFI_SEED}")))
 }
 
 /// One fault for each rule, at the first place that breaks it.

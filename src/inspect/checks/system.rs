@@ -1,12 +1,16 @@
 //! How the system in the image is set up: packages, units, cloud-init, names.
 
 use super::Check;
+use crate::inspect::apt_conf;
 use crate::inspect::evidence::Evidence;
 use crate::inspect::finding::{Fault, Severity};
 use crate::inspect::system::{State, System};
 use crate::inspect::tree::Kind;
 
-const APT: &str = "etc/apt/apt.conf.d";
+const APT: &str = "etc/apt/apt.conf";
+const APT_PARTS: &str = "etc/apt/apt.conf.d";
+const ENVIRONMENT: &str = "etc/environment";
+const FSTAB: &str = "etc/fstab";
 const CLOUD: &str = "etc/cloud/cloud.cfg.d";
 
 pub(super) const CHECKS: &[Check] = &[
@@ -61,12 +65,14 @@ pub(super) const CHECKS: &[Check] = &[
         look: |evidence| missing(evidence, CLOUD, names_sources),
     },
     Check {
-        name: "apt-proxy",
+        name: "proxy",
         severity: Severity::Error,
-        message: "apt goes through a proxy of the build",
+        message: "a proxy of the build is set for {}",
         remedy: "delete the setting at the end of the build",
         look: |evidence| {
-            with_line(evidence, APT, |line| line.starts_with("Acquire::") && line.contains("::Proxy"))
+            let all = lines(evidence, ENVIRONMENT, sets_proxy);
+            let all = all.first().map(|_| Fault::file(ENVIRONMENT, "all programs"));
+            apt_proxies(evidence).into_iter().chain(all).collect()
         },
     },
     Check {
@@ -96,8 +102,15 @@ pub(super) const CHECKS: &[Check] = &[
             let named = |line: &str| {
                 ["/dev/sd", "/dev/vd", "/dev/xvd", "/dev/nvme"].iter().any(|it| line.starts_with(it))
             };
-            lines(evidence, "etc/fstab", named)
+            lines(evidence, FSTAB, named)
         },
+    },
+    Check {
+        name: "fstab-cloud-init",
+        severity: Severity::Warning,
+        message: "cloud-init mounted a disk of one instance: {}",
+        remedy: "delete the line; cloud-init writes one for each instance",
+        look: |evidence| lines(evidence, FSTAB, |line| line.contains("comment=cloudconfig")),
     },
 ];
 
@@ -116,12 +129,31 @@ fn names_sources(system: &System) -> bool {
     })
 }
 
-/// The files in a folder that have such a line.
-fn with_line(evidence: &Evidence, folder: &str, wanted: impl Fn(&str) -> bool) -> Vec<Fault> {
+/// The files that have apt go through a proxy.
+fn apt_proxies(evidence: &Evidence) -> Vec<Fault> {
     let Some(system) = evidence.system() else { return vec![] };
-    let paths = system.tree.list(folder).into_iter().map(|(name, _)| format!("{folder}/{name}"));
-    let having = paths.filter(|path| system.tree.text(path).is_some_and(|text| text.lines().any(&wanted)));
-    having.map(|path| Fault::file(&path, "")).collect()
+    let parts = system.tree.list(APT_PARTS).into_iter().map(|(name, _)| format!("{APT_PARTS}/{name}"));
+    let files = parts.chain([APT.to_owned()]);
+    let setting = files.filter(|path| {
+        let text = system.tree.text(path).unwrap_or_default();
+        apt_conf::settings(&text).iter().any(|(name, value)| is_proxy(name, value))
+    });
+    setting.map(|path| Fault::file(&path, "apt")).collect()
+}
+
+/// `Acquire::http::Proxy`, also for one host behind that, and the programs that look for one (apt.conf(5)).
+fn is_proxy(name: &str, value: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let of_proxy = |part: &str| matches!(part, "proxy" | "proxy-auto-detect" | "proxyautodetect");
+    let none = value.is_empty() || ["direct", "false"].iter().any(|it| value.eq_ignore_ascii_case(it));
+    name.starts_with("acquire::") && name.split("::").any(of_proxy) && !none
+}
+
+/// A line of environment(5).
+fn sets_proxy(line: &str) -> bool {
+    let setting = line.strip_prefix("export ").unwrap_or(line).trim_start().to_ascii_lowercase();
+    let Some((name, value)) = setting.split_once('=') else { return false };
+    name != "no_proxy" && name.ends_with("_proxy") && !value.trim_matches(['"', '\'']).is_empty()
 }
 
 /// Such lines of a file.

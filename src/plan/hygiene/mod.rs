@@ -74,6 +74,8 @@ const RULES: &[Rule] = &[
         places: &[
             At("etc/iscsi/initiatorname.iscsi"),
             In("etc/lvm/devices"),
+            At("etc/multipath/bindings"),
+            At("etc/multipath/wwids"),
             At("etc/nvme/hostid"),
             At("etc/nvme/hostnqn"),
             At("var/lib/dbus/machine-id"),
@@ -196,13 +198,28 @@ const RULES: &[Rule] = &[
     },
     Rule {
         class: Class::Leftover,
-        what: "the rights of a login user that cloud-init made",
-        places: &[At("etc/sudoers.d/90-cloud-init-users")],
+        what: "what cloud-init settled for a login user",
+        places: &[At("etc/ssh/sshd_config.d/50-cloud-init.conf"), At("etc/sudoers.d/90-cloud-init-users")],
     },
     Rule {
         class: Class::Trace,
         what: "what the system fills while it runs",
-        places: &[In("dev"), In("proc"), In("run"), In("sys"), In("tmp"), In("var/tmp")],
+        places: &[
+            In("dev"),
+            In("proc"),
+            In("run"),
+            In("sys"),
+            In("tmp"),
+            Like("var/lib/systemd/timers", "stamp-", ""),
+            At("var/lib/systemd/timesync/clock"),
+            In("var/tmp"),
+        ],
+    },
+    Rule {
+        class: Class::Trace,
+        what: "what somebody has planned to run",
+        // at(1) keeps a counter beside its jobs, whose names begin so.
+        places: &[Like("var/spool/cron/atjobs", "a", ""), In("var/spool/cron/crontabs")],
     },
     Rule {
         class: Class::Trace,
@@ -307,8 +324,13 @@ pub fn carried(path: &str) -> bool {
 }
 
 /// Files that no golden image has, and what they mean.
-const FORBIDDEN: &[(&str, &str)] =
-    &[("usr/sbin/sshd", "an SSH server is installed, and golden images have none")];
+const FORBIDDEN: &[(&str, &str)] = &[
+    ("usr/sbin/sshd", "an SSH server is installed, and golden images have none"),
+    (
+        "usr/sbin/start-stop-daemon.REAL",
+        "start-stop-daemon was put aside for the build, so services do not start",
+    ),
+];
 
 /// Why an image with this in it must not be published, if so.
 #[must_use]

@@ -82,7 +82,10 @@ fn damage_folder_with(image: &mut [u8], name: &str) {
 }
 
 pub(super) fn all() -> Vec<Fault> {
-    [files(), disks(), boots(), file_systems(), accounts(), settings()].into_iter().flatten().collect()
+    [files(), disks(), records(), boots(), file_systems(), accounts(), settings()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn fault(name: &'static str, checks: &'static [&'static str], make: fn() -> Vec<u8>) -> Fault {
@@ -129,16 +132,6 @@ fn disks() -> Vec<Fault> {
         fault("a bare file system", &["partition-table"], || {
             bytes(|image| drop(image.drain(..usize::try_from(ROOT * MIB).unwrap())))
         }),
-        fault("a hybrid MBR", &["protective-mbr"], || bytes(|image| image[446 + 16 + 4] = 0x83)),
-        fault("a protective MBR from sector 2", &["protective-mbr"], || bytes(|image| image[454] = 2)),
-        fault("a protective MBR with other heads", &["protective-mbr"], || bytes(|image| image[448] = 1)),
-        fault("no protective MBR", &["protective-mbr"], || bytes(|image| put(image, 446, &[0; 66]))),
-        fault("a boot flag that is none", &["bios-only", "boot-flag"], || {
-            bytes(|image| {
-                mbr(image);
-                image[446] = 0x7f;
-            })
-        }),
         fault("a damaged GPT", &["gpt-primary"], || bytes(|image| image[512 + 40] ^= 1)),
         fault("damaged entries of the GPT", &["gpt-primary"], || bytes(|image| image[1024 + 60] ^= 1)),
         fault("a GPT of 2^32 entries", &["gpt-primary"], || {
@@ -175,6 +168,27 @@ fn disks() -> Vec<Fault> {
     ]
 }
 
+fn records() -> Vec<Fault> {
+    vec![
+        fault("a hybrid MBR", &["protective-mbr"], || bytes(|image| image[446 + 16 + 4] = 0x83)),
+        fault("a protective MBR from sector 2", &["protective-mbr"], || bytes(|image| image[454] = 2)),
+        fault("a protective MBR with other heads", &["protective-mbr"], || bytes(|image| image[448] = 1)),
+        fault("no protective MBR", &["protective-mbr"], || bytes(|image| put(image, 446, &[0; 66]))),
+        fault("a boot flag that is none", &["bios-only", "boot-flag"], || {
+            bytes(|image| {
+                mbr(image);
+                image[446] = 0x7f;
+            })
+        }),
+        fault("a boot flag that is none in an unused record", &["bios-only", "boot-flag"], || {
+            bytes(|image| {
+                mbr(image);
+                image[462] = 0x7f;
+            })
+        }),
+    ]
+}
+
 fn boots() -> Vec<Fault> {
     vec![
         fault("no code in the first sector", &["bios-boot"], || bytes(|image| image[..440].fill(0))),
@@ -186,6 +200,10 @@ fn boots() -> Vec<Fault> {
             bytes(|image| put(image, BIOS_BOOT * MIB + 0x1f4, &(7_u64).to_le_bytes()))
         }),
         fault("no loader for UEFI", &["uefi-boot"], || sample(|sample| sample.esp.clear())),
+        fault("a shim alone", &["uefi-boot"], || sample(|sample| sample.esp.truncate(1))),
+        fault("a random seed for UEFI", &["identity"], || {
+            sample(|sample| sample.esp.push(("loader/random-seed", "seed")))
+        }),
         fault("no FAT for UEFI", &["uefi-boot"], || bytes(|image| put(image, ESP * MIB, &[0; 512]))),
         fault("no boot loader at all", &["boot-loader"], || without_boot_code(0..2)),
         fault("no EFI system partition", &["bios-only"], || {
@@ -193,6 +211,9 @@ fn boots() -> Vec<Fault> {
         }),
         fault("no BIOS boot partition", &["uefi-only"], || without_boot_code(0..1)),
         fault("no kernel", &["boot-menu", "kernel"], || sample(|sample| sample.remove("boot/vmlinuz-6.12"))),
+        fault("a kernel without a byte", &["kernel"], || {
+            sample(|sample| sample.write("boot/vmlinuz-6.12", ""))
+        }),
         fault("no initrd", &["boot-menu", "initrd"], || {
             sample(|sample| sample.remove("boot/initrd.img-6.12"))
         }),
@@ -271,6 +292,14 @@ fn accounts() -> Vec<Fault> {
         fault("an account without a password", &["password"], || {
             sample(|sample| sample.write("etc/shadow", "root::1::::::\n"))
         }),
+        fault("a password where everybody can read it", &["password"], || {
+            sample(|sample| sample.write("etc/passwd", "root:$6$x:0:0::/root:/bin/bash\n"))
+        }),
+        fault("a second root", &["login-user"], || {
+            sample(|sample| {
+                sample.write("etc/passwd", "root:x:0:0::/root:/bin/sh\ntoor:x:0:0::/root:/bin/sh\n");
+            })
+        }),
         fault("a login user", &["login-user"], || {
             sample(|sample| sample.write("etc/passwd", "debian:x:1000:1000::/home/debian:/bin/bash\n"))
         }),
@@ -294,11 +323,20 @@ fn settings() -> Vec<Fault> {
         fault("no sources", &["cloud-init-sources"], || {
             sample(|sample| sample.remove("etc/cloud/cloud.cfg.d/90-sources.cfg"))
         }),
-        fault("a proxy", &["apt-proxy"], || {
+        fault("a proxy", &["proxy"], || {
             sample(|sample| {
-                sample
-                    .write("etc/apt/apt.conf.d/90proxy", "Acquire::http::Proxy \"http://192.0.2.1:3142\";\n");
+                let line = "Acquire::http::Proxy \"http://192.0.2.1:3142\";\n";
+                sample.write("etc/apt/apt.conf.d/90proxy", line);
             })
+        }),
+        fault("a proxy in apt's main file, between braces", &["proxy"], || {
+            sample(|sample| {
+                let text = "# By the installer\nacquire { http { proxy \"http://192.0.2.1:3142\"; } }\n";
+                sample.write("etc/apt/apt.conf", text);
+            })
+        }),
+        fault("a proxy for all programs", &["proxy"], || {
+            sample(|sample| sample.write("etc/environment", "http_proxy=http://192.0.2.1:3128\n"))
         }),
         fault("name servers", &["resolver"], || {
             sample(|sample| sample.write("etc/resolv.conf", "nameserver 192.0.2.1\n"))
@@ -308,6 +346,13 @@ fn settings() -> Vec<Fault> {
         }),
         fault("a disk by its name", &["fstab"], || {
             sample(|sample| sample.write("etc/fstab", "/dev/vda1 / ext4 defaults 0 1\n"))
+        }),
+        fault("a disk of one instance", &["fstab-cloud-init"], || {
+            sample(|sample| {
+                let line =
+                    "UUID=b262980d-f98d-8d57-8195-4340b8483735 /mnt auto nofail,comment=cloudconfig 0 2\n";
+                sample.write("etc/fstab", line);
+            })
         }),
     ]
 }
@@ -319,6 +364,8 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("identity", "etc/mailname"),
     ("identity", "etc/iscsi/initiatorname.iscsi"),
     ("identity", "etc/lvm/devices/system.devices"),
+    ("identity", "etc/multipath/bindings"),
+    ("identity", "etc/multipath/wwids"),
     ("identity", "etc/nvme/hostid"),
     ("identity", "etc/nvme/hostnqn"),
     ("identity", "var/lib/dbus/machine-id"),
@@ -361,6 +408,7 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("secret", "etc/munge/munge.key"),
     ("secret", "etc/ssl/private/ssl-cert-snakeoil.key"),
     ("forbidden", "usr/sbin/sshd"),
+    ("forbidden", "usr/sbin/start-stop-daemon.REAL"),
     ("leftover", "usr/sbin/policy-rc.d"),
     ("leftover", "etc/apt/apt.conf.d/99mmdebstrap"),
     ("leftover", "etc/dpkg/dpkg.cfg.d/99mmdebstrap"),
@@ -370,10 +418,15 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("leftover", "etc/cloud/cloud.cfg.d/subiquity-disable-cloudinit-networking.cfg"),
     ("leftover", "etc/cloud/cloud.cfg.d/curtin-preserve-sources.cfg"),
     ("leftover", "usr/bin/qemu-aarch64-static"),
+    ("leftover", "etc/ssh/sshd_config.d/50-cloud-init.conf"),
     ("leftover", "etc/sudoers.d/90-cloud-init-users"),
     ("trace", "run/utmp"),
     ("trace", "tmp/build.txt"),
     ("trace", "var/tmp/x"),
+    ("trace", "var/lib/systemd/timers/stamp-apt-daily.timer"),
+    ("trace", "var/lib/systemd/timesync/clock"),
+    ("trace", "var/spool/cron/crontabs/root"),
+    ("trace", "var/spool/cron/atjobs/a0000101cc8a5c"),
     ("trace", "dev/x"),
     ("trace", "var/cache/apt/pkgcache.bin"),
     ("trace", "var/lib/apt/lists/lock"),

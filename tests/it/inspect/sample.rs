@@ -33,8 +33,8 @@ pub(super) struct Sample {
     pub(super) debugfs: Vec<&'static str>,
     /// Partitions by number, name, type, and first and last MiB.
     pub(super) partitions: Vec<(u32, &'static str, Type, u64, u64)>,
-    /// Files of the EFI system partition.
-    pub(super) esp: Vec<&'static str>,
+    /// Files of the EFI system partition, with what is in them.
+    pub(super) esp: Vec<(&'static str, &'static str)>,
 }
 
 impl Sample {
@@ -49,7 +49,7 @@ impl Sample {
                 (15, "esp", partition_types::EFI, ESP, ROOT),
                 (1, "root", partition_types::LINUX_FS, ROOT, ROOT + ROOT_SIZE),
             ],
-            esp: vec!["EFI/BOOT/BOOTX64.EFI"],
+            esp: vec![("EFI/BOOT/BOOTX64.EFI", "MZ shim,4,UEFI shim"), ("EFI/BOOT/grubx64.efi", "MZ")],
         };
         for (path, content) in [
             ("boot/grub/grub.cfg", MENU),
@@ -167,11 +167,11 @@ impl Sample {
         fatfs::format_volume(&mut disk, fatfs::FormatVolumeOptions::new()).unwrap();
         disk.rewind().unwrap();
         let system = fatfs::FileSystem::new(&mut disk, fatfs::FsOptions::new()).unwrap();
-        for path in &self.esp {
+        for (path, content) in &self.esp {
             for (end, _) in path.match_indices('/') {
                 system.root_dir().create_dir(&path[..end]).unwrap();
             }
-            system.root_dir().create_file(path).unwrap().write_all(b"MZ").unwrap();
+            system.root_dir().create_file(path).unwrap().write_all(content.as_bytes()).unwrap();
         }
         drop(system);
         disk.into_inner()
