@@ -22,7 +22,8 @@ const LAYERS: [&str; 9] = texts![
     "resolve.rs",
 ];
 /// What container images are made with, beside their layers.
-const CONTAINERS: [&str; 4] = texts!["../plan/hygiene/mod.rs", "oci.rs", "rootfs.rs", "unpacked.rs"];
+const CONTAINERS: [&str; 5] =
+    texts!["../plan/hygiene/mod.rs", "../plan/hygiene/rules.rs", "oci.rs", "rootfs.rs", "unpacked.rs"];
 
 /// Hashes of both.
 pub(super) fn makers() -> Makers {
