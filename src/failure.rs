@@ -75,3 +75,18 @@ impl From<Finding> for Failure {
         Self::Input(finding.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_a_full_disk_nor_a_signal_says_anything_of_what_was_worked_on() {
+        let of = |kind: ErrorKind| {
+            Failure::Work(anyhow::Error::new(std::io::Error::from(kind)).context("unpacking"))
+        };
+        assert!(of(ErrorKind::InvalidData).is_of_content());
+        assert!(!of(ErrorKind::StorageFull).is_of_content());
+        assert!(!Failure::Interrupted.is_of_content());
+    }
+}

@@ -205,6 +205,7 @@ mod tests {
 
     use super::*;
     use crate::build::{Places, Settings, execute};
+    use crate::host::command::Tool;
     use crate::plan::Plan;
     use crate::report::Progress;
 
@@ -243,6 +244,20 @@ mod tests {
         let pruned = store.prune(Pruning { all: true, ..Pruning::default() }).unwrap();
         assert_eq!((pruned.removed.len(), pruned.in_use.len()), (store.shelves().len(), 0));
         assert!(store.listing().unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_log_of_a_program_that_runs_is_not_pruned() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::within(folder.path());
+        fs_err::create_dir_all(store.logs.folder()).unwrap();
+        let log = store.logs.path("key");
+        let prune = || store.prune(Pruning { all: true, ..Pruning::default() }).unwrap();
+        let running = Tool::new("sleep").arg("60").logged(&log).spawn().unwrap();
+        assert_eq!(prune().in_use.len(), 1);
+        assert!(log.exists());
+        drop(running);
+        assert_eq!(prune().removed.len(), 1);
     }
 
     /// Keeps a package that was downloaded before the clock was set back.

@@ -60,8 +60,9 @@ fn crew() -> Option<Crew> {
 pub fn listen() -> Result<()> {
     *locked(&KEEPER) = Some(Keeper::start()?);
     let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
-    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal, &status));
-    let mut signals = Signals::new(wanted).context("listening for signals")?;
+    let hangup = (!ignores_hangup(&status)).then_some(SIGHUP);
+    let mut signals =
+        Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup)).context("listening for signals")?;
     std::thread::spawn(move || {
         for _ in signals.forever() {
             INTERRUPTED.store(true, Ordering::SeqCst);
@@ -71,11 +72,11 @@ pub fn listen() -> Result<()> {
     Ok(())
 }
 
-/// Whether a process began with a signal ignored, as after nohup(1), by its status in proc(5).
-fn is_ignored(signal: i32, status: &str) -> bool {
+/// Whether a process was begun by nohup(1), by its status in proc(5): the end of its terminal is not its own.
+fn ignores_hangup(status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok()).unwrap_or(0);
-    mask >> (signal - 1) & 1 == 1
+    mask >> (SIGHUP - 1) & 1 == 1
 }
 
 /// Fails once a signal has come, or the thread's crew was stopped.
@@ -184,9 +185,9 @@ mod tests {
 
     #[test]
     fn what_nohup_ignores_stays_ignored() {
-        let status = "Name:\timagegen\nSigIgn:\t0000000000000001\nSigCgt:\t0000000000000002\n";
-        assert!(is_ignored(SIGHUP, status));
-        assert!(!is_ignored(SIGINT, status) && !is_ignored(SIGTERM, status));
+        let status = |mask: &str| format!("Name:\timagegen\nSigIgn:\t{mask}\nSigCgt:\t0000000000000001\n");
+        assert!(ignores_hangup(&status("0000000000001001")));
+        assert!(!ignores_hangup(&status("0000000000001002")));
     }
 
     #[test]

@@ -185,6 +185,14 @@ mod tests {
     }
 
     #[test]
+    fn an_image_is_compared_with_nothing_but_what_is_rebuilt() {
+        for name in ["/srv/dist/node.qcow2", "../node.qcow2", "..", ""] {
+            let text = manifest("0").text.replace("node.qcow2", name);
+            assert!(Claim::parse(&Source::new("node.manifest.json", text)).is_err(), "{name}");
+        }
+    }
+
+    #[test]
     fn other_recipes_are_an_error_and_another_version_is_not() {
         let files = [("node.yaml".to_owned(), b"version: 1\nsuite: trixie\npackages: [libc6]\n".to_vec())];
         let chain = Chain::load(&Catalogue::new("images", files.into()), "node").expect("sound");
