@@ -10,8 +10,8 @@ use crate::report;
 use crate::userdata::{Machine, Role};
 use crate::workshop::{Engine, Workshop};
 
-/// Stands for the hub's address where the workshop does not say it: one for documentation, as long as any (RFC 5737).
-const SOME_ADDRESS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 255);
+/// Stands for the hub's address where the workshop does not say it: a private one, written as long as any.
+const SOME_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 100, 200);
 
 /// Runs the command.
 pub fn run(args: &CheckArgs) -> Result<()> {

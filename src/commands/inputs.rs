@@ -63,17 +63,33 @@ pub(super) fn accept(findings: Findings) -> Result<()> {
 /// Reads the secrets, or makes them on first use.
 pub(super) fn secrets(args: &WorkshopArgs) -> Result<Secrets> {
     let path = secrets_file(args);
-    if let Some((text, mode)) = files::read_private(&path)? {
-        let name = path.display().to_string();
-        if mode & 0o077 != 0 {
-            return Err(findings::open_secrets(&name, mode).into());
-        }
-        return Ok(Secrets::parse(&name, &text)?);
+    if let Some(kept) = kept_secrets(&path)? {
+        return Ok(kept);
+    }
+    let name = path.display().to_string();
+    if !files::folder_of(&path).is_dir() {
+        return Err(findings::no_folder_for(&name).into());
     }
     let secrets = Secrets::generate()?;
-    files::create_private(&path, &secrets.to_text()?)?;
-    report::say(&format!("The workshop's secrets are new, in {}: keep the file.", path.display()));
+    if let Err(failure) = files::create_private(&path, &secrets.to_text()?) {
+        // Another imagegen may have made them a moment ago, and then they are the workshop's.
+        return kept_secrets(&path)?.ok_or(failure);
+    }
+    report::say(&format!("The workshop's secrets are new, in {name}: keep the file."));
     Ok(secrets)
+}
+
+fn kept_secrets(path: &Path) -> Result<Option<Secrets>> {
+    let name = path.display().to_string();
+    let read = files::read_private(path).map_err(|error| match error.kind() {
+        ErrorKind::InvalidData => findings::damaged_secrets(&name, "it is no text").into(),
+        _ => unusable(path, error, "name a file for the workshop's secrets by --secrets"),
+    })?;
+    let Some((text, mode)) = read else { return Ok(None) };
+    if mode & 0o077 != 0 {
+        return Err(findings::open_secrets(&name, mode).into());
+    }
+    Ok(Some(Secrets::parse(&name, &text)?))
 }
 
 /// The workshop's secrets where there are some, and others for once where there are none: no new file is left behind.

@@ -10,7 +10,7 @@ use crate::host::{signals, tools};
 use crate::rehearsal::{self, Door, Firmware, Script, Student, Trial};
 use crate::report::{self, Progress};
 use crate::userdata::{Budget, Machine, Role};
-use crate::workshop::{Engine, Network, Secrets, Web, Workshop};
+use crate::workshop::{Engine, Entry, Network, Secrets, Web, Workshop};
 
 /// Runs the command.
 pub fn run(args: &RehearseArgs) -> Result<()> {
@@ -65,6 +65,10 @@ fn script(args: &RehearseArgs) -> Result<Script> {
     if args.nodes == 0 && !alone {
         findings.push(rehearsal::findings::nobody_carries_notebooks());
     }
+    let users = workshop.users.count();
+    if !findings.has_errors() && u32::from(args.students) > users {
+        findings.push(rehearsal::findings::fewer_users(users));
+    }
     inputs::accept(findings)?;
     // The rehearsal's LAN is not the workshop's network, and its hub has a volume of its own.
     workshop.network = Network::default();
@@ -75,6 +79,7 @@ fn script(args: &RehearseArgs) -> Result<Script> {
     if args.plain.is_none() {
         without_mirror(&mut workshop);
     }
+    with_known_passwords(&mut workshop);
     workshop.homes.volume = workshop.homes.volume.map(|_| rehearsal::VOLUME.to_owned());
     let secrets = inputs::borrowed_secrets(&args.workshop)?;
     let userdata = |role| userdata(&workshop, &secrets, role, args.plain.is_some());
@@ -121,6 +126,15 @@ fn without_mirror(workshop: &mut Workshop) {
     workshop.hub.packages.clear();
     workshop.node.packages.clear();
     workshop.locale = None;
+}
+
+/// Everybody logs in with the password that is derived for the name: nobody here knows those behind hashes.
+fn with_known_passwords(workshop: &mut Workshop) {
+    for entry in &mut workshop.users.entries {
+        if let Entry::Single(user) = entry {
+            user.password_hash = None;
+        }
+    }
 }
 
 fn userdata(workshop: &Workshop, secrets: &Secrets, role: Role, plain: bool) -> Result<String> {

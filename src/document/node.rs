@@ -78,10 +78,17 @@ fn is_blank(text: &str) -> bool {
 
 fn describe(error: &serde_yaml::Error, text: &str) -> (String, Range<usize>) {
     let bare = error.without_snippet();
-    let span = bare.location().map_or(0..0, |location| bytes(&location));
-    let end = span.end.max(span.start + 1).min(text.len());
+    let span = bare.location().map_or(0..0, |location| letter(&location, text));
     let message = bare.render_with_formatter(&serde_yaml::UserMessageFormatter);
-    (first_line(&message), span.start.min(end)..end)
+    (first_line(&message), span)
+}
+
+/// The letter at the place of an error, which has a line and a column in letters and no bytes.
+fn letter(location: &Location, text: &str) -> Range<usize> {
+    let count = |number: u64| to_usize(number).saturating_sub(1);
+    let line: usize = text.split_inclusive('\n').take(count(location.line())).map(str::len).sum();
+    let mut letters = text[line..].char_indices().skip(count(location.column()));
+    letters.next().map_or(text.len()..text.len(), |(at, letter)| line + at..line + at + letter.len_utf8())
 }
 
 fn first_line(message: &str) -> String {

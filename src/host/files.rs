@@ -51,11 +51,11 @@ pub fn folder_of(path: &Path) -> &Path {
 }
 
 /// A file's text and its permission bits; none where there is no such file.
-pub fn read_private(path: &Path) -> Result<Option<(String, u32)>> {
+pub fn read_private(path: &Path) -> std::io::Result<Option<(String, u32)>> {
     match fs_err::read_to_string(path) {
         Ok(text) => Ok(Some((text, fs_err::metadata(path)?.permissions().mode() & 0o7777))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }
 

@@ -13,6 +13,15 @@ pub fn nobody_carries_notebooks() -> Finding {
     )
 }
 
+/// More students than the workshop has users.
+#[must_use]
+pub fn fewer_users(users: u32) -> Finding {
+    Finding::error(
+        format!("the workshop has {users} users, and `--students` asks for more"),
+        "ask for fewer, or rehearse a workshop file with more by `--workshop`",
+    )
+}
+
 /// There is no image to boot.
 #[must_use]
 pub fn no_image(path: &Path) -> Finding {

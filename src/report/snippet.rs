@@ -1,5 +1,6 @@
 //! A finding as text: the line, the underlined stretch, the remedy.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -37,14 +38,24 @@ fn snippet<'a>(source: &'a Source, labels: &[&'a Label]) -> Snippet<'a, annotate
     let mut snippet = Snippet::source(source.text.as_str()).path(source.name.as_str());
     for (position, label) in labels.iter().enumerate() {
         let kind = if position == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
-        snippet = snippet.annotation(kind.span(label.span.clone()).label(label.text.as_str()));
+        let span = whole_letters(&source.text, &label.span);
+        snippet = snippet.annotation(kind.span(span).label(label.text.as_str()));
     }
     snippet
+}
+
+/// A stretch of a text without halves of letters, wherever it came from.
+fn whole_letters(text: &str, span: &Range<usize>) -> Range<usize> {
+    let (start, end) = (span.start.min(text.len()), span.end.min(text.len()));
+    let start = (0..=start).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let end = (end.max(start)..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    start..end
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Document;
 
     #[test]
     fn both_places_of_a_clash_are_shown_with_the_remedy() {
@@ -66,5 +77,25 @@ mod tests {
           |
           = help: give each user a UID of their own
         ");
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_shown_at_its_letter_whatever_is_before_it() {
+        let text = "version: 1\n# für 学生\nname: é: x\n";
+        let finding = Document::parse(Source::new("workshop.yaml", text)).unwrap_err();
+        let shown = render(&finding, false);
+        assert!(shown.contains("--> workshop.yaml:3:") && shown.contains("3 | name: é: x"), "{shown}");
+    }
+
+    #[test]
+    fn no_text_and_no_stretch_of_it_makes_drawing_panic() {
+        proptest::proptest!(|(text in "\u{feff}?[a-cé学:{}\\[\\]\"' \n-]{0,40}", start in 0..50_usize, length in 0..9_usize)| {
+            let source = Source::new("workshop.yaml", text);
+            let anywhere = Finding::error("a", "b").at(&source, start..start + length, "c");
+            render(&anywhere, false);
+            if let Err(finding) = Document::parse(source) {
+                render(&finding, false);
+            }
+        });
     }
 }

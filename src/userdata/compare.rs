@@ -28,8 +28,9 @@ pub fn compare(name: &str, old: &str, new: &str) -> Result<String, Finding> {
 
 fn file(path: &str, old: Option<&Found>, new: Option<&Found>, mask: &Mask) -> String {
     let shown = |found: Option<&Found>| found.map(|file| mask.file(path, file)).unwrap_or_default();
-    let label =
-        |found: Option<&Found>, side: &str| found.map_or("/dev/null".to_owned(), |_| format!("{side}{path}"));
+    let label = |found: Option<&Found>, side: &str| {
+        found.map_or("/dev/null".to_owned(), |_| format!("{side}:{path}"))
+    };
     let (before, after) = (shown(old), shown(new));
     let diff = TextDiff::from_lines(&before, &after);
     diff.unified_diff().header(&label(old, "old"), &label(new, "new")).to_string()
@@ -45,10 +46,10 @@ impl Mask {
     /// A file as it is shown: with a line for each user, and without secrets. Where root alone may read a file, every line
     /// is one, but for the files of which we know better.
     fn file(&self, path: &str, Found { content, private }: &Found) -> String {
-        let line: &dyn Fn(&str) -> String = match path.rsplit('/').next() {
+        let line: &dyn Fn(&str) -> String = match path.strip_prefix(paths::SETTINGS) {
             _ if path == paths::USERS => return table::in_lines(content),
-            Some("settings.json") => &|line| self.value(line, ": ", |key| SECRET_KEYS.contains(&key)),
-            Some("passwords") => &|line| self.value(line, ":", |_| true),
+            Some("/settings.json") => &|line| self.value(line, ": ", |key| SECRET_KEYS.contains(&key)),
+            Some("/passwords") => &|line| self.value(line, ":", |_| true),
             _ if *private => &|line| self.secret(line),
             _ => return content.clone(),
         };
@@ -88,10 +89,18 @@ mod tests {
         let old = old.replace("{\"join_key\"", "{\n    \"join_key\"");
         let new = old.replace("hunter2", "hunter3").replace("    a\n", "    b\n");
         let shown = compare("old", &old, &new).expect("two texts");
-        assert!(shown.contains("--- old/etc/other\n+++ new/etc/other\n@@ -1 +1 @@\n-a\n+b\n"), "{shown}");
+        assert!(shown.contains("--- old:/etc/other\n+++ new:/etc/other\n@@ -1 +1 @@\n-a\n+b\n"), "{shown}");
         assert!(shown.contains("-\"join_key\": (secret "), "{shown}");
         assert!(!shown.contains("hunter"), "{shown}");
         assert_eq!(compare("old", &old, &old).expect("two texts"), "");
+    }
+
+    #[test]
+    fn what_only_bears_the_name_of_a_file_of_ours_is_a_secret_in_every_line() {
+        let old = text("    {}\n", "    a\n").replace("/etc/imagegen/settings.json", "/root/settings.json");
+        let new = old.replace("{}", "{\"api_token\": \"hunter2\"}");
+        let shown = compare("old", &old, &new).expect("two texts");
+        assert!(shown.contains("+(secret ") && !shown.contains("hunter"), "{shown}");
     }
 
     #[test]

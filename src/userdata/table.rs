@@ -43,22 +43,33 @@ fn dense_line<'a>(entries: impl Iterator<Item = &'a Entry>) -> String {
     if names.is_empty() { String::new() } else { format!("+{}\t{}\n", steps.join(" "), names.join(" ")) }
 }
 
-/// The table with a line for each user who stands in a dense one, so that two tables can be compared.
+/// The table with a line for each user who stands in a dense one, in the order of their UIDs as where all have a line, so
+/// that two tables can be compared.
 pub(super) fn in_lines(table: &str) -> String {
-    let lines =
-        table.lines().map(|line| match line.strip_prefix('+').and_then(|line| line.split_once('\t')) {
-            Some((steps, names)) => {
-                let mut uid = 0;
-                let pairs = steps.split(' ').zip(names.split(' '));
-                let users = pairs.map(|(step, name)| {
-                    uid += step.parse().unwrap_or(0_u32);
-                    format!("{uid}\t{name}\n")
-                });
-                users.collect()
-            }
-            None => format!("{line}\n"),
-        });
-    lines.collect()
+    let mut lines = vec![];
+    for line in table.lines() {
+        match line.strip_prefix('+').and_then(|line| line.split_once('\t')) {
+            Some((steps, names)) => lines.extend(of_dense(steps, names)),
+            None => lines.push(format!("{line}\n")),
+        }
+    }
+    // Groups come first, in their own order.
+    lines.sort_by_key(|line| if line.starts_with('@') { 0 } else { uid_of(line) });
+    lines.concat()
+}
+
+fn of_dense<'a>(steps: &'a str, names: &'a str) -> impl Iterator<Item = String> + 'a {
+    let mut uid = 0_u32;
+    steps.split(' ').zip(names.split(' ')).map(move |(step, name)| {
+        uid = uid.saturating_add(step.parse().unwrap_or(0));
+        format!("{uid}\t{name}\n")
+    })
+}
+
+/// The number that a line begins with.
+fn uid_of(line: &str) -> u32 {
+    let digits = line.split(|letter: char| !letter.is_ascii_digit()).next().unwrap_or_default();
+    digits.parse().unwrap_or(u32::MAX)
 }
 
 fn first_uid(entry: &Entry) -> u32 {
@@ -118,5 +129,20 @@ mod tests {
         let dense = render(&users, Style::Dense);
         assert_eq!(dense, "+2000 7 7\tu2000 u2007 u2014\n");
         assert_eq!(in_lines(&dense), render(&users, Style::Lines));
+    }
+
+    #[test]
+    fn both_forms_of_a_table_are_the_same_in_lines_whoever_is_in_it() {
+        let named = |uid: u32| {
+            let user = User::plain(format!("u{uid}"), uid);
+            Entry::Single(User { full_name: Some("Ada Lovelace".into()), ..user })
+        };
+        let single = |uid: u32| Entry::Single(User::plain(format!("u{uid}"), uid));
+        let mut users = Users::usual();
+        users.entries.extend([named(1500), single(1501), named(2600), single(2500)]);
+        users.groups = vec![Group { name: "b".into(), gid: 3001 }, Group { name: "a".into(), gid: 3000 }];
+        let [lines, dense] = [Style::Lines, Style::Dense].map(|style| in_lines(&render(&users, style)));
+        assert_eq!(lines, dense);
+        assert_eq!(in_lines("+4294967295 5\tada bob\n"), "4294967295\tada\n4294967295\tbob\n");
     }
 }

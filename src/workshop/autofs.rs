@@ -66,6 +66,12 @@ pub(super) fn read(source: &Arc<Source>, node: &Node, findings: &mut Findings) -
         if let Some((_, first)) = seen.iter().find(|(path, _)| within(path, &share.path)) {
             fields.findings().push(findings::maps_overlap(source, place, first));
         }
+        let differs = |other: &Share| {
+            other.server.is_none() && other.folder == share.folder && other.writable != share.writable
+        };
+        if share.server.is_none() && autofs.shares.iter().any(differs) {
+            fields.findings().push(findings::writable_for_some(source, &share.folder, place));
+        }
         seen.push((share.path.clone(), place));
         autofs.shares.push(share);
     }
@@ -109,7 +115,7 @@ fn options(source: &Arc<Source>, fields: &mut Fields<'_, '_>) -> Vec<String> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_=.".contains(c);
         if text.is_empty() || !text.chars().all(plain) {
             fields.findings().push(findings::not_a_mount_option(source, text, node));
-        } else if ["suid", "dev", "soft", "fstype", "bind"]
+        } else if ["suid", "dev", "soft", "softerr", "fstype", "bind"]
             .contains(&text.split('=').next().unwrap_or_default())
         {
             fields.findings().push(findings::dangerous_mount_option(source, text, node));

@@ -174,10 +174,53 @@ fn options(
             sized.filter(|_| key.name == "log-driver" && !has_log_files(value_text(&value.value)))
         {
             findings.push(findings::log_sizes_without_files(source, key, sized));
+        } else {
+            note_wrong_kinds(source, key, value, findings);
         }
         options.insert(key.name.clone(), json(value));
     }
     options
+}
+
+/// dockerd does not start where a value is of another kind than it wants (the fields of `Config` in moby's
+/// daemon/config). Those of which the kind is not told here may be of several.
+fn note_wrong_kinds(source: &Arc<Source>, key: &Key, node: &Node, findings: &mut Findings) {
+    let mut expect = |right: bool, name: &str, node: &Node, wanted: &str, example: &str| {
+        if !right {
+            findings.push(crate::document::findings::wrong_kind(source, name, node, wanted, example));
+        }
+    };
+    let is_text = |node: &Node| matches!(node.value, Value::Text(_));
+    let name = key.name.as_str();
+    match (name, &node.value) {
+        (
+            "debug" | "experimental" | "icc" | "init" | "ip-forward" | "ip-masq" | "ip6tables" | "iptables"
+            | "ipv6" | "live-restore" | "no-new-privileges" | "raw-logs" | "selinux-enabled"
+            | "userland-proxy",
+            value,
+        ) => expect(matches!(value, Value::Bool(_)), name, node, "true or false", &format!("{name}: true")),
+        (
+            "max-concurrent-downloads"
+            | "max-concurrent-uploads"
+            | "max-download-attempts"
+            | "network-control-plane-mtu"
+            | "oom-score-adjust"
+            | "shutdown-timeout",
+            value,
+        ) => expect(matches!(value, Value::Int(_)), name, node, "a whole number", &format!("{name}: 6")),
+        ("log-opts", Value::Map(entries)) => {
+            for (option, node) in entries {
+                let example = format!("{}: \"3\"", option.name);
+                expect(is_text(node), &option.name, node, "text", &example);
+            }
+        }
+        ("log-opts", _) => expect(false, name, node, "a mapping", "log-opts: {compress: \"true\"}"),
+        ("dns" | "dns-opts" | "dns-search" | "exec-opts" | "insecure-registries" | "storage-opts", value) => {
+            let right = matches!(value, Value::List(items) if items.iter().all(is_text));
+            expect(right, name, node, "a list of texts", &format!("{name}: [\"…\"]"));
+        }
+        _ => {}
+    }
 }
 
 /// Why an option would keep dockerd from starting, open it to the world, or break the workshop; and what to do.

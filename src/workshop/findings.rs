@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::document::findings::instead;
-use crate::document::{Finding, Node, Place, Source};
+use crate::document::{Finding, Key, Node, Place, Source};
 
 pub use super::notebook_findings::*;
 pub use super::option_findings::*;
@@ -128,6 +128,18 @@ pub fn unreadable_part(source: &Arc<Source>, name: &str, reason: &str, node: &No
     .at(source, node.span.clone(), "named here")
 }
 
+/// A key of a single user in an entry of many.
+#[must_use]
+pub fn beside_many_users(source: &Arc<Source>, key: &Key, whole: &str) -> Finding {
+    let inside =
+        if whole == "csv" { "give the roster a column for it" } else { "put `groups` into the range" };
+    Finding::error(
+        format!("`{}` beside `{whole}` would be for nobody", key.name),
+        format!("make it an entry of its own, or {inside}"),
+    )
+    .at(source, key.span.clone(), "not used")
+}
+
 /// A roster without one of the columns that it needs.
 #[must_use]
 pub fn roster_lacks_column(source: &Arc<Source>, name: &str, header: Range<usize>) -> Finding {
@@ -145,12 +157,25 @@ pub fn unknown_column(source: &Arc<Source>, name: &str, span: Range<usize>, know
         .at(source, span, "unknown")
 }
 
+/// A column that another one before it has the name of.
+#[must_use]
+pub fn column_twice(source: &Arc<Source>, name: &str, span: Range<usize>) -> Finding {
+    Finding::error(format!("there are two columns `{name}`"), "remove one of them").at(
+        source,
+        span,
+        "the second",
+    )
+}
+
 /// A roster with a first line and nothing below it.
 #[must_use]
 pub fn empty_roster(source: &Arc<Source>) -> Finding {
+    let text = source.text.trim_end();
+    let marked = text.len() - text.trim_start_matches('\u{feff}').len();
+    let last = text.rfind('\n').map_or(marked, |end| end + 1);
     Finding::error("the roster has no users", "add a row for each user below the first line").at(
         source,
-        0..source.text.len().min(1),
+        last..text.len(),
         "nobody below this line",
     )
 }
@@ -242,6 +267,12 @@ pub fn damaged_secrets(name: &str, reason: &str) -> Finding {
         format!("the secrets file {name} is damaged: {reason}"),
         "restore it from a copy; or remove it, and start all machines of the workshop anew with new user-data",
     )
+}
+
+/// A file that is to be made where there is no folder for it.
+#[must_use]
+pub fn no_folder_for(name: &str) -> Finding {
+    Finding::error(format!("there is no folder for {name}"), "make it first, or name a file elsewhere")
 }
 
 /// Secrets that others can read.

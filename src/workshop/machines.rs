@@ -124,9 +124,14 @@ fn is_file_path(path: &str) -> bool {
         && !path.ends_with('/')
         && path.split('/').skip(1).all(|part| !part.is_empty() && part != "." && part != "..")
         && is_printable(path)
-        && !["/etc/imagegen", "/usr/local/lib/imagegen", "/etc/docker/daemon.json", "/etc/auto.imagegen"]
-            .iter()
-            .any(|own| path.starts_with(own))
+        && !is_our_own(path)
+}
+
+/// What imagegen writes has its name somewhere in the path, but for Docker's options and the locale.
+fn is_our_own(path: &str) -> bool {
+    let is_word = |letter: char| letter.is_ascii_alphanumeric();
+    ["/etc/docker/daemon.json", "/etc/default/locale"].contains(&path)
+        || path.split(|letter| !is_word(letter)).any(|word| word == "imagegen")
 }
 
 /// Three octal digits, with a fourth before them for the special bits. Without quotes YAML would make a number of it.

@@ -243,9 +243,10 @@ impl Material {
 
 fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    rest.is_some_and(|rest| {
-        !rest.starts_with('/')
-            && rest.contains('/')
+    rest.and_then(|rest| Some((rest, rest.split_once('/')?.0))).is_some_and(|(rest, host)| {
+        !host.is_empty()
+            // What is in the text stands in logs too.
+            && !host.contains('@')
             && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-._~:/?&=%+@,".contains(c))
             && !rest.trim_end_matches('/').ends_with("..")
     })

@@ -149,6 +149,19 @@ pub fn maps_overlap(source: &Arc<Source>, again: &Node, first: &Node) -> Finding
         .at(source, first.span.clone(), "first here")
 }
 
+/// A folder of the hub in two maps, one of them to be written to.
+#[must_use]
+pub fn writable_for_some(source: &Arc<Source>, folder: &str, node: &Node) -> Finding {
+    let message = format!("the hub's {folder} is in two maps, and only one of them is `writable`");
+    wrong(
+        source,
+        node,
+        message,
+        "the hub exports a folder once: say `writable` in both maps or in none",
+        "the second map",
+    )
+}
+
 /// Text that is no NFS export.
 #[must_use]
 pub fn not_an_nfs_source(source: &Arc<Source>, text: &str, node: &Node) -> Finding {

@@ -237,6 +237,50 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_beside_many_users_and_would_be_for_nobody_is_told() {
+        let found = messages(
+            "version: 1\nusers:\n  - {range: {prefix: t, count: 2, uid: 2001}, name: ada, admin: true}\n",
+        );
+        assert_eq!(
+            found,
+            ["`name` beside `range` would be for nobody", "`admin` beside `range` would be for nobody"]
+        );
+        let large = "version: 1\nusers: [{range: {prefix: t, count: 100, uid: 9223372036854775806}}]\n";
+        assert_eq!(messages(large).len(), 1);
+    }
+
+    #[test]
+    fn materials_bring_no_password_and_files_are_not_imagegens_own() {
+        let material = |url: &str| messages(&format!("version: 1\nmaterials: [{{git: \"{url}\"}}]\n")).len();
+        assert_eq!(material("https://user:secret@example.org/course.git"), 1);
+        assert_eq!(material("https://example.org/@team/course.git"), 0);
+        let file = |path: &str| {
+            messages(&format!("version: 1\nnode: {{files: [{{path: {path}, content: x}}]}}\n")).len()
+        };
+        for own in [
+            "/etc/ssh/sshd_config.d/10-imagegen.conf",
+            "/etc/systemd/system/imagegen.target",
+            "/usr/lib/imagegen/identity.sh",
+            "/etc/auto.master.d/imagegen.autofs",
+            "/etc/docker/daemon.json",
+        ] {
+            assert_eq!(file(own), 1, "{own}");
+        }
+        assert_eq!(file("/etc/imagegenerator.conf"), 0);
+    }
+
+    #[test]
+    fn a_folder_of_the_hub_is_writable_for_all_or_for_none() {
+        let maps = |second: &str| {
+            format!(
+                "version: 1\nautofs: {{maps: [{{path: /a, from: \"hub:/srv/x\"}}, {{path: /b, from: \"{second}\", writable: true}}]}}\n"
+            )
+        };
+        assert_eq!(messages(&maps("hub:/srv/x")).len(), 1);
+        assert_eq!(messages(&maps("hub:/srv/y")).len(), 0);
+    }
+
+    #[test]
     fn networks_know_their_addresses() {
         let network: Subnet = network::subnet("192.168.4.0/22").expect("a network");
         assert!(network.contains(Ipv4Addr::new(192, 168, 7, 254)));
@@ -253,6 +297,11 @@ mod tests {
             ("{registry-mirorrs: []}", "no option"),
             ("{mtu: 1400}", "a place of its own"),
             ("{userns-remap: default}", "UIDs"),
+            ("{log-opts: {max-file: 3}}", "`max-file` takes text"),
+            ("{debug: \"yes\"}", "`debug` takes true or false"),
+            ("{max-concurrent-downloads: many}", "takes a whole number"),
+            ("{dns: 10.0.0.2}", "takes a list of texts"),
+            ("{log-opts: {max-file: \"3\"}, dns: [10.0.0.2], debug: true, shutdown-timeout: 20}", ""),
             ("{log-driver: journald}", ""),
         ] {
             let found = messages(&format!("version: 1\ndocker: {{options: {options}}}\n")).join("; ");
@@ -310,7 +359,9 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_the_reader_panic(text in "(version: 1\n)?(users:\n)?[a-z\\[\\]{}:, \\-0-9\n\"']{0,80}") {
+        fn no_text_makes_the_reader_panic(
+            text in "\u{feff}?(version: 1\n)?(# für 学生\n)?(users:\n)?[a-zéß学\\[\\]{}:, \\-0-9\n\"']{0,80}"
+        ) {
             messages(&text);
         }
     }

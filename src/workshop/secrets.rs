@@ -11,6 +11,9 @@ use super::{Network, findings};
 use crate::document::Finding;
 use crate::failure::Result;
 
+/// 256 bits.
+const RANDOM_BYTES: usize = 32;
+
 /// The secrets of one workshop.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,6 +73,12 @@ impl Secrets {
     pub fn parse(name: &str, text: &str) -> Result<Self, Finding> {
         let secrets: Self = serde_yaml::from_str(text)
             .map_err(|_| findings::damaged_secrets(name, "it is not what imagegen writes"))?;
+        if ![&secrets.join_key, &secrets.password_seed].into_iter().all(is_random_text) {
+            return Err(findings::damaged_secrets(
+                name,
+                "a key has not the 43 letters that imagegen gives it",
+            ));
+        }
         if secrets.certificate_bytes().is_none() {
             return Err(findings::damaged_secrets(name, "its certificate cannot be read"));
         }
@@ -94,8 +103,13 @@ impl Secrets {
     }
 }
 
+/// Whether a text may have come from [`random_text`]: a short one would be easy to guess.
+fn is_random_text(text: &String) -> bool {
+    URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == RANDOM_BYTES)
+}
+
 fn random_text() -> Result<String> {
-    let mut bytes = [0; 32];
+    let mut bytes = [0; RANDOM_BYTES];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
@@ -109,6 +123,14 @@ mod tests {
         let secrets = Secrets::generate().expect("secrets");
         let text = secrets.to_text().expect("text");
         assert_eq!(Secrets::parse("secrets", &text), Ok(secrets));
+    }
+
+    #[test]
+    fn a_key_that_somebody_has_made_short_is_refused() {
+        let mut secrets = Secrets::generate().expect("secrets");
+        secrets.password_seed.clear();
+        let text = secrets.to_text().expect("text");
+        assert!(Secrets::parse("secrets", &text).is_err());
     }
 
     #[test]

@@ -91,6 +91,11 @@ fn read_groups(source: &Arc<Source>, list: &Node, findings: &mut Findings) -> Ve
 
 fn entry(source: &Arc<Source>, item: &Node, reader: Reader<'_>, findings: &mut Findings) -> Vec<Claim> {
     let mut fields = Fields::of(source, "users", item, ENTRY_KEYS, findings);
+    for whole in ["range", "csv"] {
+        if fields.get(whole).is_some() {
+            note_what_is_beside(source, item, whole, fields.findings());
+        }
+    }
     if let Some(node) = fields.get("range") {
         return range(source, node, findings).into_iter().collect();
     }
@@ -103,6 +108,16 @@ fn entry(source: &Arc<Source>, item: &Node, reader: Reader<'_>, findings: &mut F
             }
         },
         None => single(source, item, &mut fields).into_iter().collect(),
+    }
+}
+
+/// A range and a roster say all of their users; what stands beside them would be for nobody.
+fn note_what_is_beside(source: &Arc<Source>, item: &Node, whole: &str, findings: &mut Findings) {
+    let Value::Map(entries) = &item.value else { return };
+    for (key, _) in
+        entries.iter().filter(|(key, _)| key.name != whole && ENTRY_KEYS.contains(&key.name.as_str()))
+    {
+        findings.push(findings::beside_many_users(source, key, whole));
     }
 }
 
@@ -175,7 +190,7 @@ fn range(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option<C
     fields.require(&["prefix", "count", "uid"], RANGE);
     let ((prefix, prefix_node), (count, _), (uid, uid_node)) = (prefix?, count?, uid?);
     let place = Place::of(source, uid_node);
-    for id in [uid, uid + count - 1] {
+    for id in [uid, uid.saturating_add(count - 1)] {
         check_id("UID", id, &place, fields.findings())?;
     }
     let range = UserRange {
