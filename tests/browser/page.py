@@ -158,7 +158,7 @@ def organiser(browser, page, folder):
     browser.log_in(f"{page}/hub/login?next=%2Fhub%2Fworkshop", "o.brien-2")
     browser.click("#login_submit")
     browser.wait_for("body", "Students at work")
-    for words in ("training01", "node-1", "10.77.0.11", "has joined the workshop"):
+    for words in ("training01", "node-1", "10.77.0.11", "has joined the workshop", "MiB"):
         browser.wait_for("body", words, f"{page}/hub/workshop")
     browser.keep(f"{folder}/organiser.png")
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 from unittest import mock
 
@@ -23,6 +24,7 @@ import state
 from workshop_hub import disk, overview, specification, words
 from workshop_hub.settings import Account
 from workshop_hub.slowness import Slowness
+from workshop_hub.tokens import Tokens
 from workshop_hub.turns import Turns
 
 GIB = 2**30
@@ -390,6 +392,29 @@ class Disk(unittest.TestCase):
 
     def test_homes_that_are_not_there_yet_do_not_close_the_page(self):
         self.assertEqual(disk.troubles({"homes": "/nonexistent/homes"}), [])
+
+
+class Student:
+    def __init__(self, name):
+        self.name, self.made = name, []
+
+    def new_api_token(self, **asked):
+        self.made.append(asked)
+        return f"{self.name} {len(self.made)}"
+
+
+class PageTokens(unittest.TestCase):
+    def test_each_server_is_shown_a_token_that_opens_no_other(self):
+        tokens, ada, bob = Tokens(), Student("ada"), Student("o.brien-2")
+        self.assertEqual([tokens.of(ada), tokens.of(bob), tokens.of(ada)], ["ada 1", "o.brien-2 1", "ada 1"])
+        self.assertEqual(ada.made[0]["scopes"], ["access:servers!user=ada"])
+        self.assertEqual(bob.made[0]["scopes"], ["access:servers!user=o.brien-2"])
+        with mock.patch("time.monotonic", return_value=time.monotonic() + ada.made[0]["expires_in"]):
+            self.assertEqual(tokens.of(ada), "ada 2")
+
+    def test_no_service_of_the_hub_opens_servers(self):
+        with open(f"{project.PROJECT}/images/hub/etc/jupyterhub/jupyterhub_config.py") as file:
+            self.assertNotIn("access:servers", file.read())
 
 
 class State(unittest.TestCase):

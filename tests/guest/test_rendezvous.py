@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import threading
 import unittest
+import unittest.mock
 
 import project  # noqa: F401  (sets the path)
 
@@ -53,6 +54,18 @@ class Rendezvous(unittest.TestCase):
     def publish(self):
         with open(self.answer, "w") as file:
             file.write(ANSWER)
+
+    def test_words_that_come_at_once_do_not_get_in_each_others_way(self):
+        failures = []
+        with unittest.mock.patch("threading.excepthook", failures.append):
+            threads = [threading.Thread(target=self.server.note, args=(f"node-{number} is here",)) for number in range(100)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(failures, [])
+        with open(f"{self.folder.name}/words.json") as file:
+            self.assertIn({"text": "is here", "at": unittest.mock.ANY}, json.load(file).values())
 
     def refusal(self):
         with self.assertRaises(join.Away) as raised:

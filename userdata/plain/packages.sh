@@ -27,17 +27,19 @@ install() {
 	apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=600 $(with_docker_cli)
 }
 
+trap 'rm -f "$policy"' EXIT
 [ -n "$(missing)" ] || exit 0
 announce "Installing what this image lacks:$(missing | tr '\n' ' ' | sed 's/^/ /; s/ $//')."
-# Homes travel by NFS 4 alone, which needs no port mapper.
-systemctl mask --quiet rpcbind.service rpcbind.socket
-trap 'rm -f "$policy"' EXIT
+# Homes travel by NFS 4 alone, which needs no port mapper, and an upgrade of Docker would end the notebooks.
+systemctl mask --quiet rpcbind.service rpcbind.socket apt-daily.timer apt-daily-upgrade.timer
+systemctl stop 'apt-daily*.timer'
 printf '#!/bin/sh\nexit 101\n' >"$policy"
 chmod 755 "$policy"
 said=
 until install; do
 	[ -n "$said" ] || announce "The packages cannot be installed yet; trying again until the mirror answers."
 	said=yes
+	dpkg --configure -a || true
 	sleep 20
 done
 rm -f "$policy"

@@ -59,6 +59,8 @@ c.SwarmNotebooks.start_timeout = 3600 + notebooks["start_seconds"]
 # The turns are the limit: beyond one of its own, JupyterHub would send students away.
 c.JupyterHub.concurrent_spawn_limit = 0
 c.Spawner.http_timeout = notebooks["start_seconds"]
+# In the swarm the spawner has had an answer before; after a start of all machines, addresses of the time before have none.
+c.SwarmNotebooks.http_timeout = 60
 c.Spawner.poll_interval = 20
 c.Spawner.mem_limit = notebooks["memory"]
 c.Spawner.cpu_limit = notebooks["cpus"] or None
@@ -74,10 +76,8 @@ if classic:
 c.JupyterHub.services = [
     {"name": "culler", "api_token": settings.secret("JUPYTERHUB_API_TOKEN")},
     {"name": "metrics", "api_token": settings.secret("IMAGEGEN_METRICS_TOKEN")},
-    {"name": "page", "api_token": settings.secret("IMAGEGEN_PAGE_TOKEN")},
 ]
 c.JupyterHub.load_roles = [
     {"name": "culler", "services": ["culler"], "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"]},
     {"name": "metrics", "services": ["metrics"], "scopes": ["read:metrics"]},
-    {"name": "page", "services": ["page"], "scopes": ["access:servers"]},
 ]

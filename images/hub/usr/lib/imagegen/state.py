@@ -12,7 +12,7 @@ from files import write_whole
 STATE = "/var/lib/jupyterhub"
 ENVIRONMENT = "/var/lib/imagegen/hub.env"
 CADDYFILE = "/run/imagegen-web/Caddyfile"
-TOKENS = ("CONFIGPROXY_AUTH_TOKEN", "JUPYTERHUB_API_TOKEN", "IMAGEGEN_METRICS_TOKEN", "IMAGEGEN_PAGE_TOKEN")
+TOKENS = ("CONFIGPROXY_AUTH_TOKEN", "JUPYTERHUB_API_TOKEN", "IMAGEGEN_METRICS_TOKEN")
 
 GLOBAL = "{\n\tadmin off\n%s}\n"
 # JupyterHub takes the address that it writes down from X-Real-Ip before all else, and a client could send that.

@@ -2,7 +2,7 @@
 import asyncio
 import time
 
-from docker.errors import APIError
+from docker.errors import APIError, DockerException
 from dockerspawner import DockerSpawner, SwarmSpawner
 from jupyterhub import __version__
 from jupyterhub.spawner import SpawnException
@@ -12,6 +12,10 @@ from traitlets.config import LoggingConfigurable
 
 from . import settings, specification, words
 from .turns import Turns
+
+
+# Seconds for which Docker may say nothing before that is an answer.
+DOCKER_PATIENCE = 180
 
 
 def pause(begun):
@@ -58,7 +62,8 @@ class Workshop(LoggingConfigurable):
             if (ended := await self.poll()) is not None:
                 self.give_up(words.of_task(self.user.name, {"State": "failed", "Err": str(ended)}))
             try:
-                response = await client.fetch(url, raise_error=False, request_timeout=10)
+                # A student's own program must not send the hub anywhere else.
+                response = await client.fetch(url, raise_error=False, request_timeout=10, follow_redirects=False)
                 if response.code < 500:
                     return response.headers.get("X-JupyterHub-Version", "")
             except (OSError, HTTPError):
@@ -76,7 +81,7 @@ class SwarmNotebooks(Workshop, SwarmSpawner):
         try:
             with self.turns.standing(self):
                 return await self.start_in_turn()
-        except (APIError, OSError) as error:
+        except (DockerException, OSError) as error:
             self.give_up(words.no_docker(self.user.name, error))
 
     async def start_in_turn(self):
@@ -150,6 +155,19 @@ class SwarmNotebooks(Workshop, SwarmSpawner):
         return specification.current(tasks)
 
     async def poll(self):
+        """None while the server runs. A Docker that is only starting, as after the hub's own start, says nothing of that, and
+        JupyterHub would end every server of which it hears nothing."""
+        begun = time.monotonic()
+        while True:
+            try:
+                return await self.how_it_ended()
+            except (DockerException, OSError) as error:
+                if time.monotonic() - begun > DOCKER_PATIENCE:
+                    raise
+                self.log.warning("Docker does not say yet how the server of %s is: %s", self.user.name, error)
+            await asyncio.sleep(3)
+
+    async def how_it_ended(self):
         try:
             task = await self.get_task()
         except APIError as error:
@@ -158,10 +176,14 @@ class SwarmNotebooks(Workshop, SwarmSpawner):
             raise
         if task is None:
             return 0
-        if specification.is_alive(task):
-            return None
-        trouble = words.of_task(self.user.name, {**task["Status"], "State": "failed"})
-        return f"{trouble.organiser}"
+        if not specification.is_alive(task):
+            trouble = words.of_task(self.user.name, {**task["Status"], "State": "failed"})
+            return f"{trouble.organiser}"
+        if not specification.published_port(task) and self not in self.turns.line:
+            # A hub that has ended was starting it, and nobody waits for it any more.
+            await self.stop(now=True)
+            return 0
+        return None
 
     async def stop(self, now=False):
         """Takes the service away, and waits until its container has written its last byte."""
@@ -177,8 +199,9 @@ class SwarmNotebooks(Workshop, SwarmSpawner):
 
     async def left_over(self):
         """Whether a container of the service is still ending. A removed service's tasks are found by their name alone."""
-        tasks = await self.docker("tasks", filters={"name": self.object_name})
-        return any(specification.is_alive(task) for task in tasks)
+        tasks = await self.docker("tasks", filters={"name": f"{self.object_name}."})
+        # They are all no longer wanted.
+        return any(task["Status"]["State"] in specification.ALIVE for task in tasks)
 
     async def get_ip_and_port(self):
         task = await self.get_task()
