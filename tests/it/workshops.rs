@@ -55,6 +55,24 @@ fn the_userdata_of_many_workshops() {
     }
 }
 
+#[test]
+fn every_workshop_of_these_tests_fits_where_the_least_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(project("tests/fixtures/workshops")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "yaml") {
+            continue;
+        }
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        for machine in [vec!["hub"], vec!["node", "--hub-ip", "192.168.100.200"]] {
+            for image in [vec![], vec!["--plain"]] {
+                let arguments = [machine.clone(), image, vec!["--for", "horizon"]].concat();
+                assert!(!userdata(folder.path(), name, &arguments).is_empty());
+            }
+        }
+    }
+}
+
 /// Unpacks each text's files into a folder of its own, with PyYAML and gzip as cloud-init does.
 fn unpacked(folder: &Path) {
     for (workshop, arguments, name) in SOUND {

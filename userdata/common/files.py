@@ -10,7 +10,7 @@ def write_whole(path, text, mode=0o644):
                 return False
     except OSError:
         pass
-    unfinished = f"{path}.{id(text)}"  # Threads may write at once.
+    unfinished = f"{path}.{id(text)}"  # Threads write at once.
     with open(unfinished, "w") as file:
         os.fchmod(file.fileno(), mode)
         file.write(text)

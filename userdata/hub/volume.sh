@@ -30,6 +30,5 @@ if ! mount -t ext4 -o nosuid,nodev "$device" "$folder"; then
 	announce "The volume $device has no ext4 file system and is not blank: nothing is changed on it, and there are no homes."
 	exit 1
 fi
-# It may have been made larger.
-resize2fs "$device" || true
+resize2fs "$device" || true # It may have grown.
 announce "The homes are on the volume $device."

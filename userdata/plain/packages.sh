@@ -30,9 +30,9 @@ install() {
 trap 'rm -f "$policy"' EXIT
 [ -n "$(missing)" ] || exit 0
 announce "Installing what this image lacks:$(missing | tr '\n' ' ' | sed 's/^/ /; s/ $//')."
-# Homes travel by NFS 4 alone, which needs no port mapper, and an upgrade of Docker would end the notebooks.
-systemctl mask --quiet rpcbind.service rpcbind.socket apt-daily.timer apt-daily-upgrade.timer
-systemctl stop 'apt-daily*.timer'
+# Homes travel by NFS 4 alone, which needs no port mapper; an upgraded Docker ends notebooks.
+systemctl mask --quiet rpcbind.service rpcbind.socket
+systemctl mask --quiet --now apt-daily-upgrade.timer
 printf '#!/bin/sh\nexit 101\n' >"$policy"
 chmod 755 "$policy"
 said=

@@ -61,7 +61,7 @@ class Server(http.server.ThreadingHTTPServer):
         return ipaddress.ip_address(client[0]) in self.network
 
     def finish_request(self, request, client):
-        # In the request's own thread and with a limit, so that a slow or silent client holds up nobody else.
+        # In the request's own thread: a slow client holds up nobody else.
         request.settimeout(10)
         with self.context.wrap_socket(request, server_side=True) as encrypted:
             self.RequestHandlerClass(encrypted, client, self)

@@ -10,14 +10,14 @@ from dockerd import DockerError, docker
 from files import write_whole
 
 HANDOVER = "/run/imagegen-rendezvous/join.json"
-# What the nodes said last: from the rendezvous, whose folder is closed, to the organiser's page.
+# The nodes' last words, from the rendezvous's closed folder to the organiser's page.
 WORDS = ("/run/imagegen-rendezvous/words.json", "/run/imagegen/words.json")
 # For Docker's overlays, in place of 10.0.0.0/8, which tenant networks use (RFC 2544 keeps this range for tests).
 OVERLAY_POOL = "198.18.0.0/16"
-# How often a node has to be heard of, in nanoseconds; Docker takes it for dead after three times that. Its own 5 seconds are
-# less than a small machine may be deaf for while a class starts, and the end of everything that it runs.
+# Nanoseconds between the words of a node, which is dead after three times that: a class that starts makes small machines deaf
+# for longer than Docker's own 5 seconds.
 HEARTBEAT = 15 * 10**9
-YEAR = 365 * 24 * 3600 * 10**9  # nanoseconds: certificates of nodes that sleep between two workshops stay valid
+YEAR = 365 * 24 * 3600 * 10**9  # nanoseconds; nodes may sleep between two workshops
 
 
 def ensure_swarm(address):
