@@ -64,7 +64,7 @@ fn every_workshop_of_these_tests_fits_where_the_least_fits() {
             continue;
         }
         let name = path.file_stem().unwrap().to_str().unwrap();
-        for machine in [vec!["hub"], vec!["node", "--hub-ip", "192.168.100.200"]] {
+        for machine in [vec!["hub"], vec!["node", "--hub-ip", "10.0.0.5"]] {
             for image in [vec![], vec!["--plain"]] {
                 let arguments = [machine.clone(), image, vec!["--for", "horizon"]].concat();
                 assert!(!userdata(folder.path(), name, &arguments).is_empty());
