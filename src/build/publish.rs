@@ -1,6 +1,7 @@
 //! Finished files get their final names, each in one step, so that a half image is never seen under them.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -63,17 +64,20 @@ fn made(outcomes: &[&Outcome], output: &Path, progress: &Progress) -> Result<Vec
             files.push((path, target, name, published));
         }
     }
-    // Nothing slow from here on. A build that is killed before the end leaves whole files, and checksums that do not
-    // fit them rather than ones that do.
     let _alone = alone_in(output)?;
     let mut checksums = read_checksums(output)?;
+    checksums.extend(files.iter().map(|(_, _, name, file)| (name.clone(), file.sha256.clone())));
+    let written = write(&checksums, outcomes)?;
+    // Nothing slow from here on: a build that is killed in between leaves whole files of two builds. What the names belonged to
+    // is held, for a rename is over only when the file that it takes the place of is gone, which takes long for an image.
+    let _before: Vec<_> =
+        files.iter().filter_map(|(_, target, ..)| fs_err::File::open(target).ok()).collect();
     let mut published = vec![];
-    for (path, target, name, file) in files {
+    for (path, target, _, file) in files {
         fs_err::rename(path, target)?;
-        checksums.insert(name, file.sha256.clone());
         published.push(file);
     }
-    write_checksums(output, &checksums)?;
+    fs_err::rename(written, output.join(CHECKSUMS))?;
     published.push(described(&output.join(CHECKSUMS))?);
     step.done(&format!("{} files", published.len()));
     Ok(published)
@@ -105,9 +109,15 @@ pub(super) fn read_checksums(output: &Path) -> Result<BTreeMap<String, String>> 
         .collect())
 }
 
-fn write_checksums(output: &Path, checksums: &BTreeMap<String, String>) -> Result<()> {
+/// Writes the checksums beside the finished files, in the work folder.
+fn write(checksums: &BTreeMap<String, String>, outcomes: &[&Outcome]) -> Result<PathBuf> {
+    let finished = outcomes.iter().flat_map(|outcome| &outcome.files).next();
+    let path = files::folder_of(&finished.context("no results")?.0).join(CHECKSUMS);
     let lines: Vec<String> = checksums.iter().map(|(name, sha256)| format!("{sha256}  {name}\n")).collect();
-    files::replace(&output.join(CHECKSUMS), &lines.concat(), 0o644)
+    let mut file = fs_err::File::create(&path)?;
+    file.write_all(lines.concat().as_bytes())?;
+    file.sync_all()?;
+    Ok(path)
 }
 
 #[cfg(test)]
