@@ -186,7 +186,7 @@ impl<W: Write> Pass<W> {
     }
 
     pub(super) fn keep(&mut self, path: &str, mut header: Header, content: &mut impl Read) -> Result<()> {
-        self.clamp_time(&mut header)?;
+        self.normalise(&mut header)?;
         if header.entry_type().is_dir() {
             self.folders.insert(path.trim_end_matches('/').to_owned());
         }
@@ -201,14 +201,20 @@ impl<W: Write> Pass<W> {
     }
 
     fn link(&mut self, path: &str, target: &str, mut header: Header) -> Result<()> {
-        self.clamp_time(&mut header)?;
+        self.normalise(&mut header)?;
         self.rootfs.contents.add(0);
         self.builder.append_link(&mut header, path, target)?;
         Ok(())
     }
 
-    fn clamp_time(&self, header: &mut Header) -> Result<()> {
+    /// No time is later than the image's, and what is no device has the number 0, where versions of tar(1) write it in
+    /// different ways.
+    fn normalise(&self, header: &mut Header) -> Result<()> {
         header.set_mtime(header.mtime()?.min(self.epoch));
+        if !header.entry_type().is_character_special() && !header.entry_type().is_block_special() {
+            header.set_device_major(0)?;
+            header.set_device_minor(0)?;
+        }
         Ok(())
     }
 
