@@ -139,10 +139,13 @@ pub(super) fn kill(child: u32) {
     signal_group(child, Signal::KILL);
 }
 
+fn pid_of(child: u32) -> Option<Pid> {
+    i32::try_from(child).ok().and_then(Pid::from_raw)
+}
+
 /// Whether a child, or anything that it started, is still there.
 pub(super) fn is_alive(child: u32) -> bool {
-    let pid = i32::try_from(child).ok().and_then(Pid::from_raw);
-    pid.is_some_and(|pid| test_kill_process_group(pid).is_ok())
+    pid_of(child).is_some_and(|pid| test_kill_process_group(pid).is_ok())
 }
 
 /// Whether a child has ended. It stays where it is, so that nobody else can have its number yet.
@@ -157,7 +160,7 @@ pub(super) fn await_end(child: u32) -> Result<()> {
 }
 
 fn look_at(child: u32, options: WaitIdOptions) -> Result<Option<WaitIdStatus>> {
-    let pid = i32::try_from(child).ok().and_then(Pid::from_raw).context("a child without a number")?;
+    let pid = pid_of(child).context("a child without a number")?;
     let options = options | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     Ok(retry_on_intr(|| waitid(WaitId::Pid(pid), options)).context("waiting for a child")?)
 }
@@ -166,7 +169,7 @@ fn look_at(child: u32, options: WaitIdOptions) -> Result<Option<WaitIdStatus>> {
 /// asked too.
 fn signal_group(leader: u32, signal: Signal) {
     // A child that has just ended is no error.
-    if let Some(pid) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
+    if let Some(pid) = pid_of(leader) {
         let _ = kill_process_group(pid, signal);
     }
 }

@@ -276,12 +276,8 @@ fn a_clock_that_is_wrong_is_told() {
         command.arg("--fresh").current_dir(place.folder.path());
         command.env("XDG_CACHE_HOME", place.at("cache")).env("TMPDIR", place.at("temporary"));
         // mmdebstrap gets an environment of its own, and with it the machine's time.
-        let other = format!("#!/bin/sh\nexec faketime -f '{time}' /usr/bin/mmdebstrap \"$@\"\n");
-        let programs = place.at("programs");
-        fs::create_dir_all(&programs).unwrap();
-        fs::write(programs.join("mmdebstrap"), other).unwrap();
-        fs::set_permissions(programs.join("mmdebstrap"), PermissionsExt::from_mode(0o755)).unwrap();
-        command.env("PATH", format!("{}:{}", programs.display(), std::env::var("PATH").unwrap()));
+        let other = format!("exec faketime -f '{time}' /usr/bin/mmdebstrap \"$@\"");
+        command.env("PATH", crate::path_with_mmdebstrap(place.folder.path(), &other));
         command
     };
     for (time, code) in [("@2001-01-01 00:00:00", 3), ("@2045-01-01 00:00:00", 4)] {

@@ -2,12 +2,11 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use assert_cmd::Command;
 
-use crate::{imagegen, text};
+use crate::{imagegen, path_with_mmdebstrap, text};
 
 /// What the disk in these tests is made of; Python compiles its modules when it is installed.
 const PACKAGES: &[&str] = &["e2fsprogs", "libarchive13t64", "grub-pc-bin", "python3-minimal"];
@@ -134,18 +133,15 @@ fn next_month() -> [(&'static str, String); 3] {
     [("LD_PRELOAD", library), ("FAKETIME", "+40d".into()), ("NO_FAKE_STAT", "1".into())]
 }
 
-/// A folder with a mmdebstrap that runs the real one, and all that this runs in the root file system, in forty days: it gets
-/// an environment of its own, and with it the machine's time.
-fn programs_of_next_month(folder: &Path) -> PathBuf {
-    let programs = folder.join("programs");
-    std::fs::create_dir(&programs).unwrap();
+/// What runs mmdebstrap, and all that this runs in the root file system, in forty days: it gets an environment of its own, and
+/// with it the machine's time. The library names files in /dev/shm by numbers of processes, and fails where an older process
+/// has left one of the same number: root has a /dev/shm of its own, in the mount namespace that imagegen gives to mmdebstrap.
+fn mmdebstrap_of_next_month() -> String {
     let into = format!("--setup-hook=mkdir -p \"$1\"/{FAKETIME} && cp /{FAKETIME}/*.so.* \"$1\"/{FAKETIME}");
     let out = format!("--customize-hook=rm -r \"$1\"/{FAKETIME}");
     let later = next_month().map(|(name, value)| format!("export {name}={value}")).join("; ");
-    let line = format!("#!/bin/sh\n{later}\nexec /usr/bin/mmdebstrap '{into}' \"$@\" '{out}'\n");
-    std::fs::write(programs.join("mmdebstrap"), line).unwrap();
-    std::fs::set_permissions(programs.join("mmdebstrap"), PermissionsExt::from_mode(0o755)).unwrap();
-    programs
+    let shm = "mount -t tmpfs tmpfs /dev/shm 2>/dev/null";
+    format!("{shm}\n{later}\nexec /usr/bin/mmdebstrap '{into}' \"$@\" '{out}'")
 }
 
 fn verify(folder: &Path) -> std::process::Output {
@@ -169,8 +165,7 @@ fn a_lock_makes_the_same_bytes_again_and_verify_names_what_was_changed() {
     std::fs::remove_dir_all(cache.join("layers")).unwrap();
     let locked = ["--lock", "lock.yaml", "--mirror", "http://127.0.0.1:9/debian", "--output", "again"];
     let careful = "umask 077; exec \"$0\" \"$@\"";
-    let programs = programs_of_next_month(folder.path());
-    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let path = path_with_mmdebstrap(folder.path(), &mmdebstrap_of_next_month());
     Command::new("sh")
         .args(["-c", careful, env!("CARGO_BIN_EXE_imagegen"), "build", "node", "--images", "recipes"])
         .args(locked)

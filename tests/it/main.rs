@@ -23,6 +23,7 @@ mod tidy;
 mod userdata;
 mod workshops;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
@@ -45,6 +46,16 @@ fn recipes_with(folder: &Path, node: &str) -> PathBuf {
     Command::new("cp").arg("-r").args([project("images"), recipes.clone()]).assert().success();
     std::fs::write(recipes.join("node.yaml"), node).unwrap();
     recipes
+}
+
+/// Puts a shell script in the place of mmdebstrap; gives the `PATH` by which it is found before the real one.
+fn path_with_mmdebstrap(folder: &Path, script: &str) -> String {
+    let programs = folder.join("programs");
+    std::fs::create_dir_all(&programs).unwrap();
+    let program = programs.join("mmdebstrap");
+    std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(program, PermissionsExt::from_mode(0o755)).unwrap();
+    format!("{}:{}", programs.display(), std::env::var("PATH").unwrap())
 }
 
 /// Puts the disk that is in an image into the file `raw`.
