@@ -135,13 +135,15 @@ fn next_month() -> [(&'static str, String); 3] {
 
 /// What runs mmdebstrap, and all that this runs in the root file system, in forty days: it gets an environment of its own, and
 /// with it the machine's time. The library names files in /dev/shm by numbers of processes, and fails where an older process
-/// has left one of the same number: root has a /dev/shm of its own, in the mount namespace that imagegen gives to mmdebstrap.
+/// has left one of the same number: root has a /dev/shm of its own, in a mount namespace that nobody else sees.
 fn mmdebstrap_of_next_month() -> String {
     let into = format!("--setup-hook=mkdir -p \"$1\"/{FAKETIME} && cp /{FAKETIME}/*.so.* \"$1\"/{FAKETIME}");
     let out = format!("--customize-hook=rm -r \"$1\"/{FAKETIME}");
     let later = next_month().map(|(name, value)| format!("export {name}={value}")).join("; ");
-    let shm = "mount -t tmpfs tmpfs /dev/shm 2>/dev/null";
-    format!("{shm}\n{later}\nexec /usr/bin/mmdebstrap '{into}' \"$@\" '{out}'")
+    let alone =
+        "[ \"$(id -u)\" != 0 ] || [ \"$ALONE\" ] || exec env ALONE=1 unshare --mount -- \"$0\" \"$@\"";
+    let shm = "[ ! \"$ALONE\" ] || mount -t tmpfs tmpfs /dev/shm\nunset ALONE";
+    format!("{alone}\n{shm}\n{later}\nexec /usr/bin/mmdebstrap '{into}' \"$@\" '{out}'")
 }
 
 fn verify(folder: &Path) -> std::process::Output {
