@@ -5,7 +5,7 @@ use crate::cli::{UserdataArgs, Way};
 use crate::document::Findings;
 use crate::failure::Result;
 use crate::report;
-use crate::userdata::{self, Budget, Form, Machine, Rendered, Role};
+use crate::userdata::{self, Budget, Form, Image, Machine, Rendered, Role};
 use crate::workshop::{User, Workshop, findings};
 
 /// Prints the text, or its sizes, or what has changed in it.
@@ -13,7 +13,7 @@ pub(super) fn print(args: &UserdataArgs, workshop: &Workshop, role: Role) -> Res
     let old = args.diff.as_deref().map(inputs::old_userdata).transpose()?;
     let secrets = inputs::secrets(&args.workshop)?;
     let budget = budget(args.way);
-    let rendered = Machine { workshop, secrets: &secrets, role, plain: args.plain }.render(budget)?;
+    let rendered = Machine { workshop, secrets: &secrets, role, image: image(args) }.render(budget)?;
     report::data(&match old {
         Some((name, old)) => userdata::compare(&name, &old, &rendered.text)?,
         None if args.sizes => sizes(&rendered, budget),
@@ -21,11 +21,16 @@ pub(super) fn print(args: &UserdataArgs, workshop: &Workshop, role: Role) -> Res
     })
 }
 
+/// What the machine boots.
+fn image(args: &UserdataArgs) -> Image {
+    if args.stock { Image::Stock } else { Image::Golden }
+}
+
 /// The first user that an image's own packages make.
 const FIRST_USER: u32 = 1000;
 
 /// What may go wrong on an image that has users already.
-pub(super) fn note_doubts_about_plain_images(workshop: &Workshop, found: &mut Findings) {
+pub(super) fn note_doubts_about_stock_images(workshop: &Workshop, found: &mut Findings) {
     let taken = |user: &User| user.uid == FIRST_USER || user.gid == FIRST_USER;
     if let Some(user) = workshop.users.accounts().find(taken) {
         found.push(findings::uid_of_the_images_user(&user.name));

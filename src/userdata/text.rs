@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use libdeflater::{CompressionLvl, Compressor};
 
 use super::config::{CloudConfig, WriteFile};
+use super::table::Style;
 use super::{Budget, findings};
 use crate::failure::Result;
 
@@ -53,11 +54,11 @@ const WORTH_COMPRESSING: usize = 600;
 const MIME_HEADERS: &str =
     "Content-Type: application/gzip\nMIME-Version: 1.0\nContent-Transfer-Encoding: base64\n\n";
 
-/// The text of user-data. `dense` gives the same config in the form that compresses best.
+/// The text of user-data. `styled` gives the same config with the UID table in another style.
 pub(super) fn render(
     title: &str,
     config: CloudConfig,
-    dense: impl FnOnce() -> Result<CloudConfig>,
+    styled: impl Fn(Style) -> Result<CloudConfig>,
     budget: Budget,
 ) -> Result<Rendered> {
     let sizes: Vec<usize> = config.write_files.iter().map(|file| file.content.len()).collect();
@@ -65,11 +66,16 @@ pub(super) fn render(
     if plain.len() <= budget.limit() {
         return Ok(rendered(Form::Plain, plain, &config, &sizes));
     }
+    let config = styled(Style::Packed)?;
+    let packed = body(title, &config)?;
+    if packed.len() <= budget.limit() {
+        return Ok(rendered(Form::Plain, packed, &config, &sizes));
+    }
     let (config, text) = singly(title, config, budget)?;
     if text.len() <= budget.limit() {
         return Ok(rendered(Form::Singly, text, &config, &sizes));
     }
-    let config = dense()?;
+    let config = styled(Style::Dense)?;
     let rendered = rendered(Form::Whole, whole(&body(title, &config)?), &config, &sizes);
     if rendered.text.len() <= budget.limit() {
         return Ok(rendered);
