@@ -12,6 +12,7 @@ mod docker;
 mod files;
 pub mod findings;
 mod hub_settings;
+mod hub_text;
 mod maps;
 pub mod paths;
 mod read_back;
@@ -23,6 +24,7 @@ use std::net::Ipv4Addr;
 pub use budget::Budget;
 pub use compare::compare;
 pub(crate) use files::fill;
+pub use hub_text::restore;
 pub use text::{Form, Part, Rendered};
 
 use table::Style;
