@@ -48,7 +48,10 @@ pub(super) fn open(path: &Path, remedy: &str) -> Result<fs_err::File> {
 /// A path that is wrong is the user's to put right; a disk that does not read is not.
 fn unusable(path: &Path, error: std::io::Error, remedy: &str) -> Failure {
     match error.kind() {
-        kind @ (ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::PermissionDenied) => {
+        kind @ (ErrorKind::NotFound
+        | ErrorKind::IsADirectory
+        | ErrorKind::NotADirectory
+        | ErrorKind::PermissionDenied) => {
             Finding::error(format!("{} cannot be read: {kind}", path.display()), remedy).into()
         }
         _ => error.into(),

@@ -55,9 +55,8 @@ pub(super) fn private_mode(name: &str, path: &Path) -> Result<u32> {
         return Err(findings::no_folder_for(name).into());
     }
     files::private_mode(folder).map_err(|error| match error.kind() {
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            findings::unwritable(name, &error).into()
-        }
-        _ => error.into(),
+        // What is wrong with the disk is not the user's choice of a place.
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::Other => error.into(),
+        _ => findings::unwritable(name, &error).into(),
     })
 }

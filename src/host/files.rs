@@ -90,14 +90,30 @@ pub fn create_private(path: &Path, text: &str) -> Result<()> {
 
 /// Creates a file with these permission bits, whole or not at all; one that is there already stays.
 pub fn create(path: &Path, text: &str, mode: u32) -> Result<()> {
-    let written = written_beside(path, text, mode)?.persist_noclobber(path);
-    written.with_context(|| format!("writing {}", path.display()))?;
+    let created = written_beside(path, text, mode)?.persist_noclobber(path).or_else(|refused| match refused
+        .error
+        .kind()
+    {
+        ErrorKind::PermissionDenied | ErrorKind::Unsupported => take_name(path, refused.file),
+        _ => Err(refused.error),
+    });
+    created.with_context(|| format!("writing {}", path.display()))?;
     Ok(())
+}
+
+/// Creates a file under a new name on a file system that has neither links nor a rename that keeps what is there, as FAT
+/// in user space.
+fn take_name(path: &Path, written: tempfile::NamedTempFile) -> std::io::Result<std::fs::File> {
+    std::fs::File::create_new(path)?;
+    written.persist(path).map_err(|refused| {
+        let _ = fs_err::remove_file(path);
+        refused.error
+    })
 }
 
 /// Writes a file with these permission bits, whole or not at all, in place of one that is there already.
 pub fn replace(path: &Path, text: &str, mode: u32) -> Result<()> {
-    let written = written_beside(path, text, mode)?.persist(path);
+    let written = written_beside(path, text, mode)?.persist(path).map_err(|refused| refused.error);
     written.with_context(|| format!("writing {}", path.display()))?;
     Ok(())
 }

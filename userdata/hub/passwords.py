@@ -11,7 +11,7 @@ ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
 def generated(seed, workshop, name):
     """12 characters of five bits each, as `imagegen users` prints them."""
-    message = "\0".join(("imagegen password", workshop, name))
+    message = f"imagegen password\0{workshop}\0{name}"
     digest = hmac.new(seed.encode(), message.encode(), hashlib.sha256).digest()
     text = "".join(ALPHABET[byte % 32] for byte in digest[:12])
     return "-".join((text[:4], text[4:8], text[8:]))
