@@ -129,6 +129,7 @@ pub(super) fn kept_secrets(args: &WorkshopArgs) -> Result<Option<Secrets>> {
     let name = path.display().to_string();
     let read = files::read_private(&path).map_err(|error| match error.kind() {
         ErrorKind::InvalidData => secret_findings::damaged_secrets(&name, "it is not text in UTF-8").into(),
+        ErrorKind::PermissionDenied => secret_findings::secrets_of_another_user(&name).into(),
         _ => unusable(&path, error, "name a file for the workshop's secrets by --secrets"),
     })?;
     let Some((text, mode)) = read else { return Ok(None) };

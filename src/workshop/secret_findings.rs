@@ -38,6 +38,18 @@ pub fn no_secrets_to_compare(name: &str) -> Finding {
     )
 }
 
+/// Secrets that the user may not read, as after a run with sudo.
+#[must_use]
+pub fn secrets_of_another_user(name: &str) -> Finding {
+    Finding::error(
+        format!("you may not read the secrets file {name}: it belongs to another user"),
+        format!(
+            "make it yours with `sudo chown \"$USER\" {}`, or name another file by --secrets",
+            quoted(name)
+        ),
+    )
+}
+
 /// Secrets that others can read.
 #[must_use]
 pub fn open_secrets(name: &str, mode: u32) -> Finding {
