@@ -106,9 +106,9 @@ pub struct UserdataArgs {
     /// The way into the cloud that the text must fit
     #[arg(long = "for", value_name = "WAY", value_enum, default_value_t = Way::Horizon)]
     pub way: Way,
-    /// For an ordinary Debian or Ubuntu cloud image, which installs what a golden one has
+    /// For an ordinary Debian or Ubuntu cloud image: the programs travel along, and packages come from its mirror
     #[arg(long)]
-    pub plain: bool,
+    pub stock: bool,
     /// Print how large each part is in place of the text
     #[arg(long, conflicts_with = "diff")]
     pub sizes: bool,
@@ -292,7 +292,7 @@ pub struct RehearseArgs {
     /// Where the serial logs go
     #[arg(long, value_name = "DIR", default_value = "dist/rehearsal")]
     pub logs: PathBuf,
-    /// Boot this ordinary cloud image in place of the built ones, with the user-data of `--plain`
+    /// Boot this ordinary cloud image in place of the built ones, with the user-data of `--stock`
     #[arg(long, value_name = "IMAGE", conflicts_with = "benchmark")]
     pub plain: Option<PathBuf>,
     /// Boot this one image on each firmware, change its kernel and boot loaders inside, and boot it on each again

@@ -7,7 +7,7 @@ use crate::cli::CheckArgs;
 use crate::document::Findings;
 use crate::failure::{Failure, Result};
 use crate::report;
-use crate::userdata::{Machine, Role};
+use crate::userdata::{Image, Machine, Role};
 use crate::workshop::{Engine, Secrets, Workshop};
 
 /// Stands for the hub's address where the workshop does not say it: a private one, written as long as any.
@@ -41,7 +41,7 @@ fn summary(args: &CheckArgs, workshop: &Workshop) -> Result<String> {
     let hub = workshop.network.hub_ip.unwrap_or(SOME_ADDRESS);
     let mut failed = Findings::default();
     for (name, role) in [("hub", Role::Hub), ("node", Role::Node { hub })] {
-        match (Machine { workshop, secrets: &secrets, role, plain: false }).render(budget) {
+        match (Machine { workshop, secrets: &secrets, role, image: Image::Golden }).render(budget) {
             Ok(rendered) => lines.push(format!(
                 "user-data of the {name}: {} of {} bytes for {}, {}",
                 rendered.text.len(),

@@ -5,7 +5,7 @@ use super::output::Output;
 use crate::cli::{UserdataArgs, Way};
 use crate::document::Findings;
 use crate::failure::Result;
-use crate::userdata::{self, Budget, Form, Machine, Rendered, Role};
+use crate::userdata::{self, Budget, Form, Image, Machine, Rendered, Role};
 use crate::workshop::{User, Workshop, findings};
 
 /// Prints the text, or its sizes, or what has changed in it.
@@ -20,7 +20,7 @@ pub(super) fn print(args: &UserdataArgs, workshop: &Workshop, role: Role) -> Res
         None => inputs::secrets(&args.workshop, workshop)?,
     };
     let budget = budget(args.way);
-    let rendered = Machine { workshop, secrets: &secrets, role, plain: args.plain }.render(budget)?;
+    let rendered = Machine { workshop, secrets: &secrets, role, image: image(args) }.render(budget)?;
     output.write(&match old {
         Some((name, old)) => userdata::compare(&name, &old, &rendered.text)?,
         None if args.sizes => sizes(&rendered, budget),
@@ -28,11 +28,16 @@ pub(super) fn print(args: &UserdataArgs, workshop: &Workshop, role: Role) -> Res
     })
 }
 
+/// What the machine boots.
+fn image(args: &UserdataArgs) -> Image {
+    if args.stock { Image::Stock } else { Image::Golden }
+}
+
 /// The first user that an image's own packages make.
 const FIRST_USER: u32 = 1000;
 
 /// What may go wrong on an image that has users already.
-pub(super) fn note_doubts_about_plain_images(workshop: &Workshop, found: &mut Findings) {
+pub(super) fn note_doubts_about_stock_images(workshop: &Workshop, found: &mut Findings) {
     let taken = |user: &User| user.uid == FIRST_USER || user.gid == FIRST_USER;
     if let Some(user) = workshop.users.accounts().find(taken) {
         found.push(findings::uid_of_the_images_user(&user.name));

@@ -47,9 +47,10 @@ fn without_wrapping(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::net::Ipv4Addr;
 
-    use super::super::{Budget, Machine, Role};
+    use super::super::{Budget, Image, Machine, Role};
     use super::*;
     use crate::failure::Failure;
     use crate::workshop::{Secrets, Workshop};
@@ -58,12 +59,19 @@ mod tests {
         Secrets::parse("test", include_str!("../../tests/fixtures/workshop.secrets.yaml")).expect("sound")
     }
 
-    fn text(role: Role, budget: Budget) -> String {
-        let (workshop, secrets) = (Workshop::usual(), secrets());
-        Machine { workshop: &workshop, secrets: &secrets, role, plain: false }
-            .render(budget)
-            .expect("fits")
-            .text
+    fn text(workshop: &Workshop, role: Role, image: Image) -> String {
+        let machine = Machine { workshop, secrets: &secrets(), role, image };
+        machine.render(Budget::Horizon).expect("fits").text
+    }
+
+    /// A text that is compressed as a whole, as one is that would be too long otherwise.
+    fn compressed(text: &str) -> String {
+        let mut packed = flate2::write::GzEncoder::new(vec![], flate2::Compression::best());
+        packed.write_all(text.as_bytes()).expect("in memory");
+        let body = STANDARD.encode(packed.finish().expect("in memory"));
+        format!(
+            "Content-Type: application/gzip\nMIME-Version: 1.0\nContent-Transfer-Encoding: base64\n\n{body}\n"
+        )
     }
 
     fn is_whole(bytes: &[u8]) -> bool {
@@ -72,8 +80,9 @@ mod tests {
 
     #[test]
     fn what_imagegen_prints_and_what_clouds_show_holds_the_secrets() {
-        for budget in [Budget::Nova, Budget::Horizon] {
-            let text = text(Role::Hub, budget);
+        let usual = Workshop::usual();
+        let texts = [Image::Golden, Image::Stock].map(|image| text(&usual, Role::Hub, image));
+        for text in [texts[0].clone(), texts[1].clone(), compressed(&texts[0])] {
             let packed = STANDARD.encode(&text);
             let lines: Vec<&str> =
                 packed.as_bytes().chunks(76).map(|line| str::from_utf8(line).expect("ASCII")).collect();
@@ -94,9 +103,10 @@ mod tests {
 
     #[test]
     fn a_text_of_a_node_and_what_is_cut_are_refused() {
-        let hub = text(Role::Hub, Budget::Nova);
+        let usual = Workshop::usual();
+        let hub = text(&usual, Role::Hub, Image::Golden);
         let seed = hub.find("/etc/imagegen/password-seed").expect("the seed");
-        let node = text(Role::Node { hub: Ipv4Addr::new(10, 0, 0, 5) }, Budget::Nova);
+        let node = text(&usual, Role::Node { hub: Ipv4Addr::new(10, 0, 0, 5) }, Image::Golden);
         for (text, reason) in [
             (node.as_str(), "is the user-data of a node"),
             (hub.split_at(seed).0, "all of the hub's secrets"),

@@ -1,8 +1,8 @@
 //! Workshop → files → cloud-config → text that fits. Pure: the same inputs give the same bytes.
 //!
-//! The text is one `#cloud-config` part of plain ASCII: cloud-init writes the files in its network stage, and a target
-//! pulls in the units among them. Golden images start that target at once (`imagegen-start.service`); the `runcmd` does
-//! it on any other image, and enables it for later boots.
+//! The text is one `#cloud-config` part of plain ASCII with what the organiser decides: cloud-init writes the files in its
+//! network stage. The programs that act on them are in golden images, where `imagegen-start.service` starts them; to any
+//! other image they travel along, packed.
 
 mod budget;
 mod check;
@@ -11,11 +11,14 @@ mod config;
 mod docker;
 mod files;
 pub mod findings;
-mod hub_settings;
 mod hub_text;
 mod maps;
+mod pack;
 pub mod paths;
 mod read_back;
+mod settings;
+mod stock;
+mod strip;
 mod table;
 mod text;
 
@@ -30,7 +33,7 @@ pub use text::{Form, Part, Rendered};
 use table::Style;
 
 use crate::failure::Result;
-use crate::workshop::{Extras, Secrets, Workshop};
+use crate::workshop::{Engine, Extras, Secrets, Workshop};
 
 /// What a user-data is for.
 #[derive(Debug, Clone, Copy)]
@@ -41,8 +44,17 @@ pub struct Machine<'a> {
     pub secrets: &'a Secrets,
     /// The machine's part in it.
     pub role: Role,
-    /// Whether it boots an ordinary cloud image and not a golden one.
-    pub plain: bool,
+    /// What it boots.
+    pub image: Image,
+}
+
+/// What a machine boots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Image {
+    /// An image of `imagegen build`, which has the programs.
+    Golden,
+    /// An ordinary cloud image, which gets them with the text and their packages from its mirror.
+    Stock,
 }
 
 /// A machine's part in the workshop.
@@ -68,6 +80,11 @@ impl Machine<'_> {
         }
     }
 
+    /// What the text begins with: people see by the id whether it belongs to the cards and the other texts.
+    fn heading(&self) -> String {
+        format!("{}, id {}", self.title(), self.secrets.workshop_id(&self.workshop.name))
+    }
+
     fn extras(&self) -> &Extras {
         match self.role {
             Role::Hub => &self.workshop.hub,
@@ -75,9 +92,14 @@ impl Machine<'_> {
         }
     }
 
-    /// Whether the image's own users have homes that autofs would cover.
-    fn keeps_local_homes(&self) -> bool {
-        self.plain && matches!(self.role, Role::Node { .. })
+    /// Whether a unit of its own fetches the organiser's notebook image. A node of a swarm does so before it joins.
+    fn pulls_notebook_image(&self) -> bool {
+        let workshop = self.workshop;
+        let carries = match self.role {
+            Role::Hub => workshop.notebooks_on_hub,
+            Role::Node { .. } => workshop.engine != Engine::Swarm,
+        };
+        carries && workshop.notebooks.image.is_some()
     }
 
     /// The user-data, in the most readable form that fits the budget.
@@ -87,7 +109,7 @@ impl Machine<'_> {
     pub fn render(&self, budget: Budget) -> Result<Rendered> {
         let config = config::of(self, Style::Lines)?;
         check::sound(&config)?;
-        text::render(&self.title(), config, || config::of(self, Style::Dense), budget)
+        text::render(&self.title(), &self.heading(), config, |style| config::of(self, style), budget)
     }
 }
 
@@ -102,7 +124,7 @@ mod tests {
 
     fn node(workshop: &Workshop, budget: Budget) -> Result<Rendered> {
         let role = Role::Node { hub: Ipv4Addr::new(10, 0, 0, 5) };
-        Machine { workshop, secrets: &secrets(), role, plain: false }.render(budget)
+        Machine { workshop, secrets: &secrets(), role, image: Image::Golden }.render(budget)
     }
 
     /// Names of five to nine random letters, and UIDs without an order: the worst that a university can do.
@@ -145,8 +167,9 @@ mod tests {
     #[test]
     fn each_form_holds_the_same_files() {
         let (workshop, secrets) = (unrelated(200), secrets());
-        let machine = Machine { workshop: &workshop, secrets: &secrets, role: Role::Hub, plain: false };
-        let wanted = files::of(&machine, Style::Lines).expect("files");
+        let machine =
+            Machine { workshop: &workshop, secrets: &secrets, role: Role::Hub, image: Image::Golden };
+        let wanted = files::of_workshop(&machine, Style::Lines).expect("files");
         for (budget, form) in [(Budget::Nova, Form::Plain), (Budget::Horizon, Form::Whole)] {
             let rendered = machine.render(budget).expect("fits");
             assert_eq!(rendered.form, form);
@@ -182,8 +205,8 @@ mod tests {
         for (workshop, role, beside) in
             [(&workshop, node, false), (&workshop, Role::Hub, true), (&classic, node, true)]
         {
-            let machine = Machine { workshop, secrets: &secrets(), role, plain: false };
-            let files = files::of(&machine, Style::Lines).expect("files");
+            let machine = Machine { workshop, secrets: &secrets(), role, image: Image::Golden };
+            let files = files::of_workshop(&machine, Style::Lines).expect("files");
             let content = |name: &str| {
                 files.iter().find(|file| file.path.ends_with(name)).map_or("", |file| file.content.as_str())
             };
@@ -199,9 +222,11 @@ mod tests {
         let secrets = secrets();
         let workshop = Workshop::usual();
         let role = Role::Node { hub: Ipv4Addr::new(10, 0, 0, 5) };
-        for file in
-            files::of(&Machine { workshop: &workshop, secrets: &secrets, role, plain: true }, Style::Lines)
-                .expect("files")
+        for file in files::of_workshop(
+            &Machine { workshop: &workshop, secrets: &secrets, role, image: Image::Stock },
+            Style::Lines,
+        )
+        .expect("files")
         {
             assert!(!file.content.contains("PRIVATE KEY"), "{}", file.path);
             assert!(!file.content.contains(&secrets.password_seed), "{}", file.path);
@@ -209,8 +234,8 @@ mod tests {
     }
 
     fn hub(workshop: &Workshop) -> std::collections::BTreeMap<String, String> {
-        let machine = Machine { workshop, secrets: &secrets(), role: Role::Hub, plain: false };
-        let files = files::of(&machine, Style::Lines).expect("files");
+        let machine = Machine { workshop, secrets: &secrets(), role: Role::Hub, image: Image::Golden };
+        let files = files::of_workshop(&machine, Style::Lines).expect("files");
         files.into_iter().map(|file| (file.path, file.content)).collect()
     }
 

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use libdeflater::{CompressionLvl, Compressor};
 
 use super::config::{CloudConfig, WriteFile};
+use super::table::Style;
 use super::{Budget, findings};
 use crate::failure::Result;
 
@@ -53,24 +54,30 @@ const WORTH_COMPRESSING: usize = 600;
 const MIME_HEADERS: &str =
     "Content-Type: application/gzip\nMIME-Version: 1.0\nContent-Transfer-Encoding: base64\n\n";
 
-/// The text of user-data. `dense` gives the same config in the form that compresses best.
+/// The text of user-data, which begins with `heading`; messages call it `title`. `styled` gives the same config with the UID table in another style.
 pub(super) fn render(
     title: &str,
+    heading: &str,
     config: CloudConfig,
-    dense: impl FnOnce() -> Result<CloudConfig>,
+    styled: impl Fn(Style) -> Result<CloudConfig>,
     budget: Budget,
 ) -> Result<Rendered> {
     let sizes: Vec<usize> = config.write_files.iter().map(|file| file.content.len()).collect();
-    let plain = body(title, &config)?;
+    let plain = body(heading, &config)?;
     if plain.len() <= budget.limit() {
         return Ok(rendered(Form::Plain, plain, &config, &sizes));
     }
-    let (config, text) = singly(title, config, budget)?;
+    let config = styled(Style::Packed)?;
+    let packed = body(heading, &config)?;
+    if packed.len() <= budget.limit() {
+        return Ok(rendered(Form::Plain, packed, &config, &sizes));
+    }
+    let (config, text) = singly(heading, config, budget)?;
     if text.len() <= budget.limit() {
         return Ok(rendered(Form::Singly, text, &config, &sizes));
     }
-    let config = dense()?;
-    let rendered = rendered(Form::Whole, whole(&body(title, &config)?), &config, &sizes);
+    let config = styled(Style::Dense)?;
+    let rendered = rendered(Form::Whole, whole(&body(heading, &config)?), &config, &sizes);
     if rendered.text.len() <= budget.limit() {
         return Ok(rendered);
     }
@@ -79,14 +86,14 @@ pub(super) fn render(
 
 /// The files are written by hand and not by the serializer: with one space of indentation and blocks for whatever a block
 /// can hold, the text is a tenth shorter and as good to read.
-fn body(title: &str, config: &CloudConfig) -> Result<String> {
+fn body(heading: &str, config: &CloudConfig) -> Result<String> {
     let CloudConfig { write_files, .. } = config;
     let rest = CloudConfig { write_files: vec![], ..config.clone() };
     let rest = serde_yaml::to_string(&rest).context("writing cloud-config")?;
     let files: String = write_files.iter().map(file).collect();
     Ok(format!(
         "#cloud-config\n# {}. Made by imagegen; it holds secrets.\n{rest}write_files:\n{files}",
-        capitalised(title)
+        capitalised(heading)
     ))
 }
 
@@ -123,9 +130,9 @@ fn capitalised(text: &str) -> String {
 }
 
 /// Compresses one file after the other, the longest first, until the text fits or no file is left.
-fn singly(title: &str, mut config: CloudConfig, budget: Budget) -> Result<(CloudConfig, String)> {
+fn singly(heading: &str, mut config: CloudConfig, budget: Budget) -> Result<(CloudConfig, String)> {
     loop {
-        let text = body(title, &config)?;
+        let text = body(heading, &config)?;
         let plain = config.write_files.iter_mut().filter(|file| file.encoding != Some(GZIP));
         match plain.max_by_key(|file| file.content.len()) {
             Some(file) if text.len() > budget.limit() && file.content.len() > WORTH_COMPRESSING => {

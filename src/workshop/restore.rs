@@ -69,7 +69,7 @@ impl HubFiles<'_> {
 
 /// Nodes are told where the hub is.
 fn is_node(settings: &Json) -> bool {
-    settings.get("hub").is_some() || settings.get("hub_certificate").is_some()
+    settings["role"] == "node" || settings.get("hub").is_some()
 }
 
 fn required(part: Option<&str>) -> Result<&str, &'static str> {
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn a_node_has_nothing_to_restore() {
         let secrets = secrets();
-        for settings in [r#"{"workshop": "galaxy", "hub": "10.0.0.5"}"#, r#"{"hub_certificate": "00"}"#] {
+        for settings in [r#"{"workshop": "galaxy", "hub": "10.0.0.5"}"#, r#"{"role": "node"}"#] {
             let node = HubFiles { password_seed: None, certificate_key: None, ..files(&secrets, settings) };
             assert!(refusal(&node).contains("of a node"), "{}", refusal(&node));
         }

@@ -109,7 +109,7 @@ fn pipes_and_devices_are_written_to_as_a_shell_does() {
 fn a_good_file_stays_when_the_disk_is_full_or_the_input_wrong() {
     let (folder, _) = prepared();
     // In a mount namespace of its own, an ordinary user may mount a small disk too.
-    let script = "mkdir disk && mount -t tmpfs -o size=8k none disk && echo good >disk/node.yaml\n\
+    let script = "mkdir disk && mount -t tmpfs -o size=4k none disk && echo good >disk/node.yaml\n\
                   imagegen node --hub-ip 10.0.0.5 --output disk/node.yaml && exit 1\n\
                   imagegen node --hub-ip 127.0.0.1 --output disk/node.yaml && exit 1\n\
                   mount -o remount,ro disk\n\
