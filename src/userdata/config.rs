@@ -67,10 +67,6 @@ const ADMIN_UID: u32 = 60_900;
 /// before cloud-init's last stage, in which this runs.
 const EXPECT_PROGRAMS: &str = files::template!("expect-programs.sh");
 
-/// On an ordinary image: unpacks what travels along, and starts it. Nothing here waits: a blocking start from cloud-init's
-/// last stage would wait for units that wait for it.
-const INSTALL: &[&str] = &["python3", "-c", stock::UNPACK];
-
 /// The cloud-config of a machine, with all files as they are.
 pub(super) fn of(machine: &Machine<'_>, table: Style) -> Result<CloudConfig> {
     let packages = packages(machine);
@@ -144,7 +140,7 @@ fn commands(machine: &Machine<'_>) -> Result<Vec<Vec<String>>> {
         Image::Golden => {
             vec![owned(&["sh", "-c", &files::fill(EXPECT_PROGRAMS, context! { level => LEVEL })?])]
         }
-        Image::Stock => vec![owned(INSTALL)],
+        Image::Stock => vec![owned(&["python3", "-c", &stock::unpacking()])],
     };
     if let Some(locale) = generated_locale(machine) {
         let place = locale.split('.').next().unwrap_or_default();

@@ -8,6 +8,7 @@
     reason = "a test stops at the first thing that is wrong, and starts the program as a user does"
 )]
 
+mod budgets;
 mod build;
 mod cli;
 mod clouds;
