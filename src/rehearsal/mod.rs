@@ -12,6 +12,7 @@ mod network;
 mod opening;
 mod spec;
 mod supplies;
+mod waiting;
 
 use std::net::Ipv4Addr;
 use std::panic::resume_unwind;
