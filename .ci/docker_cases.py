@@ -20,7 +20,7 @@ def merged(there: Options, more: Options) -> Options:
 
 def rendered(docker: Options) -> Options:
     """The keys of the section `docker` that the file uses, as in `Docker::daemon_json`."""
-    options = docker.get("options", {})
+    options = {key: value for key, value in docker.get("options", {}).items() if value is not None}
     base: Options = {"log-driver": "json-file", "mtu": 1500}
     if options.get("log-driver", "json-file") in ("json-file", "local"):
         files = str(docker.get("log_max_files", 3))

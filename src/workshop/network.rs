@@ -122,7 +122,7 @@ const VOLUME: &str = "volume: 0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
 /// What is wrong with the name of a volume, or doubtful.
 fn volume_findings(source: &Arc<Source>, text: &str, node: &Node) -> Findings {
     const BY_VIRTIO: &str = "/dev/disk/by-id/virtio-";
-    /// What virtio has room for (VIRTIO_BLK_ID_BYTES).
+    /// What virtio has room for (`VIRTIO_BLK_ID_BYTES`).
     const SERIAL: usize = 20;
     let mut findings = Findings::default();
     if names::is_uuid(text) {

@@ -74,19 +74,17 @@ pub fn pool_too_small(source: &Arc<Source>, node: &Node, pool: Subnet) -> Findin
     Finding::error(message, remedy).at(source, node.span.clone(), "larger than the pool")
 }
 
-/// An address that leads to Docker's bridges and not to the machine that has it.
+/// An address that leads to Docker's bridges and not to the machine that has it: `clash` says in which network, and `whose`
+/// who takes that.
 #[must_use]
 pub(super) fn hidden_by_docker(
     place: &Place,
-    what: &str,
-    wanted: &str,
+    clash: &str,
     whose: &str,
-    taken: Subnet,
     remedy: String,
     severity: Severity,
 ) -> Finding {
-    let will = if severity == Severity::Error { "have" } else { "may have" };
-    let message = format!("{what}, {wanted}, is not reached where {whose} {will} {taken} on each machine");
+    let message = format!("{clash}, {whose}: machines would reach their own bridge instead");
     Finding { severity, ..Finding::error(message, remedy) }.at_place(place, "hidden by Docker")
 }
 

@@ -12,6 +12,8 @@ use crate::document::{Finding, Findings, Node, Place, Severity, Source, Value};
 /// What Docker takes one after the other where it has no pools of its own (moby's `libnetwork/ipamutils`). After these
 /// come parts of 192.168.0.0/16, which no machine of a workshop gets to: it has two bridges at most.
 const USUAL_POOLS: std::ops::RangeInclusive<u8> = 17..=31;
+/// Where the file says which address Docker's own bridge has.
+const BIP: &[&str] = &["docker", "options", "bip"];
 /// Where the swarm's overlay networks are.
 const OVERLAYS: Subnet = Subnet { address: Ipv4Addr::new(198, 18, 0, 0), prefix: 16 };
 
@@ -44,7 +46,7 @@ pub(super) fn note(source: &Arc<Source>, root: &Node, workshop: &Workshop, findi
         }
         let Some(taken) = taken.iter().find(|taken| hides(taken, &wanted, workshop)) else { continue };
         let place = Place::of(source, wanted.node);
-        let mut finding = finding(taken, &wanted.subnet, wanted.what, home, &place);
+        let mut finding = finding(taken, wanted.subnet, wanted.what, home, &place);
         if let Some(node) = taken.key.and_then(|key| key.iter().try_fold(root, |node, key| at(node, key))) {
             finding = finding.at(source, node.span.clone(), format!("Docker takes {}", taken.subnet));
         }
@@ -65,7 +67,7 @@ pub fn note_hub(workshop: &Workshop, hub: Ipv4Addr, place: &Place, findings: &mu
     }
     let address = Subnet { address: hub, prefix: 32 };
     if let Some(taken) = taken(workshop).iter().find(|taken| taken.subnet.overlaps(address)) {
-        findings.push(finding(taken, &address, HUB, None, place));
+        findings.push(finding(taken, address, HUB, None, place));
     }
 }
 
@@ -77,27 +79,43 @@ fn is_public(address: Ipv4Addr) -> bool {
     let [a, b, ..] = address.octets();
     let shared = a == 100 && (64..128).contains(&b);
     let of_tests = a == 198 && (18..20).contains(&b);
-    !address.is_private() && !address.is_documentation() && !shared && !of_tests
+    !address.is_private() && !shared && !of_tests
 }
 
-fn finding(taken: &Taken, wanted: &Subnet, what: &str, home: Option<Subnet>, place: &Place) -> Finding {
+fn finding(taken: &Taken, wanted: Subnet, what: &str, home: Option<Subnet>, place: &Place) -> Finding {
     let known = home.is_some() || taken.key.is_some() || taken.subnet == OVERLAYS;
     let severity = if known { taken.severity } else { Severity::Warning };
-    let key = taken.key.map(|key| key.join("."));
-    let whose = match (&key, taken.subnet == OVERLAYS) {
-        (Some(key), _) => format!("`{key}`"),
-        (None, true) => "the swarm's overlay networks".to_owned(),
-        (None, false) => "Docker's own bridges".to_owned(),
-    };
-    let remedy = match &key {
-        Some(key) => format!("choose another network for `{key}`, like {}", free(*wanted, home)),
-        None if taken.subnet == OVERLAYS => "choose addresses outside of 198.18.0.0/16".to_owned(),
-        None => format!(
-            "give Docker others: `docker: {{address_pools: [{{base: {}, size: 24}}]}}`",
-            free(*wanted, home)
+    let (whose, remedy) = match taken.key {
+        Some(key) => of_key(key, wanted, home),
+        None if taken.subnet == OVERLAYS => (
+            "where the swarm has its overlay networks".to_owned(),
+            "choose addresses outside of 198.18.0.0/16".to_owned(),
         ),
+        None => {
+            let will = if severity == Severity::Error { "takes" } else { "may take" };
+            let pool = format!("{{base: {}, size: 24}}", free(wanted, home));
+            (
+                format!("which Docker {will} for its own bridges"),
+                format!("give Docker others: `docker: {{address_pools: [{pool}]}}`"),
+            )
+        }
     };
-    findings::hidden_by_docker(place, what, &shown(*wanted), &whose, taken.subnet, remedy, severity)
+    let lies = if within(wanted, taken.subnet) { "lies in" } else { "covers" };
+    let clash = format!("{what} {} {lies} {}", shown(wanted), taken.subnet);
+    findings::hidden_by_docker(place, &clash, &whose, remedy, severity)
+}
+
+/// Why Docker takes a network that the workshop file gives it, and what to write instead.
+fn of_key(key: &[&str], wanted: Subnet, home: Option<Subnet>) -> (String, String) {
+    let mut other = free(wanted, home);
+    if key == BIP {
+        other.address = Ipv4Addr::from(u32::from(other.address) + 1);
+    }
+    let key = key.join(".");
+    (
+        format!("which `{key}` gives to Docker's bridge"),
+        format!("choose another network for `{key}`, like {other}"),
+    )
 }
 
 /// A network for Docker that has neither an address in it.
@@ -162,7 +180,6 @@ fn taken(workshop: &Workshop) -> Vec<Taken> {
 
 /// The network of Docker's own bridge where the organiser says it.
 fn own_bridge(docker: &Docker) -> Option<Taken> {
-    const BIP: &[&str] = &["docker", "options", "bip"];
     const PART: &[&str] = &["docker", "options", "fixed-cidr"];
     let (text, key) = docker
         .option("bip")
@@ -311,7 +328,7 @@ mod tests {
             ),
             ("network: {hub_ip: 10.0.0.5}\ndocker: {options: {bip: 10.0.0.1/24}}\n", vec!["E 10.0.0.5"]),
             ("network: {hub_ip: 172.17.0.5}\n", vec!["W 172.17.0.5"]),
-            ("network: {hub_ip: 203.0.113.5}\n", vec![]),
+            ("network: {hub_ip: 203.0.113.5}\n", vec!["W 203.0.113.5"]),
             ("network: {hub_ip: 193.5.22.9}\n", vec!["W 193.5.22.9"]),
             ("network: {hub_ip: 193.5.22.9, cidr: 193.5.22.0/24}\n", vec![]),
             ("autofs: {maps: [{path: /d, from: \"172.17.0.9:/x\"}]}\n", vec!["W 172.17.0.9:/x"]),
@@ -338,7 +355,7 @@ mod tests {
             note_hub(workshop, hub.into(), &place, &mut findings);
             findings.iter().map(|finding| finding.message.clone()).collect::<Vec<_>>().join("; ")
         };
-        assert!(told(&Workshop::usual(), [172, 17, 0, 5]).contains("Docker's own bridges"));
+        assert!(told(&Workshop::usual(), [172, 17, 0, 5]).contains("for its own bridges"));
         assert!(told(&Workshop::usual(), [193, 5, 22, 9]).contains("floating"));
         assert_eq!(told(&Workshop::usual(), [10, 0, 0, 5]), "");
         let mut bridged = Workshop::usual();

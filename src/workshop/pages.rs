@@ -9,8 +9,10 @@ pub(super) struct Page {
     pub(super) remedy: String,
 }
 
-fn page(what: &'static str, remedy: impl Into<String>) -> Option<Page> {
-    Some(Page { what, remedy: remedy.into() })
+impl Page {
+    fn new(what: &'static str, remedy: impl Into<String>) -> Self {
+        Self { what, remedy: remedy.into() }
+    }
 }
 
 /// The parts of an address.
@@ -43,10 +45,10 @@ impl<'a> Url<'a> {
     }
 
     fn is_on(&self, hosts: &[&str]) -> bool {
-        let below = |host: &&str| {
-            self.host.strip_suffix(*host).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        let below = |host: &str| {
+            self.host.strip_suffix(host).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         };
-        hosts.iter().any(|host| below(&host))
+        hosts.iter().copied().any(below)
     }
 
     /// The address of the first parts of the path.
@@ -66,17 +68,16 @@ fn is_archive(name: &str) -> bool {
 pub(super) fn instead_of_git(text: &str) -> Option<Page> {
     let url = Url::parse(text)?;
     drive(&url).or_else(|| in_forge(&url, Wanted::Repository)).or_else(|| {
-        let name = url.path.last().filter(|name| is_archive(name))?;
-        let _ = name;
-        page("an archive and no repository", format!("write `archive: {text}`"))
+        url.path.last().filter(|name| is_archive(name))?;
+        Some(Page::new("an archive and no repository", format!("write `archive: {text}`")))
     })
 }
 
 /// What is wrong with the address of an archive.
 pub(super) fn instead_of_an_archive(text: &str) -> Option<Page> {
     let url = Url::parse(text)?;
-    if url.path.last().is_some_and(|name| name.ends_with(".git")) {
-        return page("a repository and no archive", format!("write `git: {text}`"));
+    if url.path.last().and_then(|name| name.strip_suffix(".git")).is_some() {
+        return Some(Page::new("a repository and no archive", format!("write `git: {text}`")));
     }
     drive(&url).or_else(|| in_forge(&url, Wanted::Archive)).or_else(|| record(&url))
 }
@@ -137,8 +138,9 @@ fn in_forge(url: &Url<'_>, wanted: Wanted) -> Option<Page> {
     let top = url.top(forge.repository);
     let rest = &url.path[forge.repository + forge.route..];
     let Some(route) = rest.first() else {
-        return (wanted == Wanted::Archive)
-            .then(|| page("the page of a repository and no archive", format!("write `git: {top}`")))?;
+        return (wanted == Wanted::Archive).then(|| {
+            Some(Page::new("the page of a repository and no archive", format!("write `git: {top}`")))
+        })?;
     };
     let (reference, file) = reference(forge.kind, rest);
     let git = |reference: Option<&str>| match reference {
@@ -147,28 +149,28 @@ fn in_forge(url: &Url<'_>, wanted: Wanted) -> Option<Page> {
     };
     match (*route, wanted) {
         ("tree" | "src" | "commits" | "commit" | "branches" | "tags", Wanted::Repository) => {
-            page("a page about a repository and not the repository", git(reference))
+            Some(Page::new("a page about a repository and not the repository", git(reference)))
         }
         ("tree" | "src", Wanted::Archive) if file.is_empty() || forge.kind != ForgeKind::Bitbucket => {
             let reference = reference.unwrap_or("main");
             let archive = archive(forge.kind, &top, name, reference);
-            page(
+            Some(Page::new(
                 "a page about a repository and no archive",
                 archive.map_or(git(Some(reference)), |it| format!("write `archive: {it}`")),
-            )
+            ))
         }
         ("blob" | "raw" | "resolve", Wanted::Repository) => {
-            page("a file of a repository and not the repository", git(reference))
+            Some(Page::new("a file of a repository and not the repository", git(reference)))
         }
         ("blob", Wanted::Archive) => blob(forge.kind, &top, reference, &file, &git(reference)),
         ("releases", _) => releases(forge.kind, &top, name, rest, wanted),
         ("archive", Wanted::Repository) => {
-            page("an archive and no repository", format!("write `archive: {}`", url.whole))
+            Some(Page::new("an archive and no repository", format!("write `archive: {}`", url.whole)))
         }
         (
             "wiki" | "issues" | "pull" | "pulls" | "actions" | "merge_requests" | "pipelines" | "discussions",
             _,
-        ) => page("a page about a repository and not the repository", git(None)),
+        ) => Some(Page::new("a page about a repository and not the repository", git(None))),
         _ => None,
     }
 }
@@ -198,14 +200,14 @@ fn archive(kind: ForgeKind, top: &str, name: &str, reference: &str) -> Option<St
 fn blob(kind: ForgeKind, top: &str, reference: Option<&str>, file: &str, git: &str) -> Option<Page> {
     let reference = reference?;
     if !is_archive(file) {
-        return page("a page about a file and no archive", git);
+        return Some(Page::new("a page about a file and no archive", git));
     }
     let raw = match kind {
         ForgeKind::GitLab => format!("{top}/-/raw/{reference}/{file}"),
         ForgeKind::HuggingFace => format!("{top}/resolve/{reference}/{file}"),
         _ => format!("{top}/raw/{reference}/{file}"),
     };
-    page("a page about a file and not the file", format!("write `archive: {raw}`"))
+    Some(Page::new("a page about a file and not the file", format!("write `archive: {raw}`")))
 }
 
 /// A page with releases leads to files that only their own addresses name.
@@ -219,20 +221,23 @@ fn releases(kind: ForgeKind, top: &str, name: &str, rest: &[&str], wanted: Wante
     };
     match (wanted, tag) {
         (Wanted::Archive, _) if is_file || rest.last().is_some_and(|name| is_archive(name)) => None,
-        (Wanted::Repository, Some(tag)) => page(WHAT, format!("write `git: {top}` and `ref: {tag}`")),
-        (Wanted::Repository, None) => page(WHAT, format!("write `git: {top}`")),
+        (Wanted::Repository, Some(tag)) => {
+            Some(Page::new(WHAT, format!("write `git: {top}` and `ref: {tag}`")))
+        }
+        (Wanted::Repository, None) => Some(Page::new(WHAT, format!("write `git: {top}`"))),
         (Wanted::Archive, Some(tag)) => {
             let sources = archive(kind, top, name, tag).unwrap_or_default();
-            page(
+            Some(Page::new(
                 WHAT,
                 format!(
                     "copy the address of one of its files, or write `archive: {sources}` for the sources"
                 ),
-            )
+            ))
         }
-        (Wanted::Archive, None) => {
-            page(WHAT, format!("copy the address of one of its files, or write `git: {top}` for the sources"))
-        }
+        (Wanted::Archive, None) => Some(Page::new(
+            WHAT,
+            format!("copy the address of one of its files, or write `git: {top}` for the sources"),
+        )),
     }
 }
 
@@ -241,9 +246,9 @@ fn drive(url: &Url<'_>) -> Option<Page> {
     const WHAT: &str = "a page of a drive and not the file";
     const ELSEWHERE: &str =
         "put the file where a download needs no page, as on a web server of your institution";
-    let archive = |link: String| page(WHAT, format!("write `archive: {link}`"));
+    let archive = |link: String| Some(Page::new(WHAT, format!("write `archive: {link}`")));
     if url.is_on(&["drive.google.com", "docs.google.com"]) {
-        return google(url);
+        return Some(google(url));
     }
     if url.is_on(&["dropbox.com"]) && !url.is_on(&["dl.dropbox.com"]) {
         let ready = ["dl", "raw"].iter().any(|name| url.parameter(name) == Some("1"));
@@ -277,29 +282,29 @@ fn drive(url: &Url<'_>) -> Option<Page> {
         "photos.google.com",
         "pcloud.com",
     ];
-    if url.is_on(&with_pages_alone) { page(WHAT, ELSEWHERE) } else { None }
+    if url.is_on(&with_pages_alone) { Some(Page::new(WHAT, ELSEWHERE)) } else { None }
 }
 
-fn google(url: &Url<'_>) -> Option<Page> {
+fn google(url: &Url<'_>) -> Page {
     const WHAT: &str = "a page of Google Drive and not the file";
     let after = |part: &str| {
         let at = url.path.iter().position(|other| *other == part)?;
         url.path.get(at + 1).copied()
     };
     if url.path.contains(&"folders") {
-        return page(
+        return Page::new(
             WHAT,
             "a folder cannot be fetched: pack it into an archive, share that, and write its address",
         );
     }
     match after("d").or(url.parameter("id")) {
-        Some(id) => page(
+        Some(id) => Page::new(
             WHAT,
             format!(
                 "write `archive: https://drive.usercontent.google.com/download?id={id}&export=download&confirm=t`"
             ),
         ),
-        None => page(WHAT, "share the file for everybody with the link, and write that"),
+        None => Page::new(WHAT, "share the file for everybody with the link, and write that"),
     }
 }
 
@@ -309,10 +314,13 @@ fn record(url: &Url<'_>) -> Option<Page> {
     let number =
         url.path.get(1).filter(|_| url.path.len() == 2 && ["record", "records"].contains(&url.path[0]));
     if let Some(number) = number.filter(|_| url.is_on(&["zenodo.org"])) {
-        return page(WHAT, format!("write `archive: https://zenodo.org/api/records/{number}/files-archive`"));
+        return Some(Page::new(
+            WHAT,
+            format!("write `archive: https://zenodo.org/api/records/{number}/files-archive`"),
+        ));
     }
     if url.is_on(&["doi.org"]) {
-        return page(WHAT, "follow it, and copy the address of one of the files there");
+        return Some(Page::new(WHAT, "follow it, and copy the address of one of the files there"));
     }
     None
 }
@@ -321,148 +329,155 @@ fn record(url: &Url<'_>) -> Option<Page> {
 mod tests {
     use super::*;
 
+    const COURSE: &str = "write `git: https://github.com/ada/course`";
+    const GOOGLE: &str = "write `archive: https://drive.usercontent.google.com/download?id=1AbC_d-E&export=download&confirm=t`";
+
+    const REPOSITORIES: &[(&str, &str)] = &[
+        ("https://github.com/ada/course", ""),
+        ("https://github.com/ada/course.git", ""),
+        ("https://github.com/ada/course/", ""),
+        ("https://gist.github.com/ada/0123456789abcdef", ""),
+        ("https://gitlab.com/group/sub/course.git", ""),
+        ("https://git.example.org/tree/course.git", ""),
+        ("https://example.org/course.git", ""),
+        (
+            "https://github.com/ada/course/tree/main",
+            "write `git: https://github.com/ada/course` and `ref: main`",
+        ),
+        (
+            "https://www.github.com/ada/course/tree/v2/lessons",
+            "write `git: https://github.com/ada/course` and `ref: v2`",
+        ),
+        (
+            "https://github.com/ada/course/blob/main/a.ipynb",
+            "write `git: https://github.com/ada/course` and `ref: main`",
+        ),
+        ("https://github.com/ada/course/releases", COURSE),
+        (
+            "https://github.com/ada/course/releases/tag/v1.0",
+            "write `git: https://github.com/ada/course` and `ref: v1.0`",
+        ),
+        ("https://github.com/ada/course/issues/3", COURSE),
+        ("https://github.com/ada/course/wiki", COURSE),
+        (
+            "https://gitlab.com/g/sub/course/-/tree/main",
+            "write `git: https://gitlab.com/g/sub/course` and `ref: main`",
+        ),
+        (
+            "https://git.uni.example/g/course/-/blob/main/x.md",
+            "write `git: https://git.uni.example/g/course` and `ref: main`",
+        ),
+        (
+            "https://bitbucket.org/ada/course/src/main/",
+            "write `git: https://bitbucket.org/ada/course` and `ref: main`",
+        ),
+        (
+            "https://codeberg.org/ada/course/src/branch/dev",
+            "write `git: https://codeberg.org/ada/course` and `ref: dev`",
+        ),
+        (
+            "https://huggingface.co/datasets/ada/data/tree/main",
+            "write `git: https://huggingface.co/datasets/ada/data` and `ref: main`",
+        ),
+        (
+            "https://github.com/ada/course/archive/main.zip",
+            "write `archive: https://github.com/ada/course/archive/main.zip`",
+        ),
+        ("https://example.org/course.tar.gz", "write `archive: https://example.org/course.tar.gz`"),
+    ];
+
+    const ARCHIVES_MEANT: &[(&str, &str)] = &[
+        ("https://example.org/data.tar.gz", ""),
+        ("https://example.org/download?file=3", ""),
+        ("https://github.com/ada/course/archive/refs/tags/v1.tar.gz", ""),
+        ("https://github.com/ada/course/releases/download/v1/data.zip", ""),
+        ("https://github.com/ada/course/releases/latest/download/data.zip", ""),
+        ("https://github.com/ada/course/raw/main/data.zip", ""),
+        ("https://codeload.github.com/ada/course/zip/main", ""),
+        ("https://gitlab.com/g/course/-/archive/main/course-main.zip", ""),
+        ("https://zenodo.org/records/1234/files/data.zip?download=1", ""),
+        ("https://www.dropbox.com/s/abc/data.zip?dl=1", ""),
+        ("https://drive.usercontent.google.com/download?id=1&confirm=t", ""),
+        ("https://cloud.example.org/s/0123456789abcde/download", ""),
+        ("https://github.com/ada/course", "write `git: https://github.com/ada/course`"),
+        ("https://github.com/ada/course.git", "write `git: https://github.com/ada/course.git`"),
+        ("https://gitlab.com/g/sub/course", "write `git: https://gitlab.com/g/sub/course`"),
+        (
+            "https://github.com/ada/course/tree/main",
+            "write `archive: https://github.com/ada/course/archive/main.tar.gz`",
+        ),
+        (
+            "https://gitlab.com/g/course/-/tree/main",
+            "write `archive: https://gitlab.com/g/course/-/archive/main/course-main.tar.gz`",
+        ),
+        (
+            "https://github.com/ada/course/blob/main/d/data.zip",
+            "write `archive: https://github.com/ada/course/raw/main/d/data.zip`",
+        ),
+        (
+            "https://gitlab.com/g/course/-/blob/main/data.zip",
+            "write `archive: https://gitlab.com/g/course/-/raw/main/data.zip`",
+        ),
+        (
+            "https://huggingface.co/ada/m/blob/main/m.tar.gz",
+            "write `archive: https://huggingface.co/ada/m/resolve/main/m.tar.gz`",
+        ),
+        ("https://drive.google.com/file/d/1AbC_d-E/view?usp=sharing", GOOGLE),
+        ("https://drive.google.com/open?id=1AbC_d-E", GOOGLE),
+        ("https://drive.google.com/uc?id=1AbC_d-E", GOOGLE),
+        (
+            "https://www.dropbox.com/scl/fi/x/data.zip?rlkey=k&dl=0",
+            "write `archive: https://www.dropbox.com/scl/fi/x/data.zip?rlkey=k&dl=1`",
+        ),
+        (
+            "https://www.dropbox.com/s/abc/data.zip",
+            "write `archive: https://www.dropbox.com/s/abc/data.zip?dl=1`",
+        ),
+        (
+            "https://uni-my.sharepoint.com/:u:/g/personal/x/E?e=1",
+            "write `archive: https://uni-my.sharepoint.com/:u:/g/personal/x/E?e=1&download=1`",
+        ),
+        (
+            "https://cloud.example.org/s/0123456789abcde",
+            "write `archive: https://cloud.example.org/s/0123456789abcde/download`",
+        ),
+        (
+            "https://cloud.example.org/index.php/s/0123456789abcde",
+            "write `archive: https://cloud.example.org/index.php/s/0123456789abcde/download`",
+        ),
+        (
+            "https://zenodo.org/records/1234",
+            "write `archive: https://zenodo.org/api/records/1234/files-archive`",
+        ),
+    ];
+
+    const WORDS: &[(&str, &str)] = &[
+        ("https://drive.google.com/drive/folders/1AbC", "pack it"),
+        ("https://1drv.ms/u/s!abc", "needs no page"),
+        ("https://wetransfer.com/downloads/abc", "needs no page"),
+        ("https://doi.org/10.5281/zenodo.1234", "follow it"),
+        ("https://github.com/ada/course/releases", "one of its files"),
+        ("https://github.com/ada/course/releases/latest", "one of its files"),
+        ("https://github.com/ada/course/releases/tag/v1", "archive/v1.tar.gz"),
+    ];
+
     fn remedy(found: Option<Page>) -> String {
         found.map(|page| page.remedy).unwrap_or_default()
     }
 
     #[test]
     fn pages_in_place_of_a_repository_lead_to_it() {
-        let course = "write `git: https://github.com/ada/course`";
-        for (url, wanted) in [
-            ("https://github.com/ada/course", ""),
-            ("https://github.com/ada/course.git", ""),
-            ("https://github.com/ada/course/", ""),
-            ("https://gist.github.com/ada/0123456789abcdef", ""),
-            ("https://gitlab.com/group/sub/course.git", ""),
-            ("https://git.example.org/tree/course.git", ""),
-            ("https://example.org/course.git", ""),
-            (
-                "https://github.com/ada/course/tree/main",
-                "write `git: https://github.com/ada/course` and `ref: main`",
-            ),
-            (
-                "https://www.github.com/ada/course/tree/v2/lessons",
-                "write `git: https://github.com/ada/course` and `ref: v2`",
-            ),
-            (
-                "https://github.com/ada/course/blob/main/a.ipynb",
-                "write `git: https://github.com/ada/course` and `ref: main`",
-            ),
-            ("https://github.com/ada/course/releases", course),
-            (
-                "https://github.com/ada/course/releases/tag/v1.0",
-                "write `git: https://github.com/ada/course` and `ref: v1.0`",
-            ),
-            ("https://github.com/ada/course/issues/3", course),
-            ("https://github.com/ada/course/wiki", course),
-            (
-                "https://gitlab.com/g/sub/course/-/tree/main",
-                "write `git: https://gitlab.com/g/sub/course` and `ref: main`",
-            ),
-            (
-                "https://git.uni.example/g/course/-/blob/main/x.md",
-                "write `git: https://git.uni.example/g/course` and `ref: main`",
-            ),
-            (
-                "https://bitbucket.org/ada/course/src/main/",
-                "write `git: https://bitbucket.org/ada/course` and `ref: main`",
-            ),
-            (
-                "https://codeberg.org/ada/course/src/branch/dev",
-                "write `git: https://codeberg.org/ada/course` and `ref: dev`",
-            ),
-            (
-                "https://huggingface.co/datasets/ada/data/tree/main",
-                "write `git: https://huggingface.co/datasets/ada/data` and `ref: main`",
-            ),
-            (
-                "https://github.com/ada/course/archive/main.zip",
-                "write `archive: https://github.com/ada/course/archive/main.zip`",
-            ),
-            ("https://example.org/course.tar.gz", "write `archive: https://example.org/course.tar.gz`"),
-        ] {
-            assert_eq!(remedy(instead_of_git(url)), wanted, "{url}");
+        for (url, wanted) in REPOSITORIES {
+            assert_eq!(remedy(instead_of_git(url)), *wanted, "{url}");
         }
     }
 
     #[test]
     fn pages_in_place_of_an_archive_lead_to_it() {
-        let google = "write `archive: https://drive.usercontent.google.com/download?id=1AbC_d-E&export=download&confirm=t`";
-        for (url, wanted) in [
-            ("https://example.org/data.tar.gz", ""),
-            ("https://example.org/download?file=3", ""),
-            ("https://github.com/ada/course/archive/refs/tags/v1.tar.gz", ""),
-            ("https://github.com/ada/course/releases/download/v1/data.zip", ""),
-            ("https://github.com/ada/course/releases/latest/download/data.zip", ""),
-            ("https://github.com/ada/course/raw/main/data.zip", ""),
-            ("https://codeload.github.com/ada/course/zip/main", ""),
-            ("https://gitlab.com/g/course/-/archive/main/course-main.zip", ""),
-            ("https://zenodo.org/records/1234/files/data.zip?download=1", ""),
-            ("https://www.dropbox.com/s/abc/data.zip?dl=1", ""),
-            ("https://drive.usercontent.google.com/download?id=1&confirm=t", ""),
-            ("https://cloud.example.org/s/0123456789abcde/download", ""),
-            ("https://github.com/ada/course", "write `git: https://github.com/ada/course`"),
-            ("https://github.com/ada/course.git", "write `git: https://github.com/ada/course.git`"),
-            ("https://gitlab.com/g/sub/course", "write `git: https://gitlab.com/g/sub/course`"),
-            (
-                "https://github.com/ada/course/tree/main",
-                "write `archive: https://github.com/ada/course/archive/main.tar.gz`",
-            ),
-            (
-                "https://gitlab.com/g/course/-/tree/main",
-                "write `archive: https://gitlab.com/g/course/-/archive/main/course-main.tar.gz`",
-            ),
-            (
-                "https://github.com/ada/course/blob/main/d/data.zip",
-                "write `archive: https://github.com/ada/course/raw/main/d/data.zip`",
-            ),
-            (
-                "https://gitlab.com/g/course/-/blob/main/data.zip",
-                "write `archive: https://gitlab.com/g/course/-/raw/main/data.zip`",
-            ),
-            (
-                "https://huggingface.co/ada/m/blob/main/m.tar.gz",
-                "write `archive: https://huggingface.co/ada/m/resolve/main/m.tar.gz`",
-            ),
-            ("https://drive.google.com/file/d/1AbC_d-E/view?usp=sharing", google),
-            ("https://drive.google.com/open?id=1AbC_d-E", google),
-            ("https://drive.google.com/uc?id=1AbC_d-E", google),
-            (
-                "https://www.dropbox.com/scl/fi/x/data.zip?rlkey=k&dl=0",
-                "write `archive: https://www.dropbox.com/scl/fi/x/data.zip?rlkey=k&dl=1`",
-            ),
-            (
-                "https://www.dropbox.com/s/abc/data.zip",
-                "write `archive: https://www.dropbox.com/s/abc/data.zip?dl=1`",
-            ),
-            (
-                "https://uni-my.sharepoint.com/:u:/g/personal/x/E?e=1",
-                "write `archive: https://uni-my.sharepoint.com/:u:/g/personal/x/E?e=1&download=1`",
-            ),
-            (
-                "https://cloud.example.org/s/0123456789abcde",
-                "write `archive: https://cloud.example.org/s/0123456789abcde/download`",
-            ),
-            (
-                "https://cloud.example.org/index.php/s/0123456789abcde",
-                "write `archive: https://cloud.example.org/index.php/s/0123456789abcde/download`",
-            ),
-            (
-                "https://zenodo.org/records/1234",
-                "write `archive: https://zenodo.org/api/records/1234/files-archive`",
-            ),
-        ] {
-            assert_eq!(remedy(instead_of_an_archive(url)), wanted, "{url}");
+        for (url, wanted) in ARCHIVES_MEANT {
+            assert_eq!(remedy(instead_of_an_archive(url)), *wanted, "{url}");
         }
-        for (url, words) in [
-            ("https://drive.google.com/drive/folders/1AbC", "pack it"),
-            ("https://1drv.ms/u/s!abc", "needs no page"),
-            ("https://wetransfer.com/downloads/abc", "needs no page"),
-            ("https://doi.org/10.5281/zenodo.1234", "follow it"),
-            ("https://github.com/ada/course/releases", "one of its files"),
-            ("https://github.com/ada/course/releases/latest", "one of its files"),
-            ("https://github.com/ada/course/releases/tag/v1", "archive/v1.tar.gz"),
-        ] {
+        for (url, words) in WORDS {
             assert!(remedy(instead_of_an_archive(url)).contains(words), "{url}");
         }
     }

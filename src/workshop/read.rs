@@ -327,7 +327,7 @@ mod tests {
         let found = messages(
             "version: 1\nnetwork: {cidr: 10.0.0.0/24}\ndocker: {address_pools: [{base: 10.0.0.0/8, size: 24}]}\n",
         );
-        assert!(found[0].contains("`docker.address_pools` have 10.0.0.0/8"), "{found:?}");
+        assert!(found[0].contains("10.0.0.0/8, which `docker.address_pools` gives"), "{found:?}");
     }
 
     /// Where each field that reaches a unit, a shell, an autofs map or an export stands in a workshop.

@@ -57,16 +57,11 @@ pub(super) fn listener(tcp: bool, swarm: bool) -> (&'static str, &'static str) {
 
 /// Text that an option does not take.
 pub(super) fn wrong_text(source: &Arc<Source>, name: &str, text: &str, node: &Node, kind: &Kind) -> Finding {
-    let remedy = if kind.example.is_empty() {
-        "remove it".to_owned()
-    } else {
-        format!("write it like `{}`", kind.example)
-    };
-    Finding::error(format!("`{name}` takes {}, and not `{text}`", kind.wanted), remedy).at(
-        source,
-        node.span.clone(),
-        "not possible",
+    Finding::error(
+        format!("`{name}` cannot be `{text}`: it takes {}", kind.wanted),
+        format!("write it like `{}`", kind.example),
     )
+    .at(source, node.span.clone(), "not possible")
 }
 
 /// A container that may call the kernel as it likes.

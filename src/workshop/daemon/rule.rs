@@ -56,12 +56,12 @@ pub(super) fn apply(judge: &mut Judge<'_, '_>, rule: Rule, key: &Key, node: &Nod
         Rule::Text(kind) => text(judge, name, node, kind),
         Rule::Texts(kind) => texts(judge, name, node, kind),
         Rule::Keys(keys, kind) => {
-            mapping(judge, name, node, keys, |judge, name, node| text(judge, name, node, kind))
+            mapping(judge, name, node, keys, |judge, name, node| text(judge, name, node, kind));
         }
         Rule::Flags(keys) => mapping(judge, name, node, keys, flag),
         Rule::Own(own) => judge.findings.push(findings::key_of_our_own(judge.source, key, own)),
         Rule::Refused(reason, remedy) => {
-            judge.findings.push(findings::refused(judge.source, key, reason, remedy))
+            judge.findings.push(findings::refused(judge.source, key, reason, remedy));
         }
         Rule::NotInASwarm(reason, remedy) => not_in_a_swarm(judge, key, node, reason, remedy),
         Rule::Hosts => hosts(judge, key, node),
@@ -172,7 +172,7 @@ fn network_options(judge: &mut Judge<'_, '_>, node: &Node) {
     const EXAMPLE: &str = "default-network-opts: {bridge: {com.docker.network.driver.mtu: \"1450\"}}";
     for (driver, options) in judge.entries("default-network-opts", node, EXAMPLE) {
         for (option, value) in judge.entries(&driver.name, options, EXAMPLE) {
-            let is_mtu = option.name.ends_with(".mtu");
+            let is_mtu = option.name.rsplit('.').next() == Some("mtu");
             text(judge, &option.name, value, if is_mtu { &values::MTU } else { &values::ANY });
         }
     }

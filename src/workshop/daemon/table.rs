@@ -7,7 +7,7 @@ use super::rule::Rule::{
 use super::values::{
     ADDRESS, ADDRESS_4, ADDRESS_6, ANY, BRIDGE_ADDRESS, CGROUP_DRIVER, CGROUP_NAMESPACE, DOMAIN, EVERYWHERE,
     GROUP, INSECURE_REGISTRY, IPC_MODE, LOG_DRIVER, LOG_FORMAT, LOG_LEVEL, METRICS, NETWORK_4, NETWORK_6,
-    PROXY, REGISTRY, RESOLVER, RESOLVER_OPTION, RESOURCE, SIZE, STORAGE_DRIVER, STORAGE_OPTION,
+    PROXY, REGISTRY, RESOLVER, RESOLVER_OPTION, RESOURCE, SIZE, STORAGE_DRIVER,
 };
 
 const FIREWALL: &str =
@@ -19,7 +19,7 @@ const REAL_TIME: Rule = Refused(
     "remove it",
 );
 const IN_PROXIES: Rule = Refused(
-    "dockerd passes over it in this place",
+    "dockerd reads the addresses of proxies only under `proxies`: this would do nothing",
     "write it as `proxies: {http-proxy: …, https-proxy: …, no-proxy: …}`",
 );
 const A_MOST: i64 = 1000;
@@ -126,7 +126,13 @@ const TABLE: &[(&str, Rule)] = &[
     // Below zero it waits for ever; systemd does not.
     ("shutdown-timeout", Count(1, 90)),
     ("storage-driver", Text(&STORAGE_DRIVER)),
-    ("storage-opts", Texts(&STORAGE_OPTION)),
+    (
+        "storage-opts",
+        Refused(
+            "the images have `overlay2` on ext4, which takes no options: dockerd would not start",
+            "remove it",
+        ),
+    ),
     (
         "swarm-default-advertise-addr",
         Refused("the hub says the swarm's address itself", "write it as `network.hub_ip`"),

@@ -91,7 +91,7 @@ impl<'a> Whole<'a, '_, '_> {
             .get("exec-opts")
             .and_then(Json::as_array)
             .is_some_and(|options| options.iter().any(|option| option == "native.cgroupdriver=cgroupfs"));
-        let is_slice = |name: &str| name.len() > ".slice".len() && name.ends_with(".slice");
+        let is_slice = |name: &str| name.strip_suffix(".slice").is_some_and(|name| !name.is_empty());
         if self.text("cgroup-parent").is_some_and(|name| !by_files && !is_slice(name)) {
             self.findings.push(findings::not_a_slice(&self.places.of(&["cgroup-parent"])));
         }

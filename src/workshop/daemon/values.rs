@@ -27,7 +27,7 @@ kind!(RESOLVER, is_resolver, "the IP address of a server that containers reach",
 kind!(
     EVERYWHERE,
     |text| text == "0.0.0.0",
-    "`0.0.0.0`: the hub reaches notebooks by their machine's address",
+    "`0.0.0.0`, as the hub reaches notebooks by their machine's address",
     "0.0.0.0"
 );
 kind!(BRIDGE_ADDRESS, is_bridge_address, "the bridge's own address with its prefix", "172.30.0.1/24");
@@ -50,16 +50,10 @@ kind!(IPC_MODE, |text| ["private", "shareable"].contains(&text), "`private` or `
 kind!(
     STORAGE_DRIVER,
     |text| text == "overlay2",
-    "`overlay2`: another one would not see the image that nodes carry",
+    "`overlay2`, as another one would not see the image that nodes carry",
     "overlay2"
 );
-kind!(
-    STORAGE_OPTION,
-    |_| false,
-    "options of other drivers than the images' `overlay2`, and `overlay2.size` is for XFS",
-    ""
-);
-kind!(GROUP, |text| text == "docker", "`docker`: no other group may have Docker's socket", "docker");
+kind!(GROUP, |text| text == "docker", "`docker`, as no other group may have Docker's socket", "docker");
 kind!(METRICS, is_local_port, "an address of the machine's own with a port", "127.0.0.1:9323");
 kind!(DURATION, is_duration, "a duration", "48h");
 kind!(RESOURCE, is_resource, "a resource and how many", "gpu=1");
