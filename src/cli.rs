@@ -1,10 +1,13 @@
 //! What can be typed; no decisions.
 
 mod quantity;
+mod workshop;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use workshop::{OutputArgs, RestoreSecretsArgs, UserFormat, UsersArgs, WorkshopArgs};
 
 /// Golden images and cloud-init user-data for JupyterHub workshops on OpenStack.
 ///
@@ -30,6 +33,8 @@ pub enum Command {
     Node(NodeArgs),
     /// Print the users: as a table, or as cards with their passwords
     Users(UsersArgs),
+    /// Bring a lost secrets file back from the hub's user-data
+    RestoreSecrets(RestoreSecretsArgs),
     /// Print the JSON schema of the workshop file, for editors
     Schema,
     /// Build golden images into `dist/`
@@ -57,17 +62,6 @@ pub enum Command {
         /// The folder; made where it is not there.
         folder: PathBuf,
     },
-}
-
-/// Where the workshop is described.
-#[derive(Debug, Clone, Args)]
-pub struct WorkshopArgs {
-    /// The workshop file; without it `./workshop.yaml`, and 30 students where that is not there either
-    #[arg(long, value_name = "FILE")]
-    pub workshop: Option<PathBuf>,
-    /// The secrets file, made on first use; by default `workshop.secrets.yaml` beside the workshop file
-    #[arg(long, value_name = "FILE")]
-    pub secrets: Option<PathBuf>,
 }
 
 /// Arguments of `imagegen init`.
@@ -112,15 +106,18 @@ pub struct UserdataArgs {
     /// The way into the cloud that the text must fit
     #[arg(long = "for", value_name = "WAY", value_enum, default_value_t = Way::Horizon)]
     pub way: Way,
-    /// For an ordinary Debian or Ubuntu cloud image, which installs what a golden one has
+    /// For an ordinary Debian or Ubuntu cloud image: the programs travel along, and packages come from its mirror
     #[arg(long)]
-    pub plain: bool,
+    pub stock: bool,
     /// Print how large each part is in place of the text
     #[arg(long, conflicts_with = "diff")]
     pub sizes: bool,
     /// Print what has changed since this user-data in place of the text, with secrets masked
     #[arg(long, value_name = "OLD")]
     pub diff: Option<PathBuf>,
+    /// Where it goes.
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// The workshop.
     #[command(flatten)]
     pub workshop: WorkshopArgs,
@@ -144,36 +141,6 @@ pub struct NodeArgs {
     /// What both have.
     #[command(flatten)]
     pub userdata: UserdataArgs,
-}
-
-/// How users are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum UserFormat {
-    /// A table for people
-    Text,
-    /// A table for spreadsheets
-    Csv,
-    /// A table for programs
-    Json,
-    /// HTML to print: eight cards on a page of A4, each with address, name, password and fingerprint
-    Cards,
-}
-
-/// Arguments of `imagegen users`.
-#[derive(Debug, Args)]
-pub struct UsersArgs {
-    /// How to print them
-    #[arg(long, value_enum, default_value_t = UserFormat::Text)]
-    pub format: UserFormat,
-    /// Add the passwords to a table; cards have them always
-    #[arg(long)]
-    pub passwords: bool,
-    /// The hub's address for the cards; by default `network.hub_name` or `network.hub_ip` of the workshop file
-    #[arg(long, value_name = "NAME")]
-    pub address: Option<String>,
-    /// The workshop.
-    #[command(flatten)]
-    pub workshop: WorkshopArgs,
 }
 
 /// What can be built.
@@ -325,7 +292,7 @@ pub struct RehearseArgs {
     /// Where the serial logs go
     #[arg(long, value_name = "DIR", default_value = "dist/rehearsal")]
     pub logs: PathBuf,
-    /// Boot this ordinary cloud image in place of the built ones, with the user-data of `--plain`
+    /// Boot this ordinary cloud image in place of the built ones, with the user-data of `--stock`
     #[arg(long, value_name = "IMAGE", conflicts_with = "benchmark")]
     pub plain: Option<PathBuf>,
     /// Boot this one image on each firmware, change its kernel and boot loaders inside, and boot it on each again

@@ -11,8 +11,8 @@ use crate::workshop::findings;
 pub fn run(args: &HubArgs) -> Result<()> {
     let mut found = Findings::default();
     let workshop = inputs::workshop(&args.userdata.workshop, &mut found)?;
-    if args.userdata.plain {
-        userdata::note_doubts_about_plain_images(&workshop, &mut found);
+    if args.userdata.stock {
+        userdata::note_doubts_about_stock_images(&workshop, &mut found);
         if workshop.homes.volume.is_some() && workshop.homes.export == "/home" {
             found.push(findings::volume_hides_local_homes());
         }

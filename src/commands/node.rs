@@ -21,8 +21,8 @@ pub fn run(args: &NodeArgs) -> Result<()> {
         }
         return Err(found.into());
     };
-    if args.userdata.plain {
-        userdata::note_doubts_about_plain_images(&workshop, &mut found);
+    if args.userdata.stock {
+        userdata::note_doubts_about_stock_images(&workshop, &mut found);
     }
     inputs::accept(found)?;
     userdata::print(&args.userdata, &workshop, Role::Node { hub })

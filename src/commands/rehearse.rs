@@ -9,7 +9,7 @@ use crate::failure::Result;
 use crate::host::{signals, tools};
 use crate::rehearsal::{self, Door, Firmware, Script, Student, Trial};
 use crate::report::{self, Progress};
-use crate::userdata::{Budget, Machine, Role};
+use crate::userdata::{Budget, Image, Machine, Role};
 use crate::workshop::{Engine, Entry, Network, Secrets, Web, Workshop};
 
 /// Runs the command.
@@ -138,14 +138,15 @@ fn with_known_passwords(workshop: &mut Workshop) {
 }
 
 fn userdata(workshop: &Workshop, secrets: &Secrets, role: Role, plain: bool) -> Result<String> {
-    Ok(Machine { workshop, secrets, role, plain }.render(Budget::Nova)?.text)
+    let image = if plain { Image::Stock } else { Image::Golden };
+    Ok(Machine { workshop, secrets, role, image }.render(Budget::Nova)?.text)
 }
 
 fn students(workshop: &Workshop, secrets: &Secrets) -> Vec<Student> {
     let accounts = workshop.users.accounts();
     accounts
         .map(|user| Student {
-            password: secrets.password(&user.name),
+            password: secrets.password(&workshop.name, &user.name),
             name: user.name,
             uid: user.uid,
             gid: user.gid,

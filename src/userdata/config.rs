@@ -2,11 +2,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use minijinja::context;
 use serde::Serialize;
 
 use super::files::{self, File};
+use super::settings::LEVEL;
 use super::table::Style;
-use super::{Machine, paths};
+use super::{Image, Machine, paths, stock};
 use crate::failure::Result;
 
 /// The keys that we use. cloud-init takes them in this spelling from 22.3 (Debian 12 has 22.4) to this day.
@@ -61,13 +63,13 @@ pub(super) struct WriteFile {
 /// In the range that Debian gives out by name and never to people (policy 9.2.2), so that it is nobody's in a workshop.
 const ADMIN_UID: u32 = 60_900;
 
-/// Each command as a list, which cloud-init passes on without a shell. Nothing here waits: a blocking start from
-/// cloud-init's last stage would wait for units that wait for it.
-const START: &[&str] = &["systemctl", "start", "--no-block", "imagegen.target"];
-/// What comes before on an ordinary image. A golden one has by then read the units again and started the target, as it does
-/// at each boot (`imagegen-start.service`).
-const ENROL: [&[&str]; 2] =
-    [&["systemctl", "enable", "--no-reload", "imagegen.target"], &["systemctl", "daemon-reload"]];
+/// Says every minute that this machine has no programs for a text of this level. Golden images that have them started long
+/// before cloud-init's last stage, in which this runs.
+const EXPECT_PROGRAMS: &str = files::template!("expect-programs.sh");
+
+/// On an ordinary image: unpacks what travels along, and starts it. Nothing here waits: a blocking start from cloud-init's
+/// last stage would wait for units that wait for it.
+const INSTALL: &[&str] = &["python3", "-c", stock::UNPACK];
 
 /// The cloud-config of a machine, with all files as they are.
 pub(super) fn of(machine: &Machine<'_>, table: Style) -> Result<CloudConfig> {
@@ -75,11 +77,31 @@ pub(super) fn of(machine: &Machine<'_>, table: Style) -> Result<CloudConfig> {
     Ok(CloudConfig {
         timezone: machine.workshop.timezone.clone(),
         users: users(machine),
-        write_files: files::of(machine, table)?.into_iter().map(plain).collect(),
+        write_files: files(machine, table)?.into_iter().map(plain).collect(),
         package_update: !packages.is_empty(),
         packages,
-        runcmd: commands(machine),
+        runcmd: commands(machine)?,
     })
+}
+
+/// What cloud-init writes: on an ordinary image, one archive in which the workshop's files are with the programs.
+fn files(machine: &Machine<'_>, table: Style) -> Result<Vec<File>> {
+    let mut early = files::early(machine);
+    match machine.image {
+        Image::Golden => {
+            let mut files = files::of_workshop(machine, table)?;
+            let users = files.pop();
+            files.append(&mut early);
+            files.extend(users);
+            Ok(files)
+        }
+        Image::Stock => {
+            let mut files = stock::programs(machine)?;
+            files.extend(files::of_workshop(machine, Style::Dense)?);
+            early.push(stock::archive(&files)?);
+            Ok(early)
+        }
+    }
 }
 
 fn packages(machine: &Machine<'_>) -> Vec<String> {
@@ -113,18 +135,22 @@ fn users(machine: &Machine<'_>) -> Vec<UserEntry> {
         lock_passwd: true,
         ssh_authorized_keys: keys.clone(),
     });
-    if machine.plain { vec![UserEntry::Default("default"), admin] } else { vec![admin] }
+    if machine.image == Image::Stock { vec![UserEntry::Default("default"), admin] } else { vec![admin] }
 }
 
-fn commands(machine: &Machine<'_>) -> Vec<Vec<String>> {
+fn commands(machine: &Machine<'_>) -> Result<Vec<Vec<String>>> {
     let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-    let before: &[&[&str]] = if machine.plain { &ENROL } else { &[] };
-    let mut commands: Vec<Vec<String>> = before.iter().chain([&START]).map(|words| owned(words)).collect();
+    let mut commands: Vec<Vec<String>> = match machine.image {
+        Image::Golden => {
+            vec![owned(&["sh", "-c", &files::fill(EXPECT_PROGRAMS, context! { level => LEVEL })?])]
+        }
+        Image::Stock => vec![owned(INSTALL)],
+    };
     if let Some(locale) = generated_locale(machine) {
         let place = locale.split('.').next().unwrap_or_default();
         commands.push(owned(&["localedef", "-i", place, "-f", "UTF-8", locale]));
     }
-    commands
+    Ok(commands)
 }
 
 fn plain(file: File) -> WriteFile {
@@ -154,17 +180,17 @@ mod tests {
     use super::*;
     use crate::workshop::{ExtraFile, Secrets, Workshop};
 
-    fn config(workshop: &Workshop, plain: bool) -> (CloudConfig, String) {
+    fn config(workshop: &Workshop, image: Image) -> (CloudConfig, String) {
         let text = include_str!("../../tests/fixtures/workshop.secrets.yaml");
         let secrets = Secrets::parse("test", text).expect("sound");
-        let machine = Machine { workshop, secrets: &secrets, role: Role::Hub, plain };
+        let machine = Machine { workshop, secrets: &secrets, role: Role::Hub, image };
         let text = machine.render(Budget::Nova).expect("fits").text;
         (of(&machine, Style::Lines).expect("a config"), text)
     }
 
     #[test]
     fn students_are_no_users_of_cloud_inits_for_one_that_fails_would_end_the_list() {
-        let (config, text) = config(&Workshop::usual(), false);
+        let (config, text) = config(&Workshop::usual(), Image::Golden);
         assert!(config.users.is_empty());
         assert!(!text.contains("chpasswd:"), "{text}");
     }
@@ -173,11 +199,11 @@ mod tests {
     fn an_administrator_does_not_take_away_the_images_own_user() {
         let workshop = Workshop { admin_ssh_keys: vec!["ssh-ed25519 AAAA".into()], ..Workshop::usual() };
         assert!(matches!(
-            config(&workshop, true).0.users[..],
+            config(&workshop, Image::Stock).0.users[..],
             [UserEntry::Default("default"), UserEntry::Admin(_)]
         ));
         assert!(
-            matches!(config(&workshop, false).0.users[..], [UserEntry::Admin(_)]),
+            matches!(config(&workshop, Image::Golden).0.users[..], [UserEntry::Admin(_)]),
             "a golden image has none"
         );
     }
@@ -185,9 +211,11 @@ mod tests {
     #[test]
     fn students_do_not_log_in_by_ssh_and_an_images_own_user_still_does() {
         let keys = vec!["ssh-ed25519 AAAA".to_owned()];
-        for (admin_ssh_keys, plain) in [(keys.clone(), false), (keys, true), (vec![], true)] {
+        for (admin_ssh_keys, image) in
+            [(keys.clone(), Image::Golden), (keys, Image::Stock), (vec![], Image::Stock)]
+        {
             let workshop = Workshop { admin_ssh_keys, ..Workshop::usual() };
-            let files = config(&workshop, plain).0.write_files;
+            let files = config(&workshop, image).0.write_files;
             let content = |path: &str| files.iter().find(|file| file.path == path).map(|file| &file.content);
             let rules = content("/etc/ssh/sshd_config.d/10-imagegen.conf").expect("rules for sshd");
             assert!(rules.contains("PasswordAuthentication no\n"), "{rules}");
@@ -200,19 +228,19 @@ mod tests {
         let mut workshop = Workshop::usual();
         let content = "docker info -f '{{.Swarm.LocalNodeState}}'\n".to_owned();
         workshop.hub.files.push(ExtraFile { path: "/etc/x".into(), content, mode: "0644".into() });
-        let (_, text) = config(&workshop, false);
+        let (_, text) = config(&workshop, Image::Golden);
         assert!(text.starts_with("#cloud-config\n"));
         assert!(text.contains("   docker info -f '{{.Swarm.LocalNodeState}}'\n"));
     }
 
     #[test]
     fn nothing_depends_on_the_order_of_cloud_inits_modules() {
-        let (config, _) = config(&Workshop::usual(), true);
+        let (config, _) = config(&Workshop::usual(), Image::Stock);
         // Files come before users and packages: so they have no owner, and are not deferred until either is there.
         let files = serde_json::to_value(&config.write_files).expect("JSON").to_string();
         assert!(!files.contains("\"owner\"") && !files.contains("\"defer\""));
         // Units are only queued: what waits for cloud-init's last stage must not be waited for by it.
-        assert!(config.runcmd.iter().any(|command| command.contains(&"--no-block".to_owned())));
+        assert!(config.runcmd.iter().any(|command| command.iter().any(|word| word.contains("--no-block"))));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 
 use minijinja::context;
 
-use super::Machine;
 use super::files::{File, file, fill, template};
+use super::{Image, Machine};
 use crate::failure::Result;
 use crate::workshop::{Autofs, Share, Workshop};
 
@@ -14,7 +14,7 @@ pub(super) fn of_node(machine: &Machine<'_>, hub: Ipv4Addr) -> Result<Vec<File>>
     let autofs = &machine.workshop.autofs;
     let hub = hub.to_string();
     let map = context! {
-        plain => machine.plain,
+        local_homes => machine.image == Image::Stock,
         options => autofs.mount_options.iter().flat_map(|option| [",", option]).collect::<String>(),
         hub => &hub,
         homes => &machine.workshop.homes.export,

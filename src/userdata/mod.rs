@@ -1,8 +1,8 @@
 //! Workshop → files → cloud-config → text that fits. Pure: the same inputs give the same bytes.
 //!
-//! The text is one `#cloud-config` part of plain ASCII: cloud-init writes the files in its network stage, and a target
-//! pulls in the units among them. Golden images start that target at once (`imagegen-start.service`); the `runcmd` does
-//! it on any other image, and enables it for later boots.
+//! The text is one `#cloud-config` part of plain ASCII with what the organiser decides: cloud-init writes the files in its
+//! network stage. The programs that act on them are in golden images, where `imagegen-start.service` starts them; to any
+//! other image they travel along, packed.
 
 mod budget;
 mod check;
@@ -11,10 +11,15 @@ mod config;
 mod docker;
 mod files;
 pub mod findings;
-mod hub_settings;
+mod hub_text;
 mod maps;
+mod minify;
+mod pack;
 pub mod paths;
 mod read_back;
+mod settings;
+mod size;
+mod stock;
 mod table;
 mod text;
 
@@ -23,12 +28,13 @@ use std::net::Ipv4Addr;
 pub use budget::Budget;
 pub use compare::compare;
 pub(crate) use files::fill;
+pub use hub_text::restore;
 pub use text::{Form, Part, Rendered};
 
 use table::Style;
 
 use crate::failure::Result;
-use crate::workshop::{Extras, Secrets, Workshop};
+use crate::workshop::{Engine, Extras, Secrets, Workshop};
 
 /// What a user-data is for.
 #[derive(Debug, Clone, Copy)]
@@ -39,8 +45,17 @@ pub struct Machine<'a> {
     pub secrets: &'a Secrets,
     /// The machine's part in it.
     pub role: Role,
-    /// Whether it boots an ordinary cloud image and not a golden one.
-    pub plain: bool,
+    /// What it boots.
+    pub image: Image,
+}
+
+/// What a machine boots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Image {
+    /// An image of `imagegen build`, which has the programs.
+    Golden,
+    /// An ordinary cloud image, which gets them with the text and their packages from its mirror.
+    Stock,
 }
 
 /// A machine's part in the workshop.
@@ -66,6 +81,11 @@ impl Machine<'_> {
         }
     }
 
+    /// What the text begins with: people see by the id whether it belongs to the cards and the other texts.
+    fn heading(&self) -> String {
+        format!("{}, id {}", self.title(), self.secrets.workshop_id(&self.workshop.name))
+    }
+
     fn extras(&self) -> &Extras {
         match self.role {
             Role::Hub => &self.workshop.hub,
@@ -73,9 +93,14 @@ impl Machine<'_> {
         }
     }
 
-    /// Whether the image's own users have homes that autofs would cover.
-    fn keeps_local_homes(&self) -> bool {
-        self.plain && matches!(self.role, Role::Node { .. })
+    /// Whether a unit of its own fetches the organiser's notebook image. A node of a swarm does so before it joins.
+    fn pulls_notebook_image(&self) -> bool {
+        let workshop = self.workshop;
+        let carries = match self.role {
+            Role::Hub => workshop.notebooks_on_hub,
+            Role::Node { .. } => workshop.engine != Engine::Swarm,
+        };
+        carries && workshop.notebooks.image.is_some()
     }
 
     /// The user-data, in the most readable form that fits the budget.
@@ -83,9 +108,14 @@ impl Machine<'_> {
     /// # Errors
     /// Findings where it does not fit in any form.
     pub fn render(&self, budget: Budget) -> Result<Rendered> {
-        let config = config::of(self, Style::Lines)?;
-        check::sound(&config)?;
-        text::render(&self.title(), config, || config::of(self, Style::Dense), budget)
+        check::sound(&config::of(self, Style::Lines)?)?;
+        let title = self.title();
+        let rendered = text::render(&self.heading(), |style| config::of(self, style), budget)?;
+        if rendered.text.len() > budget.limit() {
+            let largest = size::largest(self)?;
+            return Err(findings::too_large(&title, rendered.text.len(), budget, &largest).into());
+        }
+        Ok(rendered)
     }
 }
 
@@ -100,7 +130,7 @@ mod tests {
 
     fn node(workshop: &Workshop, budget: Budget) -> Result<Rendered> {
         let role = Role::Node { hub: Ipv4Addr::new(10, 0, 0, 5) };
-        Machine { workshop, secrets: &secrets(), role, plain: false }.render(budget)
+        Machine { workshop, secrets: &secrets(), role, image: Image::Golden }.render(budget)
     }
 
     /// Names of five to nine random letters, and UIDs without an order: the worst that a university can do.
@@ -133,21 +163,13 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_unrelated_users_fit_the_oldest_horizon() {
-        let rendered = node(&unrelated(1000), Budget::Horizon).expect("fits");
-        assert_eq!(rendered.form, Form::Whole);
-        assert!(rendered.text.len() <= 16_383, "{} bytes", rendered.text.len());
-        assert!(rendered.text.is_ascii());
-    }
-
-    #[test]
     fn each_form_holds_the_same_files() {
-        let (workshop, secrets) = (unrelated(200), secrets());
-        let machine = Machine { workshop: &workshop, secrets: &secrets, role: Role::Hub, plain: false };
-        let wanted = files::of(&machine, Style::Lines).expect("files");
-        for (budget, form) in [(Budget::Nova, Form::Plain), (Budget::Horizon, Form::Whole)] {
+        let (workshop, secrets) = (unrelated(700), secrets());
+        let machine =
+            Machine { workshop: &workshop, secrets: &secrets, role: Role::Hub, image: Image::Golden };
+        let wanted = files::of_workshop(&machine, Style::Lines).expect("files");
+        for budget in [Budget::Nova, Budget::Horizon] {
             let rendered = machine.render(budget).expect("fits");
-            assert_eq!(rendered.form, form);
             let read = read_back::files(&rendered.text).expect("our own text");
             for file in &wanted {
                 let same = if file.path == paths::USERS {
@@ -155,19 +177,19 @@ mod tests {
                 } else {
                     read[&file.path].content.clone()
                 };
-                assert_eq!(same, file.content, "{} as {form:?}", file.path);
+                assert_eq!(same, file.content, "{} for {budget:?}", file.path);
             }
         }
     }
 
     #[test]
-    fn what_cannot_fit_is_told_with_its_largest_parts() {
+    fn what_cannot_fit_is_told_with_what_the_organiser_can_change() {
         let crate::failure::Failure::Input(findings) = node(&unrelated(3000), Budget::Horizon).unwrap_err()
         else {
             panic!("not a matter of the input")
         };
         let finding = findings.iter().next().expect("a finding");
-        assert!(finding.remedy.contains("/etc/imagegen/users"), "{finding:?}");
+        assert!(finding.remedy.contains("`users` (3000 of them)"), "{finding:?}");
     }
 
     #[test]
@@ -180,15 +202,14 @@ mod tests {
         for (workshop, role, beside) in
             [(&workshop, node, false), (&workshop, Role::Hub, true), (&classic, node, true)]
         {
-            let machine = Machine { workshop, secrets: &secrets(), role, plain: false };
-            let files = files::of(&machine, Style::Lines).expect("files");
+            let machine = Machine { workshop, secrets: &secrets(), role, image: Image::Golden };
+            let files = files::of_workshop(&machine, Style::Lines).expect("files");
             let content = |name: &str| {
                 files.iter().find(|file| file.path.ends_with(name)).map_or("", |file| file.content.as_str())
             };
-            assert_eq!(content("/imagegen.target").contains("imagegen-notebook.service"), beside);
-            assert_eq!(content("/imagegen-notebook.service").contains(image), beside);
-            assert_eq!(content("/imagegen-join.service").contains(&format!("pull.py {image}\n")), !beside);
-            assert_eq!(content("/pull.py").is_empty(), beside);
+            let settings = content("/settings.json");
+            assert!(settings.contains(&format!("\"notebook_image\": \"{image}\"")), "{settings}");
+            assert_eq!(machine.pulls_notebook_image(), beside);
         }
     }
 
@@ -197,9 +218,11 @@ mod tests {
         let secrets = secrets();
         let workshop = Workshop::usual();
         let role = Role::Node { hub: Ipv4Addr::new(10, 0, 0, 5) };
-        for file in
-            files::of(&Machine { workshop: &workshop, secrets: &secrets, role, plain: true }, Style::Lines)
-                .expect("files")
+        for file in files::of_workshop(
+            &Machine { workshop: &workshop, secrets: &secrets, role, image: Image::Stock },
+            Style::Lines,
+        )
+        .expect("files")
         {
             assert!(!file.content.contains("PRIVATE KEY"), "{}", file.path);
             assert!(!file.content.contains(&secrets.password_seed), "{}", file.path);
@@ -207,8 +230,8 @@ mod tests {
     }
 
     fn hub(workshop: &Workshop) -> std::collections::BTreeMap<String, String> {
-        let machine = Machine { workshop, secrets: &secrets(), role: Role::Hub, plain: false };
-        let files = files::of(&machine, Style::Lines).expect("files");
+        let machine = Machine { workshop, secrets: &secrets(), role: Role::Hub, image: Image::Golden };
+        let files = files::of_workshop(&machine, Style::Lines).expect("files");
         files.into_iter().map(|file| (file.path, file.content)).collect()
     }
 

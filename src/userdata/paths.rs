@@ -1,17 +1,23 @@
 //! Paths inside an instance.
 
-/// Where the scripts are.
-pub const LIBRARY: &str = "/usr/local/lib/imagegen";
-/// Where the scripts are that a golden image has of its own.
-pub const IMAGE_LIBRARY: &str = "/usr/lib/imagegen";
-/// Settings, the UID table, certificates.
+/// The programs of golden images, a Python package.
+pub const LIBRARY: &str = "/usr/lib/imagegen";
+/// Where an ordinary image's Python finds the package.
+pub const STOCK_PACKAGE: &str = "/usr/lib/python3/dist-packages/imagegen";
+/// Settings, the UID table, certificates, the join script.
 pub const SETTINGS: &str = "/etc/imagegen";
 /// The UID table.
 pub const USERS: &str = "/etc/imagegen/users";
-/// systemd's folder for units that no package brought.
+/// What a node runs to join the hub.
+pub const JOIN_SCRIPT: &str = "/etc/imagegen/join.py";
+/// What an ordinary image is given of a golden one, until it is unpacked.
+pub const STOCK_ARCHIVE: &str = "/var/lib/imagegen/stock";
+/// systemd's directory for units that no package brought.
 pub const UNITS: &str = "/etc/systemd/system";
 /// Docker's options.
 pub const DOCKER_OPTIONS: &str = "/etc/docker/daemon.json";
+/// The firewall around notebooks, as the machine has made it of its settings.
+pub const FIREWALL: &str = "/run/imagegen/firewall.nft";
 /// The home of the administrator who logs in by SSH: outside of `/home`, which autofs covers on nodes.
 pub const ADMIN_HOME: &str = "/var/lib/imagegen-admin";
 /// Where a node notes how many seconds after the start of its kernel it had joined.

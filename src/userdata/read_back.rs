@@ -8,6 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::read::MultiGzDecoder;
 use serde_json::Value as Json;
 
+use super::{paths, stock};
+
 /// Larger than any text that a cloud takes could unpack to in earnest.
 const LARGEST: u64 = 64 << 20;
 
@@ -33,6 +35,12 @@ pub(super) fn files(text: &str) -> Result<BTreeMap<String, Found>, String> {
     let written = config.as_object_mut().and_then(|keys| keys.remove("write_files"));
     let written = written.as_ref().and_then(Json::as_array).ok_or("it writes no files")?;
     let mut files: BTreeMap<String, Found> = written.iter().map(file).collect::<Result<_, _>>()?;
+    if let Some(archive) = files.remove(paths::STOCK_ARCHIVE) {
+        files.extend(stock::files(&archive.content)?.into_iter().map(|file| {
+            let private = file.mode.ends_with("00");
+            (file.path, Found { content: file.content, private })
+        }));
+    }
     let rest = serde_yaml::to_string(&config).map_err(|error| error.to_string())?;
     files.insert(REST.to_owned(), Found { content: rest, private: false });
     Ok(files)

@@ -1,5 +1,8 @@
-//! The UID table as instances get it; `userdata/common/accounts.py` reads it.
+//! The UID table as instances get it; `images/base/usr/lib/imagegen/users.py` reads it. Full names are not in it: nothing on
+//! a machine shows them.
 
+use super::pack;
+use crate::failure::Result;
 use crate::workshop::{Entry, Group, User, UserRange, Users};
 
 /// How single users are written.
@@ -9,14 +12,30 @@ pub(super) enum Style {
     Lines,
     /// As many as possible in one line, first all numbers and then all names: that takes a fifth off the compressed table.
     Dense,
+    /// That, as LZMA in base85, below a line that says so.
+    Packed,
+}
+
+/// The first line of a packed table.
+const PACKED: &str = "lzma base85\n";
+/// The most bytes that a packed table may unpack to.
+const LARGEST: u64 = 1 << 24;
+
+/// The table of some users.
+pub(super) fn render(users: &Users, style: Style) -> Result<String> {
+    let lines = lines(users, style);
+    if style != Style::Packed {
+        return Ok(lines);
+    }
+    Ok(format!("{PACKED}{}\n", pack::base85(&pack::lzma(lines.as_bytes())?)))
 }
 
 /// A line for each declared group, and then for each user or range, in the order of their UIDs.
-pub(super) fn render(users: &Users, style: Style) -> String {
+fn lines(users: &Users, style: Style) -> String {
     let mut entries: Vec<&Entry> = users.entries.iter().collect();
     entries.sort_by_key(|entry| first_uid(entry));
     let mut table: String = users.groups.iter().map(|group| group_line(group, users)).collect();
-    let dense = |entry: &&Entry| style == Style::Dense && is_plain(entry);
+    let dense = |entry: &&Entry| style != Style::Lines && is_plain(entry);
     table.extend(entries.iter().filter(|entry| !dense(entry)).map(|entry| match entry {
         Entry::Single(user) => single_line(user),
         Entry::Range(range) => format!("{}\t{}\n", range.uid, braces(range)),
@@ -26,7 +45,7 @@ pub(super) fn render(users: &Users, style: Style) -> String {
 
 /// Whether a user is nothing but a name and a number.
 fn is_plain(entry: &Entry) -> bool {
-    matches!(entry, Entry::Single(user) if user.gid == user.uid && user.full_name.is_none())
+    matches!(entry, Entry::Single(user) if user.gid == user.uid)
 }
 
 /// `+1000 5 7`, `ada bob eve`: each number is the distance from the UID before.
@@ -46,8 +65,9 @@ fn dense_line<'a>(entries: impl Iterator<Item = &'a Entry>) -> String {
 /// The table with a line for each user who stands in a dense one, in the order of their UIDs as where all have a line, so
 /// that two tables can be compared.
 pub(super) fn in_lines(table: &str) -> String {
+    let unpacked = table.strip_prefix(PACKED).and_then(unpacked);
     let mut lines = vec![];
-    for line in table.lines() {
+    for line in unpacked.as_deref().unwrap_or(table).lines() {
         match line.strip_prefix('+').and_then(|line| line.split_once('\t')) {
             Some((steps, names)) => lines.extend(of_dense(steps, names)),
             None => lines.push(format!("{line}\n")),
@@ -56,6 +76,10 @@ pub(super) fn in_lines(table: &str) -> String {
     // Groups come first, in their own order.
     lines.sort_by_key(|line| if line.starts_with('@') { 0 } else { uid_of(line) });
     lines.concat()
+}
+
+fn unpacked(body: &str) -> Option<String> {
+    String::from_utf8(pack::from_lzma(&pack::from_base85(body)?, LARGEST).ok()?).ok()
 }
 
 fn of_dense<'a>(steps: &'a str, names: &'a str) -> impl Iterator<Item = String> + 'a {
@@ -81,8 +105,7 @@ fn first_uid(entry: &Entry) -> u32 {
 
 fn single_line(user: &User) -> String {
     let gid = if user.gid == user.uid { String::new() } else { format!(":{}", user.gid) };
-    let full_name = user.full_name.as_ref().map(|name| format!("\t{name}")).unwrap_or_default();
-    format!("{}{gid}\t{}{full_name}\n", user.uid, user.name)
+    format!("{}{gid}\t{}\n", user.uid, user.name)
 }
 
 /// `training{01..30}`, as a shell has it.
@@ -117,8 +140,8 @@ mod tests {
         users.entries.push(Entry::Single(ada));
         users.groups.push(Group { name: "course".into(), gid: 3000 });
         assert_eq!(
-            render(&users, Style::Lines),
-            "@3000\tcourse\tada\n1815:3000\tada\tAda Lovelace\n2001\ttraining{01..30}\n"
+            render(&users, Style::Lines).expect("a table"),
+            "@3000\tcourse\tada\n1815:3000\tada\n2001\ttraining{01..30}\n"
         );
     }
 
@@ -126,9 +149,9 @@ mod tests {
     fn dense_tables_count_up_and_say_the_same() {
         let single = |uid: u32| Entry::Single(User::plain(format!("u{uid}"), uid));
         let users = Users { entries: vec![single(2014), single(2000), single(2007)], groups: vec![] };
-        let dense = render(&users, Style::Dense);
+        let dense = lines(&users, Style::Dense);
         assert_eq!(dense, "+2000 7 7\tu2000 u2007 u2014\n");
-        assert_eq!(in_lines(&dense), render(&users, Style::Lines));
+        assert_eq!(in_lines(&dense), lines(&users, Style::Lines));
     }
 
     #[test]
@@ -141,8 +164,9 @@ mod tests {
         let mut users = Users::usual();
         users.entries.extend([named(1500), single(1501), named(2600), single(2500)]);
         users.groups = vec![Group { name: "b".into(), gid: 3001 }, Group { name: "a".into(), gid: 3000 }];
-        let [lines, dense] = [Style::Lines, Style::Dense].map(|style| in_lines(&render(&users, style)));
-        assert_eq!(lines, dense);
+        let [lines, dense, packed] = [Style::Lines, Style::Dense, Style::Packed]
+            .map(|style| in_lines(&render(&users, style).expect("a table")));
+        assert_eq!((&lines, &lines), (&dense, &packed));
         assert_eq!(in_lines("+4294967295 5\tada bob\n"), "4294967295\tada\n4294967295\tbob\n");
     }
 }

@@ -19,8 +19,10 @@ pub mod overlaps;
 mod pages;
 mod passwords;
 mod read;
+mod restore;
 mod roster;
 pub mod schema;
+pub mod secret_findings;
 mod secrets;
 mod users;
 mod zones;
@@ -34,6 +36,7 @@ pub use machines::{ExtraFile, Extras};
 pub use network::{Homes, Network, Subnet};
 pub use notebooks::{Material, Notebooks, Web};
 pub use read::parse;
+pub use restore::{HubFiles, Restored};
 pub use secrets::Secrets;
 pub use users::{ADMIN_ID, OWN_IDS};
 

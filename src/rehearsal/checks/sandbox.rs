@@ -47,7 +47,7 @@ pub(super) fn holds(stage: &mut Stage) -> Result<String> {
     judge(&places, &held, false)?;
     stage.machine(&own.node)?.read(&["nft", "delete", "table", "inet", "imagegen"])?;
     let free = probe(stage, Task::of(first).runs(&code));
-    stage.machine(&own.node)?.read(&["nft", "-f", "/etc/imagegen/firewall.nft"])?;
+    stage.machine(&own.node)?.read(&["nft", "-f", crate::userdata::paths::FIREWALL])?;
     judge(&places, &free?, true)?;
     let closed = places.iter().filter(|place| !place.open).count();
     Ok(format!("{closed} places silent, {} open, and all open without the rules", places.len() - closed))

@@ -1,24 +1,21 @@
 """JupyterHub as a workshop needs it. What differs between workshops comes from the user-data."""
-import sys
 
-# The scripts of the user-data: they know the hub's address and the table of users.
-sys.path.insert(0, "/usr/local/lib/imagegen")
-
-import hub_port
-from accounts import table
-from address import find_interface
-from workshop_hub import settings, specification
-from workshop_hub.login import WorkshopAuthenticator
-from workshop_hub.page import WorkshopPage
-from workshop_hub.spawner import ClassicNotebooks, SwarmNotebooks
+from imagegen.hub import hub_port
+from imagegen.hub.address import find_interface
+from imagegen.jupyter import settings, specification
+from imagegen.jupyter.login import WorkshopAuthenticator
+from imagegen.jupyter.page import WorkshopPage
+from imagegen.jupyter.spawner import ClassicNotebooks, SwarmNotebooks
+from imagegen.users import table
 
 c = get_config()  # noqa: F821 (JupyterHub defines it)
 
 STATE = "/var/lib/jupyterhub"
 config = settings.load()
-notebooks = config["notebooks"]
+workshop = config["page"]
+notebooks = workshop["notebooks"]
 own_address = str(find_interface(config).ip)
-classic = "images" in config
+classic = config["engine"] == "classic"
 
 # Students come through the proxy; containers, from their nodes, to the API.
 c.JupyterHub.bind_url = "http://127.0.0.1:8000"
@@ -33,15 +30,17 @@ c.JupyterHub.last_activity_interval = 20
 c.JupyterHub.cleanup_servers = False
 c.JupyterHub.db_url = f"sqlite:///{STATE}/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = f"{STATE}/cookie_secret"
-c.JupyterHub.template_paths = ["/usr/lib/imagegen/workshop_hub/templates"]
+c.JupyterHub.template_paths = ["/usr/lib/imagegen/jupyter/templates"]
 places = {"homes": config["homes"], "JupyterHub's database": STATE}
 page = {"options": notebooks, "own_address": own_address, "classic": classic, "places": places}
 c.JupyterHub.extra_handlers = [(r"/workshop", WorkshopPage, page)]
-c.JupyterHub.template_vars = {"announcement": f"Workshop {config['workshop']}"}
+# The id is on the cards too. A text made by an earlier imagegen has none.
+title = " ".join(filter(None, (config["workshop"], config.get("workshop_id"))))
+c.JupyterHub.template_vars = {"announcement": f"Workshop {title}", "workshop": title}
 
 c.JupyterHub.authenticator_class = WorkshopAuthenticator
-c.Authenticator.allowed_users = set(table()[0])
-c.Authenticator.admin_users = set(config["admins"])
+c.Authenticator.allowed_users = set(table().users)
+c.Authenticator.admin_users = set(workshop["admins"])
 c.PAMAuthenticator.service = "jupyterhub"
 c.PAMAuthenticator.open_sessions = False
 
@@ -52,7 +51,7 @@ c[spawner.__name__].own_address = own_address
 c.Spawner.port = specification.PORT
 c.Spawner.cmd = ["jupyterhub-singleuser"]
 c.Spawner.default_url = "/lab"
-c.Spawner.environment = {"TZ": config["timezone"]} if config["timezone"] else {}
+c.Spawner.environment = {"TZ": workshop["timezone"]} if workshop["timezone"] else {}
 c.Spawner.start_timeout = notebooks["start_seconds"]
 # In the swarm each waits for a turn first; from then on the spawner itself looks at its clock.
 c.SwarmNotebooks.start_timeout = 3600 + notebooks["start_seconds"]

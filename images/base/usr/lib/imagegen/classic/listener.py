@@ -1,0 +1,71 @@
+"""Opens Docker's port 2375 at this machine's private address, behind a firewall that admits the hub alone.
+
+There is neither encryption nor a password on that port: whoever reaches it is root here. The rules come first."""
+import ipaddress
+import os
+import subprocess
+import time
+
+from imagegen.console import announce
+from imagegen.hub.address import find_interface
+from imagegen.routes import route_source
+from imagegen.settings import settings
+from imagegen.files import write_whole
+
+SOCKET = "imagegen-docker.socket"
+ENVIRONMENT = "/run/imagegen/docker.env"  # docker.service reads it.
+DOCKER, MANAGER, STORE = 2375, 4000, 8500
+
+
+def rules(hub, network):
+    """For iptables-restore. In the table `raw` they come before all that Docker makes. Containers reach none of the
+    ports, here or elsewhere; from outside, the hub reaches Docker, and the network the hub's key-value store."""
+    drops = [f"-i {bridge} -p tcp --dport {port}" for port in (DOCKER, MANAGER, STORE) for bridge in ("docker+", "br-+")]
+    local = "! -i lo -p tcp -m addrtype --dst-type LOCAL --dport"
+    drops += [f"{local} {DOCKER} ! -s {hub}", f"{local} {MANAGER}", f"{local} {STORE}" + (f" ! -s {network}" if network else "")]
+    return "\n".join(["*raw", ":IMAGEGEN - [0:0]", *(f"-A IMAGEGEN {drop} -j DROP" for drop in drops), "COMMIT", ""])
+
+
+def apply(text):
+    subprocess.run(["iptables-restore", "--wait", "--noflush"], input=text, text=True, check=True)
+    jump = ["PREROUTING", "-j", "IMAGEGEN"]
+    if subprocess.run(["iptables", "-w", "-t", "raw", "-C", *jump], stderr=subprocess.DEVNULL).returncode:
+        subprocess.run(["iptables", "-w", "-t", "raw", "-I", *jump], check=True)
+
+
+def own_place(config):
+    """Our own address, the hub's, and the network that may ask the hub's key-value store."""
+    if "hub" not in config:
+        interface = find_interface(config)
+        return str(interface.ip), str(interface.ip), interface.network
+    while not (own := route_source(config["hub"])):
+        time.sleep(2)
+    return own, config["hub"], None
+
+
+def listen(own):
+    """systemd gives the socket to dockerd as it does with the unix socket. To a dockerd that runs already it cannot."""
+    unit = f"[Socket]\nListenStream={own}:{DOCKER}\nFreeBind=yes\nService=docker.service\n"
+    changed = write_whole(f"/run/systemd/system/{SOCKET}", unit)
+    if changed:
+        subprocess.run(["systemctl", "daemon-reload"], check=True)
+    if not changed and not subprocess.run(["systemctl", "--quiet", "is-active", SOCKET]).returncode:
+        return
+    running = not subprocess.run(["systemctl", "--quiet", "is-active", "docker.service"]).returncode
+    if running:
+        subprocess.run(["systemctl", "stop", "docker.service"], check=True)
+    subprocess.run(["systemctl", "restart", SOCKET], check=True)
+    if running:
+        subprocess.run(["systemctl", "start", "--no-block", "docker.service"], check=True)
+
+
+def open_docker(config):
+    """Opens the port, behind its firewall."""
+    own, hub, network = own_place(config)
+    ipaddress.ip_address(hub)
+    apply(rules(hub, network))
+    # The standalone Swarm speaks version 1.31 of Docker's API at most, which Docker 29 refuses unless it is told not to.
+    write_whole(ENVIRONMENT, "DOCKER_MIN_API_VERSION=1.24\n")
+    os.makedirs("/run/systemd/system", exist_ok=True)
+    listen(own)
+    announce(f"Docker listens at {own}:{DOCKER}, to the hub at {hub} alone.")

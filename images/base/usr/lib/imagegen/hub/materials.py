@@ -1,0 +1,135 @@
+"""Fetches the workshop's materials: into a folder that everybody reads, or into each home."""
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import time
+import urllib.request
+import zipfile
+
+from imagegen.users import table
+from imagegen.console import announce, say
+from imagegen.settings import settings
+
+WORK = "/var/lib/imagegen"
+KEPT = f"{WORK}/materials"
+SHARE = "/srv/imagegen-share"
+HEARD = {"stderr": subprocess.PIPE, "text": True, "errors": "replace"}
+
+
+def reason(error):
+    """What a program that failed said first, or the error itself."""
+    said = (getattr(error, "stderr", None) or "").strip()
+    return said.partition("\n")[0] or str(error)
+
+
+def fetch(material, folder):
+    """Into the folder, which is empty."""
+    if material["kind"] == "git":
+        branch = ["--branch", material["ref"]] if material["ref"] else []
+        command = ["git", "-c", "advice.detachedHead=false", "clone", "--quiet", "--depth", "1", *branch, "--", material["url"], folder]
+        subprocess.run(command, check=True, timeout=1800, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
+        return
+    with tempfile.TemporaryDirectory(dir=WORK) as work:
+        archive = os.path.join(work, "archive")
+        with urllib.request.urlopen(material["url"], timeout=60) as answer, open(archive, "wb") as file:
+            shutil.copyfileobj(answer, file)
+        with open(archive, "rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if material["sha256"] and found != material["sha256"]:
+            raise ValueError(f"its SHA-256 is {found}")
+        # An address may end otherwise than the file; and a tar may hold a ZIP file at its end, which is taken for its own.
+        if zipfile.is_zipfile(archive) and not tarfile.is_tarfile(archive):
+            shutil.unpack_archive(archive, folder, "zip")
+        else:
+            subprocess.run(["tar", "--no-same-owner", "-xf", archive, "-C", folder], check=True, **HEARD)
+
+
+def obtain(material):
+    """The folder with it; fetched unless it was before."""
+    kept = f"{KEPT}/{material['name']}"
+    if not os.path.isdir(kept):
+        unfinished = f"{kept}.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        os.makedirs(unfinished)
+        fetch(material, unfinished)
+        os.rename(unfinished, kept)
+        announce(f"Fetched {material['url']}.")
+    return kept
+
+
+def copy(kept, target, uid=None, gid=None):
+    """A copy of one's own; one that is there stays as it is."""
+    if os.path.lexists(target):
+        return False
+    # In a home, root would follow the links that a student puts there. Who is to have the copy makes it, out of what root
+    # hands over, who alone can read what was fetched.
+    folder, name = os.path.split(target)
+    unfinished = f".{name}.unfinished"
+    rights = {} if uid in (None, os.geteuid()) else {"user": uid, "group": gid, "extra_groups": []}
+    run = functools.partial(subprocess.run, cwd=folder, check=True, **HEARD, **rights)
+    run(["rm", "-rf", "--", unfinished])
+    try:
+        run(["mkdir", "--", unfinished])
+        with subprocess.Popen(["tar", "-C", kept, "-cf", "-", "."], stdout=subprocess.PIPE) as packed:
+            run(["tar", "-C", unfinished, "--no-same-owner", "-xpf", "-"], stdin=packed.stdout)
+        if packed.returncode:
+            raise OSError(f"{kept} cannot be read")
+        run(["mv", "-T", "--", unfinished, name])
+    finally:
+        subprocess.run(["rm", "-rf", "--", unfinished], cwd=folder, **rights)  # What fills a disk is not left on it.
+    return True
+
+
+def give(kept, home, user, uid, gid):
+    """Whether a user has got a copy now; None for one who cannot have it, which is no matter of the others."""
+    name = os.path.basename(kept)
+    try:
+        return copy(kept, f"{home}/{name}", uid, gid)
+    except (OSError, subprocess.SubprocessError) as error:
+        announce(f"{user} has no {name} in the home, and gets it when the hub starts again: {reason(error)}")
+        return None
+
+
+def place(material, homes):
+    kept, name = obtain(material), material["name"]
+    if material["into"] == "share":
+        made = [copy(kept, f"{SHARE}/{name}")]
+        subprocess.run(["chmod", "-R", "a+rX,go-w", f"{SHARE}/{name}"], check=True)
+        places = "/share"
+    else:
+        made = [give(kept, f"{homes}/{user}", user, uid, gid) for user, (uid, gid) in table().users.items()]
+        places = f"{made.count(True)} homes"
+    if True in made:
+        announce(f"{name} is in {places}.")
+    elif None not in made:
+        say(f"{name} is in its place.")
+
+
+def succeeds(material, homes, said):
+    """Whether it is in its place now. What is in the way is told once."""
+    try:
+        place(material, homes)
+    except Exception as error:  # Whatever is wrong with one material, the others are to come.
+        name, trouble = material["name"], reason(error)
+        if said.get(name) != trouble:
+            said[name] = trouble
+            announce(f"{material['url']} cannot be fetched and put in its place yet, and is tried again: {trouble}")
+        return False
+    return True
+
+
+def main():
+    config = settings()
+    os.makedirs(KEPT, mode=0o700, exist_ok=True)
+    os.makedirs(SHARE, exist_ok=True)
+    left, said = config["page"]["materials"], {}
+    while left := [material for material in left if not succeeds(material, config["homes"], said)]:
+        time.sleep(20)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Tells the workshop's nodes how to join the swarm: over HTTPS, to those that show the workshop's key."""
+
+import hmac
+import http.server
+import ipaddress
+import json
+import os
+import socket
+import ssl
+import time
+from typing import Any
+
+from imagegen.console import announce, say
+from imagegen.files import write_whole
+from imagegen.hub.homes import EXPORTS
+from imagegen.routes import route_source
+from imagegen.settings import settings
+
+PORT = 7443
+LONGEST = 400  # characters of a node's status
+TIMEOUT = 10  # seconds for each read of a request
+
+
+def verdict(path: str, authorization: str, key: str, answer: str | None) -> tuple[int, str]:
+    """Status and text for a request."""
+    if not hmac.compare_digest(authorization.encode(), f"Bearer {key}".encode()):
+        return 401, "The key is not this workshop's.\n"
+    if path != "/v1/join":
+        return 404, "There is only /v1/join.\n"
+    if answer is None:
+        return 503, "the swarm is not up yet\n"
+    return 200, answer
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Listens at our own address in the workshop's network, and at no other."""
+
+    def __init__(self, own: str, network: ipaddress.IPv4Network, key: str, context: ssl.SSLContext, folder: str) -> None:
+        self.network, self.key, self.context = network, key, context
+        self.answer_path, self.status_path = f"{folder}/join.json", f"{folder}/node-status.json"
+        self.status: dict[str, dict[str, object]] = {}
+        super().__init__((own, PORT), Handler)
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Only the workshop's network is answered."""
+        return ipaddress.ip_address(client_address[0]) in self.network
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """In the request's own thread: a slow client holds up nobody else."""
+        request.settimeout(TIMEOUT)
+        with self.context.wrap_socket(request, server_side=True) as encrypted:
+            Handler(encrypted, client_address, self)
+
+    def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: Any) -> None:
+        """A client that breaks off is a sentence, and no traceback."""
+        say(f"{client_address[0]} broke off.")
+
+    def note(self, status: str) -> None:
+        """A node's name and, after a space, the last sentence that it said."""
+        name, _, text = status[:LONGEST].partition(" ")
+        self.status[name] = {"text": text, "at": int(time.time())}
+        write_whole(self.status_path, json.dumps(self.status))
+
+    def read_answer(self) -> str | None:
+        """What swarm.py has published, once it has."""
+        try:
+            with open(self.answer_path) as file:
+                return json.dumps(json.load(file))
+        except (OSError, ValueError):
+            return None
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """One request."""
+
+    server: Server
+    server_version = "imagegen"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        """Answers, and notes what the node said of itself."""
+        status, text = verdict(
+            self.path, self.headers.get("Authorization", ""), self.server.key, self.server.read_answer()
+        )
+        if status == 200:
+            say(f"{self.client_address[0]} asked how to join.")
+            self.server.note(self.headers.get("X-Imagegen-Status", ""))
+        body = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json" if status == 200 else "text/plain")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Requests are told in a sentence, or not at all."""
+
+
+def workshop_network() -> ipaddress.IPv4Network:
+    """The network that the homes are exported to; it is known once the hub has found its address."""
+    while True:
+        try:
+            with open(EXPORTS) as exports:
+                return ipaddress.IPv4Network(exports.read().split()[1].split("(")[0])
+        except (OSError, IndexError, ValueError):
+            time.sleep(1)
+
+
+def main() -> None:
+    """Serves for ever, with the credentials that systemd hands over."""
+    credentials = os.environ["CREDENTIALS_DIRECTORY"]
+    config = settings(f"{credentials}/settings")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(f"{credentials}/certificate", f"{credentials}/key")
+    network = workshop_network()
+    own = route_source(str(network[1])) or ""
+    server = Server(own, network, config["join_key"], context, os.environ["RUNTIME_DIRECTORY"])
+    announce(f"Nodes in {network} can ask at port {PORT} how to join.")
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

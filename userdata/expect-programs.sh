@@ -1,0 +1,1 @@
+test -e /usr/lib/imagegen/level || systemd-run --quiet sh -c 'while :; do printf "imagegen: This user-data is for golden images of level {{ level }}: launch a newer image of imagegen build, or print the text with --stock.\r\n" >/dev/console; sleep 60; done'
