@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::files::{self, File};
 use super::settings::LEVEL;
 use super::table::Style;
-use super::{Image, Machine, paths, stock};
+use super::{Image, Machine, Role, paths, stock};
 use crate::failure::Result;
 use crate::workshop::ADMIN_ID;
 
@@ -88,20 +88,23 @@ pub(super) fn of(machine: &Machine<'_>, table: Style) -> Result<CloudConfig> {
 
 /// What cloud-init writes: on an ordinary image, one archive in which the workshop's files are with the programs.
 fn files(machine: &Machine<'_>, table: Style) -> Result<Vec<File>> {
-    let mut early = files::early(machine);
+    let mut own = files::own(machine);
     match machine.image {
         Image::Golden => {
             let mut files = files::of_workshop(machine, table)?;
             let users = files.pop();
-            files.append(&mut early);
+            files.append(&mut own);
             files.extend(users);
             Ok(files)
         }
         Image::Stock => {
             let mut files = stock::programs(machine)?;
             files.extend(files::of_workshop(machine, Style::Dense)?);
-            early.push(stock::archive(&files)?);
-            Ok(early)
+            if machine.role == Role::Hub && stock::exchanges(machine)? {
+                files.retain(|file| file.path != paths::USERS);
+            }
+            own.push(stock::archive(&files)?);
+            Ok(own)
         }
     }
 }

@@ -1,14 +1,15 @@
 """The UID table of the user-data.
 
 The file has a line for each user or range, `UID[:GID]`, a tab, and the name; `s{08..10}` stands for three names with
-UIDs that follow. `@GID`, group and members declare a group. `+1000 5 7` and `ada bob eve` are many users: each number is
-the distance from the UID before. A file whose first line is PACKED holds such lines as LZMA in base85.
+UIDs that follow. `@GID`, group and members declare a group. `+1000`, `000`, `057` and `ada bob eve` are many users: the first
+UID, the high and the low digits (of DIGITS) of the steps from one UID to the next, and the names. A file whose first line is PACKED holds such lines as LZMA in base85.
 """
 
 from typing import NamedTuple
 
 TABLE = "/etc/imagegen/users"
 PACKED = "lzma base85"
+DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
 
 
 class User(NamedTuple):
@@ -55,9 +56,9 @@ def parse(text: str) -> Table:
             members = [member for part in rest[0].split(",") if part for member in numbered(part)]
             groups[names] = Group(int(ids[1:]), members)
         elif ids[0] == "+":
-            uid = 0
-            for step, name in zip(ids.split(), names.split()):
-                uid += int(step)
+            uid = int(ids)
+            for high, low, name in zip(names, rest[0], rest[1].split()):
+                uid += 64 * DIGITS.index(high) + DIGITS.index(low)
                 users[name] = User(uid, uid)
         else:
             number, _, gid = ids.partition(":")
