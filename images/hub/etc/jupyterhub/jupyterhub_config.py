@@ -61,7 +61,7 @@ c.SwarmNotebooks.start_timeout = 3600 + notebooks["start_seconds"]
 # The turns are the limit: beyond one of its own, JupyterHub would send students away.
 c.JupyterHub.concurrent_spawn_limit = 0
 c.Spawner.http_timeout = notebooks["start_seconds"]
-# In the swarm the spawner has had an answer before; after a start of all machines, addresses of the time before have none.
+# In the swarm the spawner has had an answer before; after a start of all machines, earlier addresses have none.
 c.SwarmNotebooks.http_timeout = 60
 c.Spawner.poll_interval = 20
 c.Spawner.mem_limit = notebooks["memory"]

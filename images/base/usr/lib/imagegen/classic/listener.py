@@ -25,7 +25,8 @@ DOCKER, MANAGER, STORE = 2375, 4000, 8500
 def rules(hub: str, network: object) -> str:
     """For iptables-restore. In the table `raw` they come before all that Docker makes. Containers reach none of the
     ports, here or elsewhere; from outside, the hub reaches Docker, and the network the hub's key-value store."""
-    drops = [f"-i {bridge} -p tcp --dport {port}" for port in (DOCKER, MANAGER, STORE) for bridge in ("docker+", "br-+")]
+    bridges, ports = ("docker+", "br-+"), (DOCKER, MANAGER, STORE)
+    drops = [f"-i {bridge} -p tcp --dport {port}" for port in ports for bridge in bridges]
     local = "! -i lo -p tcp -m addrtype --dst-type LOCAL --dport"
     drops += [f"{local} {DOCKER} ! -s {hub}", f"{local} {MANAGER}"]
     drops += [f"{local} {STORE}" + (f" ! -s {network}" if network else "")]
@@ -37,7 +38,7 @@ def apply(text: str) -> None:
     subprocess.run(["iptables-restore", "--wait", "--noflush"], input=text, text=True, check=True)
     jump = ["PREROUTING", "-j", "IMAGEGEN"]
     check = ["iptables", "-w", "-t", "raw", "-C", *jump]
-    if subprocess.run(check, stderr=subprocess.DEVNULL, check=False).returncode:
+    if subprocess.run(check, stderr=subprocess.DEVNULL).returncode:
         subprocess.run(["iptables", "-w", "-t", "raw", "-I", *jump], check=True)
 
 
@@ -55,7 +56,7 @@ def addresses(config: Settings) -> tuple[str, str, object]:
 
 def is_active(unit: str) -> bool:
     """Whether systemd runs the unit."""
-    return not subprocess.run(["systemctl", "--quiet", "is-active", unit], check=False).returncode
+    return not subprocess.run(["systemctl", "--quiet", "is-active", unit]).returncode
 
 
 def listen(own: str) -> None:
@@ -79,7 +80,7 @@ def open_docker(config: Settings) -> None:
     own, hub, network = addresses(config)
     ipaddress.ip_address(hub)
     apply(rules(hub, network))
-    # The standalone Swarm speaks version 1.31 of Docker's API at most, which Docker 29 refuses unless it is told not to.
+    # The standalone Swarm speaks version 1.31 of Docker's API at most, which Docker 29 refuses by default.
     write_whole(ENVIRONMENT, "DOCKER_MIN_API_VERSION=1.24\n")
     os.makedirs("/run/systemd/system", exist_ok=True)
     listen(own)

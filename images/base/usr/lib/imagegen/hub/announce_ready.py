@@ -42,7 +42,8 @@ def wait_until_open(name: str, domain: str | None) -> None:
         except ssl.SSLError:
             if not said and time.monotonic() - begun > PATIENCE:
                 announce(
-                    f"https://{name}/ has no certificate yet: does the name lead here, and are TCP 80 and 443 open to the world?"
+                    f"https://{name}/ has no certificate yet: does the name lead here, "
+                    "and are TCP 80 and 443 open to the world?"
                 )
                 said = True
         time.sleep(2)

@@ -1,4 +1,4 @@
-"""What the hub's services need beside their programs: secrets, made once at the first boot, and the web server's settings."""
+"""What the hub's services need beside their programs: secrets, made at the first boot, and web server settings."""
 
 from __future__ import annotations
 

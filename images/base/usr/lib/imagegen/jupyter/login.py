@@ -13,7 +13,10 @@ from imagegen.jupyter.login_throttle import LoginThrottle
 UNKNOWN_DELAY = 1  # seconds, as for a first wrong password
 REFUSAL_DELAY = 3  # seconds before a refusal, which slows down a client that floods a name
 TOO_MANY_REQUESTS = 429
-REFUSAL = "Too many passwords are being tried for this name. Please try again in a few seconds, and then tell the organiser."
+REFUSAL = (
+    "Too many passwords are being tried for this name. "
+    "Please try again in a few seconds, and then tell the organiser."
+)
 
 
 class WorkshopAuthenticator(PAMAuthenticator):
@@ -22,7 +25,7 @@ class WorkshopAuthenticator(PAMAuthenticator):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.throttle = LoginThrottle()
-        # PAM looks at one attempt for a name after the other: a name that is flooded leaves PAM's threads to the others.
+        # PAM looks at one attempt for a name after the other: a name that is flooded leaves threads to the others.
         self.locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> Any:

@@ -93,7 +93,8 @@ def ended(name: str, how: str) -> SpawnFailure:
 def no_docker(name: str, error: Exception) -> SpawnFailure:
     """Docker on the hub has failed."""
     return SpawnFailure(
-        "The workshop's machines cannot be asked at the moment. Please try again in a minute, and then tell the organiser.",
+        "The workshop's machines cannot be reached at the moment. Please try again in a minute, "
+        "and then tell the organiser.",
         f"{name} cannot start: Docker on the hub answers {error}.",
         "no_docker",
     )

@@ -182,8 +182,10 @@ class SwarmNotebooks(WorkshopSpawner, SwarmSpawner):
         return specification.current(tasks)
 
     async def poll(self) -> int | str | None:
-        """None while the server runs. A Docker that is only starting, as after a start of the hub, does not know yet, and
-        JupyterHub would end every server on an error."""
+        """None while the server runs.
+
+        A Docker that is only starting, as after a start of the hub, does not know yet, and JupyterHub would end every
+        server on an error."""
         begun = time.monotonic()
         while True:
             try:
@@ -225,7 +227,7 @@ class SwarmNotebooks(WorkshopSpawner, SwarmSpawner):
         self.object_id = ""
 
     async def is_ending(self) -> bool:
-        """Whether a container of the service still runs. The tasks of a removed service are found by their name alone."""
+        """Whether a container of the service still runs. A removed service's tasks are found by their name alone."""
         tasks = await self.docker("tasks", filters={"name": f"{self.object_name}."})
         # None of them is wanted any longer.
         return any(task["Status"]["State"] in specification.ALIVE for task in tasks)

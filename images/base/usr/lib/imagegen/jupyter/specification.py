@@ -33,7 +33,7 @@ def service_name(account: Account) -> str:
 
 
 def environment(account: Account, given: Mapping[str, str]) -> list[str]:
-    """The server's environment. What it writes down while it runs stays out of the home, where another node would find it."""
+    """The server's environment. What it writes as it runs stays out of the home, where another node would find it."""
     own = {
         "HOME": account.home,
         "USER": account.name,
