@@ -4,6 +4,7 @@ import tempfile
 import unittest
 
 import project
+
 from imagegen import accounts
 
 BEFORE = {

@@ -1,5 +1,5 @@
-"""The hub's own address. JupyterHub once listened at an address of the loopback interface after a restart, and all notebooks
-lost the hub's API."""
+"""The hub's own address. JupyterHub once listened at an address of the loopback interface after a restart, and all
+notebooks lost the hub's API."""
 
 import ipaddress
 import json
@@ -10,6 +10,7 @@ import unittest
 from unittest import mock
 
 import project
+
 from imagegen.hub import address
 
 

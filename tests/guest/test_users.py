@@ -6,6 +6,7 @@ import tempfile
 import unittest
 
 import project  # noqa: F401  (sets the path)
+
 from imagegen import users
 from imagegen.users import Group, User
 
@@ -42,7 +43,7 @@ class Table(unittest.TestCase):
 
     def test_dense_tables_count_up(self):
         found = self.read("+2000 7 7\tu2000 u2007 u2014\n")
-        self.assertEqual(found.users, {name: User(int(name[1:]), int(name[1:])) for name in ("u2000", "u2007", "u2014")})
+        self.assertEqual(found.users, {f"u{uid}": User(uid, uid) for uid in (2000, 2007, 2014)})
 
     def test_a_dense_table_that_is_cut_off_is_an_error(self):
         with self.assertRaises(ValueError):
