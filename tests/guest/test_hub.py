@@ -7,7 +7,6 @@ import unittest
 from unittest import mock
 
 import project
-
 from imagegen.hub import announce_ready, culler, homes, passwords, setup, swarm
 
 

@@ -6,7 +6,6 @@ import tempfile
 import unittest
 
 import project  # noqa: F401  (sets the path)
-
 from imagegen import users
 from imagegen.users import Group, User
 
