@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from imagegen.console import say
 from imagegen.dockerd import DockerError, docker
 from imagegen.node.hub import Hub, HubUnavailable
-from imagegen.status import current, note_joined, report
-from imagegen.console import say
 from imagegen.routes import route_source
+from imagegen.status import current, note_joined, report
 
 if TYPE_CHECKING:
     from imagegen.schema import Settings
