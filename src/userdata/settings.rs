@@ -85,6 +85,7 @@ fn of_hub(machine: &Machine<'_>) -> Json {
         "homes": workshop.homes.export,
         "hub_ip": workshop.network.hub_ip,
         "volume": workshop.homes.volume,
+        "adopt": workshop.homes.adopt,
         "shares": exported(workshop),
         "links": links(workshop),
         "on_hub": workshop.notebooks_on_hub,

@@ -136,8 +136,10 @@ pub(super) fn files(archive: &str) -> Result<Vec<File>, String> {
     fields.chunks(3).map(file).collect()
 }
 
-/// What cloud-init runs to unpack it. Python is there wherever cloud-init is.
-pub(super) const UNPACK: &str = template!("stock/unpack.py");
+/// What cloud-init runs to unpack it and to start what was in it. Python is there wherever cloud-init is.
+pub(super) fn unpacking() -> String {
+    minify::minified("unpack.py", template!("stock/unpack.py"))
+}
 
 /// The units that a machine starts: an ordinary image has no program that finds out.
 fn units(machine: &Machine<'_>) -> Vec<&'static str> {

@@ -1,4 +1,10 @@
-import base64, lzma, os
+"""Unpacks what an ordinary image is given, and starts it. Nothing here waits: a blocking start from cloud-init's last stage
+would wait for units that wait for it."""
+
+import base64
+import lzma
+import os
+
 fields = iter(lzma.decompress(base64.b85decode(open("/var/lib/imagegen/stock").read().strip())).decode().split("\0"))
 for mode, path, text in zip(fields, fields, fields):
     os.makedirs(os.path.dirname(path), exist_ok=True)
