@@ -12,8 +12,11 @@ pub(super) fn unknown_key(source: &Arc<Source>, key: &Key, known: &[&str]) -> Fi
         Some(near) => format!("did you mean `{near}`?"),
         None => "remove it; the keys of daemon.json are in dockerd's reference".to_owned(),
     };
-    Finding::error(format!("`{}` is not an option of dockerd, which would not start with it", key.name), remedy)
-        .at(source, key.span.clone(), "unknown to dockerd")
+    Finding::error(
+        format!("`{}` is not an option of dockerd, which would not start with it", key.name),
+        remedy,
+    )
+    .at(source, key.span.clone(), "unknown to dockerd")
 }
 
 /// A key of a later version than the images have.
