@@ -126,7 +126,7 @@ fn workshop(random: &mut Random) -> (Value, usize) {
         content(random, path)
     }));
     let keys: Vec<String> = (0..40).map(|_| format!("{KEY} {}", random.taken(is_printable))).collect();
-    let tag = random.string();
+    let tag = random.taken(|text| !text.contains(['{', '}']));
     let count = files.len() + 80 + keys.len() + 1;
     let workshop = json!({
         "version": 1, "users": users, "node": {"files": files}, "admin_ssh_keys": keys,
