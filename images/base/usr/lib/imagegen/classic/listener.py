@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from imagegen.console import announce
-from imagegen.hub.address import find_interface
+from imagegen.hub.address import find_interface, find_network
 from imagegen.routes import route_source
 from imagegen.settings import settings
 from imagegen.files import write_whole
@@ -36,8 +36,8 @@ def apply(text):
 def own_place(config):
     """Our own address, the hub's, and the network that may ask the hub's key-value store."""
     if "hub" not in config:
-        interface = find_interface(config)
-        return str(interface.ip), str(interface.ip), interface.network
+        own = str(find_interface(config).ip)
+        return own, own, find_network(config)
     while not (own := route_source(config["hub"])):
         time.sleep(2)
     return own, config["hub"], None
