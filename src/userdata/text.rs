@@ -5,9 +5,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use libdeflater::{CompressionLvl, Compressor};
 
+use super::Budget;
 use super::config::{CloudConfig, WriteFile};
 use super::table::Style;
-use super::{Budget, findings};
 use crate::failure::Result;
 
 /// User-data, and how it came to be.
@@ -54,33 +54,58 @@ const WORTH_COMPRESSING: usize = 600;
 const MIME_HEADERS: &str =
     "Content-Type: application/gzip\nMIME-Version: 1.0\nContent-Transfer-Encoding: base64\n\n";
 
-/// The text of user-data. `styled` gives the same config with the UID table in another style.
+/// The text of user-data, in the most readable form that fits; where none does, in the smallest one. `styled` gives the
+/// cloud-config with the UID table in a style.
 pub(super) fn render(
     title: &str,
-    config: CloudConfig,
     styled: impl Fn(Style) -> Result<CloudConfig>,
     budget: Budget,
 ) -> Result<Rendered> {
-    let sizes: Vec<usize> = config.write_files.iter().map(|file| file.content.len()).collect();
-    let plain = body(title, &config)?;
-    if plain.len() <= budget.limit() {
-        return Ok(rendered(Form::Plain, plain, &config, &sizes));
+    let mut smallest: Option<Rendered> = None;
+    for form in [render_plain, render_packed, render_singly, render_whole] {
+        let rendered = form(title, &styled, budget)?;
+        if rendered.text.len() <= budget.limit() {
+            return Ok(rendered);
+        }
+        if smallest.as_ref().is_none_or(|smallest| rendered.text.len() < smallest.text.len()) {
+            smallest = Some(rendered);
+        }
     }
+    Ok(smallest.context("a text has a form")?)
+}
+
+type Styled<'a> = &'a dyn Fn(Style) -> Result<CloudConfig>;
+
+fn render_plain(title: &str, styled: Styled<'_>, _: Budget) -> Result<Rendered> {
+    plain(title, &styled(Style::Lines)?)
+}
+
+/// With the UID table packed.
+fn render_packed(title: &str, styled: Styled<'_>, _: Budget) -> Result<Rendered> {
+    plain(title, &styled(Style::Packed)?)
+}
+
+fn plain(title: &str, config: &CloudConfig) -> Result<Rendered> {
+    Ok(rendered(Form::Plain, body(title, config)?, config, &sizes(config)))
+}
+
+/// With the largest files compressed too.
+fn render_singly(title: &str, styled: Styled<'_>, budget: Budget) -> Result<Rendered> {
     let config = styled(Style::Packed)?;
-    let packed = body(title, &config)?;
-    if packed.len() <= budget.limit() {
-        return Ok(rendered(Form::Plain, packed, &config, &sizes));
-    }
+    let sizes = sizes(&config);
     let (config, text) = singly(title, config, budget)?;
-    if text.len() <= budget.limit() {
-        return Ok(rendered(Form::Singly, text, &config, &sizes));
-    }
+    Ok(rendered(Form::Singly, text, &config, &sizes))
+}
+
+/// Compressed as a whole, with the table in the style that compresses best.
+fn render_whole(title: &str, styled: Styled<'_>, _: Budget) -> Result<Rendered> {
     let config = styled(Style::Dense)?;
-    let rendered = rendered(Form::Whole, whole(&body(title, &config)?), &config, &sizes);
-    if rendered.text.len() <= budget.limit() {
-        return Ok(rendered);
-    }
-    Err(findings::too_large(title, &rendered, budget).into())
+    Ok(rendered(Form::Whole, whole(&body(title, &config)?), &config, &sizes(&config)))
+}
+
+/// The bytes of each file before any compression.
+fn sizes(config: &CloudConfig) -> Vec<usize> {
+    config.write_files.iter().map(|file| file.content.len()).collect()
 }
 
 /// The files are written by hand and not by the serializer: with one space of indentation and blocks for whatever a block

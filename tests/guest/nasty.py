@@ -7,9 +7,8 @@ import shutil
 import sys
 import tempfile
 
-import project  # noqa: F401  (sets the path)
-
 import accounts
+import project  # noqa: F401  (sets the path)
 import unpack
 
 

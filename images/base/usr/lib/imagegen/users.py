@@ -1,8 +1,8 @@
 """The UID table of the user-data.
 
 The file has a line for each user or range, `UID[:GID]`, a tab, and the name; `s{08..10}` stands for three names with
-UIDs that follow. `@GID`, group and members declare a group. `+1000 5 7` and `ada bob eve` are many users: each number is
-the distance from the UID before. A file whose first line is PACKED holds such lines as LZMA in base85 (RFC 1924).
+UIDs that follow. `@GID`, group and members declare a group. `+1000 5 7` and `ada bob eve` are many users: each number
+is the distance from the UID before. A file whose first line is PACKED holds such lines as LZMA in base85 (RFC 1924).
 """
 
 import base64
@@ -64,7 +64,7 @@ def parse(text: str) -> Table:
             groups[names] = Group(int(ids[1:]), members)
         elif ids[0] == "+":
             uid = 0
-            for step, name in zip(ids.split(), names.split()):
+            for step, name in zip(ids.split(), names.split(), strict=True):
                 uid += int(step)
                 users[name] = User(uid, uid)
         else:

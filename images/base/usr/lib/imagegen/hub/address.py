@@ -50,6 +50,11 @@ def shown(what: str) -> list[dict[str, Any]]:
     return found
 
 
+def present() -> list[ipaddress.IPv4Interface]:
+    """The candidates of this machine at this moment."""
+    return candidates(shown("address"))
+
+
 def decided(found: list[ipaddress.IPv4Interface]) -> ipaddress.IPv4Interface | None:
     """What was decided before, if this machine still has it."""
     try:
@@ -64,7 +69,7 @@ def find_interface(config: Settings) -> ipaddress.IPv4Interface:
     """The hub's address with its prefix; waits until there is one, and says so."""
     said = False
     while True:
-        found = candidates(shown("address"))
+        found = present()
         interface = decided(found) or choose(found, config, route_source(OUTSIDE))
         if interface:
             remember(interface)

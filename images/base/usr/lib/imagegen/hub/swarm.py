@@ -78,7 +78,7 @@ def namesakes(nodes: list[dict[str, Any]]) -> list[str]:
     machines: dict[str, set[str]] = {}
     for node in nodes:
         if node["Status"]["State"] == "ready":
-            machines.setdefault(node["Description"]["Hostname"], set()).add(node["Status"]["Addr"])
+            machines.setdefault(node["Description"].get("Hostname", ""), set()).add(node["Status"]["Addr"])
     return [
         f"Machines at {' and '.join(sorted(each))} have the same host name, {name}: launch one with another name."
         for name, each in machines.items()

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from imagegen import notebook_image
+from imagegen.console import say
 from imagegen.dockerd import DockerError, docker
 from imagegen.node.hub import Hub, HubUnavailable
-from imagegen.status import current, note_joined, report
-from imagegen.console import say
 from imagegen.routes import route_source
+from imagegen.status import current, note_joined, report
 
 if TYPE_CHECKING:
     from imagegen.schema import Settings
