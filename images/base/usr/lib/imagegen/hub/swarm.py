@@ -65,7 +65,7 @@ def keep_tasks_away(node_id: str, notebooks: bool) -> None:
 
 def superseded(nodes: list[dict[str, Any]]) -> list[str]:
     """Nodes that are down although a machine of the same name is ready: a machine that joined again."""
-    ready = {node["Description"]["Hostname"] for node in nodes if node["Status"]["State"] == "ready"}
+    ready = {node["Description"].get("Hostname") for node in nodes if node["Status"]["State"] == "ready"} - {None}
     return [
         node["ID"]
         for node in nodes
@@ -82,7 +82,7 @@ def namesakes(nodes: list[dict[str, Any]]) -> list[str]:
     return [
         f"Machines at {' and '.join(sorted(each))} have the same host name, {name}: launch one with another name."
         for name, each in machines.items()
-        if len(each) > 1
+        if name and len(each) > 1
     ]
 
 
