@@ -1,7 +1,6 @@
 """What Docker and JupyterHub say in the tests."""
 
 import project  # noqa: F401  (sets the path)
-
 from imagegen.jupyter import specification
 from imagegen.jupyter.account import Account
 

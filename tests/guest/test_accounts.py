@@ -4,7 +4,6 @@ import tempfile
 import unittest
 
 import project
-
 from imagegen import accounts
 
 BEFORE = {

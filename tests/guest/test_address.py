@@ -12,7 +12,6 @@ import unittest
 from unittest import mock
 
 import project
-
 from imagegen.hub import address
 
 

@@ -6,7 +6,6 @@ import unittest
 import unittest.mock
 
 import project
-
 from imagegen.classic import containers, listener, manager, member
 from imagegen.dockerd import DockerError
 

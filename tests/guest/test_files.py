@@ -4,7 +4,6 @@ import unittest
 from unittest import mock
 
 import project  # noqa: F401  (sets the path)
-
 from imagegen import files
 
 

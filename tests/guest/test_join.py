@@ -7,7 +7,6 @@ import unittest
 from unittest import mock
 
 import project
-
 from imagegen import settings, status
 from imagegen.dockerd import DockerError
 from imagegen.node import hub, swarm

@@ -7,7 +7,6 @@ import unittest
 from unittest import mock
 
 import project  # noqa: F401  (sets the path)
-
 from imagegen.jupyter import login_throttle
 from imagegen.jupyter.login_throttle import LoginThrottle
 

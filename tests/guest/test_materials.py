@@ -8,7 +8,6 @@ import unittest
 from unittest import mock
 
 import project  # noqa: F401  (sets the path)
-
 from imagegen.hub import materials
 from imagegen.users import Table, User
 

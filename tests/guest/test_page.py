@@ -5,10 +5,9 @@ import unittest
 from unittest import mock
 
 import project
-from samples import GIB, OPTIONS, node, task
-
 from imagegen.jupyter import disk, overview
 from imagegen.jupyter.tokens import Tokens
+from samples import GIB, OPTIONS, node, task
 
 
 class Overview(unittest.TestCase):

@@ -7,7 +7,6 @@ import tempfile
 import unittest
 
 import project
-
 from imagegen import carried_images, docker_options, firewall, identity, local_homes
 
 NODE = {"role": "node", "hub": "10.0.0.5"}

@@ -10,7 +10,6 @@ import unittest
 from unittest import mock
 
 import project
-
 from imagegen import status
 from imagegen.hub import rendezvous
 from imagegen.node import hub

@@ -3,10 +3,9 @@
 import unittest
 
 import project  # noqa: F401  (sets the path)
-from samples import DIGEST, GIB, IMAGE, OPTIONS, account, node, service, task
-
 from imagegen.jupyter import messages, specification
 from imagegen.jupyter.admission import AdmissionQueue
+from samples import DIGEST, GIB, IMAGE, OPTIONS, account, node, service, task
 
 
 class Specification(unittest.TestCase):
@@ -121,7 +120,8 @@ class Messages(unittest.TestCase):
         self.assertTrue(trouble.is_temporary)
 
     def test_a_missing_home_is_named_to_the_organiser(self):
-        trouble = self.said('invalid mount config for type "bind": bind source path does not exist: /home/ada', "rejected")
+        error = 'invalid mount config for type "bind": bind source path does not exist: /home/ada'
+        trouble = self.said(error, "rejected")
         self.assertIn("home folder", trouble.student)
         self.assertIn("/home/ada is not there", trouble.organiser)
         self.assertFalse(trouble.is_temporary)

@@ -5,7 +5,6 @@ import unittest
 from unittest import mock
 
 import project
-
 from imagegen import start
 
 HUB = {"level": 1, "role": "hub", "engine": "swarm"}
