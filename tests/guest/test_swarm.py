@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import tempfile
 import unittest
 from unittest import mock
@@ -9,7 +10,7 @@ from unittest import mock
 import project
 
 from imagegen.dockerd import DockerError
-from imagegen.hub import swarm
+from imagegen.hub import machines, swarm
 
 EXPIRED = "certificate (1 - j3lgen29nz5b) not valid after Wed, 01 Apr 2026 00:00:00 UTC: x509: certificate has expired"
 MOVED = "failed to listen on remote API address: listen tcp 10.0.0.4:2377: bind: cannot assign requested address"
@@ -55,7 +56,7 @@ class Docker:
         return self.nodes
 
     def delete_nodes(self, path, body):
-        pass
+        self.nodes = [node for node in self.nodes if f"/nodes/{node['ID']}?force=1" != path]
 
     def get_swarm(self, path, body):
         self.looks_until_rotated -= 1
@@ -73,12 +74,15 @@ class Swarm(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder, self.said, self.sources, self.started = folder.name, [], None, []
         self.decided = f"{folder.name}/address"
+        self.config = {"on_hub": False, "page": {}}
+        status = f"{folder.name}/node-status.json"
+        project.replace(self, machines, announce=self.said.append, STATUS=(status, f"{folder.name}/run/node-status.json"))
         project.replace(
             self,
             swarm,
             announce=self.said.append,
             fail=self.fail_program,
-            settings=lambda: {"on_hub": False},
+            settings=lambda: self.config,
             find_interface=lambda _: mock.Mock(ip=OWN),
             route_source=lambda own: own if self.sources is None else self.sources,
             JOIN_INFO=f"{folder.name}/join.json",
@@ -99,7 +103,7 @@ class Swarm(unittest.TestCase):
             if len(published) == looks:
                 raise Stop
 
-        with mock.patch.object(swarm, "docker", docker), mock.patch("time.sleep", sleep), self.assertRaises(Stop):
+        with mock.patch.object(swarm, "docker", docker), mock.patch.object(machines, "docker", docker), mock.patch("time.sleep", sleep), self.assertRaises(Stop):
             swarm.main()
         return published
 
@@ -148,6 +152,19 @@ class Swarm(unittest.TestCase):
         self.run_program(docker, 9)
         self.assertEqual(self.said, [])
 
+    def test_a_machine_that_joined_again_leaves_no_other_behind(self):
+        docker = Docker("active")
+        docker.nodes += [machine("a", "node", "10.0.0.7", "down"), machine("b", "node", "10.0.0.7")]
+        self.run_program(docker, 2)
+        self.assertEqual([node["ID"] for node in docker.nodes], ["hub", "b"])
+
+    def test_an_ordinary_image_has_no_page_and_needs_nothing_for_it(self):
+        self.config = {"on_hub": False}
+        docker = Docker("active")
+        with mock.patch.dict(sys.modules, {"imagegen.hub.machines": None}):
+            self.run_program(docker, 2)
+        self.assertEqual(self.said, [])
+
     def test_an_address_that_changes_is_forgotten_and_what_uses_it_starts_again(self):
         with open(self.decided, "w") as file:
             file.write(f"{OWN}/24\n")
@@ -169,7 +186,7 @@ class Superseded(unittest.TestCase):
             machine("d", "", "10.0.0.9"),
             machine("e", "", "10.0.0.9", "down"),
         ]
-        self.assertEqual(swarm.superseded(nodes), ["a"])
+        self.assertEqual(machines.superseded(nodes), ["a"])
 
 
 if __name__ == "__main__":

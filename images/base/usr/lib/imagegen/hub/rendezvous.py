@@ -1,5 +1,7 @@
 """Tells the workshop's nodes how to join the swarm: over HTTPS, to those that show the workshop's key."""
 
+from __future__ import annotations
+
 import hmac
 import http.server
 import ipaddress
@@ -7,16 +9,16 @@ import json
 import os
 import socket
 import ssl
-import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagegen.console import announce, say
-from imagegen.files import write_whole
 from imagegen.hub.address import find_interface, find_network
 from imagegen.settings import settings
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 PORT = 7443
-LONGEST = 400  # characters of a node's status
 TIMEOUT = 10  # seconds for each read of a request
 
 
@@ -36,8 +38,8 @@ class Server(http.server.ThreadingHTTPServer):
 
     def __init__(self, own: str, network: ipaddress.IPv4Network, key: str, context: ssl.SSLContext, folder: str) -> None:
         self.network, self.key, self.context = network, key, context
-        self.answer_path, self.status_path = f"{folder}/join.json", f"{folder}/node-status.json"
-        self.status: dict[str, dict[str, object]] = {}
+        self.answer_path = f"{folder}/join.json"
+        self.note: Callable[[str, str], object] = lambda *_: None  # What a node said of itself.
         super().__init__((own, PORT), Handler)
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
@@ -53,12 +55,6 @@ class Server(http.server.ThreadingHTTPServer):
     def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: Any) -> None:
         """A client that breaks off is a sentence, and no traceback."""
         say(f"{client_address[0]} broke off.")
-
-    def note(self, address: str, status: str) -> None:
-        """A node's name and, after a space, the last sentence that it said. Two nodes may have one name."""
-        name, _, text = status[:LONGEST].partition(" ")
-        self.status[f"{address} {name}"] = {"text": text, "at": int(time.time())}
-        write_whole(self.status_path, json.dumps(self.status))
 
     def read_answer(self) -> str | None:
         """What swarm.py has published, once it has."""
@@ -105,6 +101,10 @@ def main() -> None:
     own, network = str(find_interface(config).ip), find_network(config)
     server = Server(own, network, config["join_key"], context, os.environ["RUNTIME_DIRECTORY"])
     announce(f"Nodes in {network} can ask at port {PORT} how to join.")
+    if "page" in config:
+        from imagegen.hub.machines import Messages
+
+        server.note = Messages(os.environ["RUNTIME_DIRECTORY"]).note
     server.serve_forever()
 
 

@@ -17,41 +17,35 @@ UNKNOWN = 2  # blkid's exit status where it finds no signature
 LOOKED_AT = 1 << 20  # bytes
 LABEL = "imagegen-homes"
 OURS = (LABEL, "homes")  # The second is of imagegen's first versions.
-# What a cloud gives beside volumes. It goes with the machine.
-CLOUDS = {"ephemeral0": "Nova's ephemeral disk, which is lost with the machine", "config-2": "the config drive"}
+# What a cloud gives beside volumes: Nova's ephemeral disk, which goes with the machine, and the config drive.
+CLOUDS = ("ephemeral0", "config-2")
+ADOPT = "`adopt: true` takes an ext4 file system that is neither imagegen's nor the cloud's."
 
 
-def signature(device: str) -> dict[str, str]:
-    """What blkid finds on it, by blkid's names; nothing on one that is blank, in the first MiB as well."""
+def signature(device: str) -> str:
+    """What blkid finds on it, one `NAME=value` a line; nothing on one that is blank, in the first MiB as well."""
     probe = subprocess.run(["blkid", "-p", "-o", "export", device], capture_output=True, text=True, check=False)
-    if probe.returncode == UNKNOWN:
-        with open(device, "rb") as disk:
-            return {"TYPE": "data of an unknown kind"} if any(disk.read(LOOKED_AT)) else {}
-    if probe.returncode:  # Several signatures that contradict each other, or an error of the disk.
-        return {"TYPE": "contents that blkid cannot tell"}
-    return dict(line.split("=", 1) for line in probe.stdout.splitlines())
+    with open(device, "rb") as disk:
+        if probe.returncode == UNKNOWN and not any(disk.read(LOOKED_AT)):
+            return ""
+    return probe.stdout or "TYPE=unknown data"  # Also where signatures contradict each other.
 
 
-def objection(found: dict[str, str], adopt: bool) -> str | None:
-    """Why the homes cannot be on a volume with this signature."""
-    kind, label = found.get("TYPE"), found.get("LABEL")
-    if label in CLOUDS:
-        return f"is {CLOUDS[label]}"
-    if kind is None:
-        return f"has a partition table ({found['PTTYPE']})" if "PTTYPE" in found else None
-    if kind != "ext4":
-        return f"holds {kind}"
-    if label in OURS or adopt:
-        return None
-    return f"has a file system that is not imagegen's (ext4, label {label}), and the workshop does not say `adopt: true`"
+def objection(found: str, adopt: bool) -> str:
+    """What is on a volume with this signature, if the homes cannot be there."""
+    values = dict(line.split("=", 1) for line in found.splitlines())
+    label = values.get("LABEL")
+    if not found or values.get("TYPE") == "ext4" and label not in CLOUDS and (adopt or label in OURS):
+        return ""
+    return " ".join(f"{name}={values[name]}" for name in ("PTTYPE", "TYPE", "LABEL") if name in values) or "unknown data"
 
 
 def find(volume: str) -> str | None:
     """The disk of a path or of a Cinder volume's UUID, of which virtio hands on 20 characters; None until it is attached."""
     names = [volume]
-    if not volume.startswith("/"):
-        names = [f"{BY_ID}/virtio-{volume[:20]}", *sorted(glob.glob(f"{BY_ID}/*{volume}"))]
-    return next((os.path.realpath(name) for name in names if is_block_device(name)), None)
+    if "/" not in volume:
+        names = [f"{BY_ID}/virtio-{volume[:20]}", *glob.glob(f"{BY_ID}/*{volume}")]
+    return next(filter(is_block_device, names), None)
 
 
 def is_block_device(path: str) -> bool:
@@ -74,20 +68,16 @@ def wait_for(volume: str) -> str:
 def mount(device: str, folder: str, adopt: bool) -> None:
     """Formats it if it is blank, and mounts it."""
     found = signature(device)
-    trouble = objection(found, adopt)
+    if trouble := objection(found, adopt):
+        fail(f"The volume {device} holds {trouble}: nothing is changed on it, and there are no homes. {ADOPT}")
     try:
         os.close(os.open(device, os.O_EXCL))
-    except OSError:
-        trouble = trouble or "is in use on this machine"
-    if trouble:
-        fail(f"The volume {device} {trouble}: nothing is changed on it, and there are no homes.")
-    if not found:
-        subprocess.run(["mkfs.ext4", "-q", "-m", "0", "-L", LABEL, device], check=True)
-        announce(f"The volume {device} was blank, and has a file system now.")
-    command = ["mount", "-t", "ext4", "-o", "nosuid,nodev", device, folder]
-    mounted = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-    if mounted.returncode:
-        fail(f"The volume {device} cannot be mounted, and there are no homes: {mounted.stderr.strip()}")
+        if not found:
+            subprocess.run(["mkfs.ext4", "-q", "-m", "0", "-L", LABEL, device], check=True)
+            announce(f"The volume {device} was blank, and has a file system now.")
+        subprocess.run(["mount", "-t", "ext4", "-o", "nosuid,nodev", device, folder], check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        fail(f"The volume {device} cannot be used, and there are no homes: {error}")
     subprocess.run(["resize2fs", device], check=False)  # It may have grown.
     announce(f"The homes are on the volume {device}.")
 
