@@ -20,7 +20,9 @@ OWN = "10.0.0.5"
 
 def machine(node_id, name, own, state="ready"):
     description = {"Hostname": name} if name else {}
-    return {"ID": node_id, "Description": description, "Status": {"State": state, "Addr": own}}
+    spec = {"Role": "manager" if name == "hub" else "worker", "Availability": "drain"}
+    whole = {"ID": node_id, "Description": description, "Status": {"State": state, "Addr": own}}
+    return {**whole, "Spec": spec, "Version": {"Index": 7}}
 
 
 class Docker:
@@ -28,7 +30,7 @@ class Docker:
 
     def __init__(self, state="inactive", error="", own=OWN):
         self.state, self.error, self.own = state, error, own
-        self.initialised, self.left, self.looks_until_rotated = [], 0, 0
+        self.initialised, self.updates, self.left, self.looks_until_rotated = [], [], 0, 0
         self.nodes = [machine("hub", "hub", OWN)]
 
     def __call__(self, method, path, body=None):
@@ -51,9 +53,11 @@ class Docker:
         self.looks_until_rotated = 2 if rotation else 0
 
     def get_nodes(self, path, body):
-        if path != "/nodes":
-            return {"Spec": {"Availability": "drain"}, "Version": {"Index": 1}}
         return self.nodes
+
+    def post_nodes(self, path, body):
+        self.updates.append((path, body["Availability"]))
+        self.nodes[0]["Spec"] = body
 
     def delete_nodes(self, path, body):
         self.nodes = [node for node in self.nodes if f"/nodes/{node['ID']}?force=1" != path]
@@ -151,6 +155,17 @@ class Swarm(unittest.TestCase):
         self.said.clear()
         self.run_program(docker, 9)
         self.assertEqual(self.said, [])
+
+    def test_the_hub_takes_tasks_only_where_it_carries_notebooks(self):
+        for on_hub, availability in ((False, "drain"), (True, "active")):
+            self.config = {"on_hub": on_hub, "page": {}}
+            docker = Docker()
+            self.run_program(docker, 2)
+            self.assertEqual(docker.initialised[0]["Availability"], availability)
+        # A swarm that was made with another text.
+        docker = Docker("active")
+        self.run_program(docker, 3)
+        self.assertEqual(docker.updates, [("/nodes/hub/update?version=7", "active")])
 
     def test_a_machine_that_joined_again_leaves_no_other_behind(self):
         docker = Docker("active")

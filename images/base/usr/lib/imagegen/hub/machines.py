@@ -1,4 +1,5 @@
-"""What a golden hub knows of its swarm's machines for the organiser: what each said last, and which have one host name."""
+"""What a golden hub knows of its swarm's machines for the organiser: what each said last, which have one host name,
+and whether the hub takes tasks."""
 
 from __future__ import annotations
 
@@ -66,15 +67,26 @@ def superseded(nodes: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-class Watch:
-    """Looks at the machines again and again."""
+def set_availability(node: dict[str, Any], availability: str) -> None:
+    """Whether a node takes tasks, where another text says otherwise than the one with which the swarm was made."""
+    if node["Spec"]["Availability"] != availability:
+        spec = {**node["Spec"], "Availability": availability}
+        docker("POST", f"/nodes/{node['ID']}/update?version={node['Version']['Index']}", spec)
 
-    def __init__(self) -> None:
+
+class Watch:
+    """Looks at the machines again and again. `availability` is the hub's own."""
+
+    def __init__(self, availability: str) -> None:
+        self.availability = availability
         self.seen: dict[str, int] = {}
 
     def look(self, nodes: list[dict[str, Any]]) -> None:
         """At what Docker says now."""
         publish_status()
+        for node in nodes:
+            if node["Spec"]["Role"] == "manager":
+                set_availability(node, self.availability)
         for node_id in superseded(nodes):
             docker("DELETE", f"/nodes/{node_id}?force=1")
         self.seen = {each: self.seen.get(each, 0) + 1 for each in namesakes(nodes)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import http.server
 import ipaddress
-import json
 import os
 import socket
 import ssl
@@ -60,8 +59,8 @@ class Server(http.server.ThreadingHTTPServer):
         """What swarm.py has published, once it has."""
         try:
             with open(self.answer_path) as file:
-                return json.dumps(json.load(file))
-        except (OSError, ValueError):
+                return file.read()
+        except FileNotFoundError:
             return None
 
 
@@ -82,7 +81,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.server.note(self.client_address[0], self.headers.get("X-Imagegen-Status", ""))
         body = text.encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json" if status == 200 else "text/plain")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -26,7 +26,7 @@ CERTIFICATES = {"NodeCertExpiry": 365 * 24 * 3600 * 10**9, "ForceRotate": 1}
 ADDRESSED = ("imagegen-homes", "imagegen-rendezvous", "jupyterhub", "imagegen-culler", "imagegen-ready")
 
 
-def ensure_swarm(address: str) -> None:
+def ensure_swarm(address: str, availability: str) -> None:
     """Makes the swarm, or tells it its new address. A hub leaves a swarm only where Docker can start it no more: the hub was
     off until its certificate expired, or has another address than before. Nodes then join the new one by themselves."""
     swarm = docker("GET", "/info")["Swarm"]
@@ -42,21 +42,13 @@ def ensure_swarm(address: str) -> None:
         "ListenAddr": f"{address}:2377",
         "AdvertiseAddr": address,
         "ForceNewCluster": state == "active",
+        "Availability": availability,
         "DefaultAddrPool": [OVERLAY_POOL],
         "SubnetSize": 24,
         "Spec": {"CAConfig": CERTIFICATES, "Dispatcher": {"HeartbeatPeriod": HEARTBEAT}},
     }
     docker("POST", "/swarm/init", request)
     announce(f"The swarm is up at {address}; nodes can join.")
-
-
-def keep_tasks_away(node_id: str, notebooks: bool) -> None:
-    """The hub takes none, unless it is to carry notebooks."""
-    wanted = "active" if notebooks else "drain"
-    node = docker("GET", f"/nodes/{node_id}")
-    if node["Spec"]["Availability"] != wanted:
-        spec = {**node["Spec"], "Availability": wanted}
-        docker("POST", f"/nodes/{node_id}/update?version={node['Version']['Index']}", spec)
 
 
 def publish_join_info(address: str) -> list[dict[str, Any]]:
@@ -76,15 +68,15 @@ def main() -> None:
     """Looks every few seconds, for ever."""
     config = settings()
     own = str(find_interface(config).ip)
+    availability = "active" if config["on_hub"] else "drain"  # The hub takes no tasks, unless it is to carry notebooks.
     watch = said = None
     if "page" in config:  # An ordinary image has nobody to tell.
         from imagegen.hub.machines import Watch
 
-        watch = Watch()
+        watch = Watch(availability)
     while True:
         try:
-            ensure_swarm(own)
-            keep_tasks_away(docker("GET", "/info")["Swarm"]["NodeID"], config["on_hub"])
+            ensure_swarm(own, availability)
             nodes = publish_join_info(own)
             if watch:
                 watch.look(nodes)
