@@ -11,6 +11,7 @@ mod config;
 mod docker;
 mod files;
 pub mod findings;
+mod hub_text;
 mod maps;
 mod minify;
 mod pack;
@@ -27,6 +28,7 @@ use std::net::Ipv4Addr;
 pub use budget::Budget;
 pub use compare::compare;
 pub(crate) use files::fill;
+pub use hub_text::restore;
 pub use text::{Form, Part, Rendered};
 
 use table::Style;
@@ -79,6 +81,11 @@ impl Machine<'_> {
         }
     }
 
+    /// What the text begins with: people see by the id whether it belongs to the cards and the other texts.
+    fn heading(&self) -> String {
+        format!("{}, id {}", self.title(), self.secrets.workshop_id(&self.workshop.name))
+    }
+
     fn extras(&self) -> &Extras {
         match self.role {
             Role::Hub => &self.workshop.hub,
@@ -86,14 +93,16 @@ impl Machine<'_> {
         }
     }
 
+    /// Whether students' servers run on it.
+    fn carries_notebooks(&self) -> bool {
+        self.role != Role::Hub || self.workshop.notebooks_on_hub
+    }
+
     /// Whether a unit of its own fetches the organiser's notebook image. A node of a swarm does so before it joins.
     fn pulls_notebook_image(&self) -> bool {
         let workshop = self.workshop;
-        let carries = match self.role {
-            Role::Hub => workshop.notebooks_on_hub,
-            Role::Node { .. } => workshop.engine != Engine::Swarm,
-        };
-        carries && workshop.notebooks.image.is_some()
+        let joins_with_it = self.role != Role::Hub && workshop.engine == Engine::Swarm;
+        self.carries_notebooks() && !joins_with_it && workshop.notebooks.image.is_some()
     }
 
     /// The user-data, in the most readable form that fits the budget.
@@ -103,7 +112,7 @@ impl Machine<'_> {
     pub fn render(&self, budget: Budget) -> Result<Rendered> {
         check::sound(&config::of(self, Style::Lines)?)?;
         let title = self.title();
-        let rendered = text::render(&title, |style| config::of(self, style), budget)?;
+        let rendered = text::render(&self.heading(), |style| config::of(self, style), budget)?;
         if rendered.text.len() > budget.limit() {
             let largest = size::largest(self)?;
             return Err(findings::too_large(&title, rendered.text.len(), budget, &largest).into());

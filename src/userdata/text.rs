@@ -54,16 +54,16 @@ const WORTH_COMPRESSING: usize = 600;
 const MIME_HEADERS: &str =
     "Content-Type: application/gzip\nMIME-Version: 1.0\nContent-Transfer-Encoding: base64\n\n";
 
-/// The text of user-data, in the most readable form that fits; where none does, in the smallest one. `styled` gives the
+/// The text of user-data below its heading, in the most readable form that fits; where none does, in the smallest one. `styled` gives the
 /// cloud-config with the UID table in a style.
 pub(super) fn render(
-    title: &str,
+    heading: &str,
     styled: impl Fn(Style) -> Result<CloudConfig>,
     budget: Budget,
 ) -> Result<Rendered> {
     let mut smallest: Option<Rendered> = None;
     for form in [render_plain, render_packed, render_singly, render_whole] {
-        let rendered = form(title, &styled, budget)?;
+        let rendered = form(heading, &styled, budget)?;
         if rendered.text.len() <= budget.limit() {
             return Ok(rendered);
         }
@@ -76,31 +76,31 @@ pub(super) fn render(
 
 type Styled<'a> = &'a dyn Fn(Style) -> Result<CloudConfig>;
 
-fn render_plain(title: &str, styled: Styled<'_>, _: Budget) -> Result<Rendered> {
-    plain(title, &styled(Style::Lines)?)
+fn render_plain(heading: &str, styled: Styled<'_>, _: Budget) -> Result<Rendered> {
+    plain(heading, &styled(Style::Lines)?)
 }
 
 /// With the UID table packed.
-fn render_packed(title: &str, styled: Styled<'_>, _: Budget) -> Result<Rendered> {
-    plain(title, &styled(Style::Packed)?)
+fn render_packed(heading: &str, styled: Styled<'_>, _: Budget) -> Result<Rendered> {
+    plain(heading, &styled(Style::Packed)?)
 }
 
-fn plain(title: &str, config: &CloudConfig) -> Result<Rendered> {
-    Ok(rendered(Form::Plain, body(title, config)?, config, &sizes(config)))
+fn plain(heading: &str, config: &CloudConfig) -> Result<Rendered> {
+    Ok(rendered(Form::Plain, body(heading, config)?, config, &sizes(config)))
 }
 
 /// With the largest files compressed too.
-fn render_singly(title: &str, styled: Styled<'_>, budget: Budget) -> Result<Rendered> {
+fn render_singly(heading: &str, styled: Styled<'_>, budget: Budget) -> Result<Rendered> {
     let config = styled(Style::Packed)?;
     let sizes = sizes(&config);
-    let (config, text) = singly(title, config, budget)?;
+    let (config, text) = singly(heading, config, budget)?;
     Ok(rendered(Form::Singly, text, &config, &sizes))
 }
 
 /// Compressed as a whole, with the table in the style that compresses best.
-fn render_whole(title: &str, styled: Styled<'_>, _: Budget) -> Result<Rendered> {
+fn render_whole(heading: &str, styled: Styled<'_>, _: Budget) -> Result<Rendered> {
     let config = styled(Style::Dense)?;
-    Ok(rendered(Form::Whole, whole(&body(title, &config)?), &config, &sizes(&config)))
+    Ok(rendered(Form::Whole, whole(&body(heading, &config)?), &config, &sizes(&config)))
 }
 
 /// The bytes of each file before any compression.
@@ -110,14 +110,14 @@ fn sizes(config: &CloudConfig) -> Vec<usize> {
 
 /// The files are written by hand and not by the serializer: with one space of indentation and blocks for whatever a block
 /// can hold, the text is a tenth shorter and as good to read.
-fn body(title: &str, config: &CloudConfig) -> Result<String> {
+fn body(heading: &str, config: &CloudConfig) -> Result<String> {
     let CloudConfig { write_files, .. } = config;
     let rest = CloudConfig { write_files: vec![], ..config.clone() };
     let rest = serde_yaml::to_string(&rest).context("writing cloud-config")?;
     let files: String = write_files.iter().map(file).collect();
     Ok(format!(
         "#cloud-config\n# {}. Made by imagegen; it holds secrets.\n{rest}write_files:\n{files}",
-        capitalised(title)
+        capitalised(heading)
     ))
 }
 
@@ -154,9 +154,9 @@ fn capitalised(text: &str) -> String {
 }
 
 /// Compresses one file after the other, the longest first, until the text fits or no file is left.
-fn singly(title: &str, mut config: CloudConfig, budget: Budget) -> Result<(CloudConfig, String)> {
+fn singly(heading: &str, mut config: CloudConfig, budget: Budget) -> Result<(CloudConfig, String)> {
     loop {
-        let text = body(title, &config)?;
+        let text = body(heading, &config)?;
         let plain = config.write_files.iter_mut().filter(|file| file.encoding != Some(GZIP));
         match plain.max_by_key(|file| file.content.len()) {
             Some(file) if text.len() > budget.limit() && file.content.len() > WORTH_COMPRESSING => {

@@ -5,6 +5,7 @@ pub mod address;
 mod autofs;
 mod certificate;
 mod clashes;
+mod daemon;
 mod docker;
 pub mod findings;
 pub mod listing;
@@ -14,12 +15,17 @@ mod network;
 mod notebook_findings;
 mod notebooks;
 mod option_findings;
+pub mod overlaps;
+mod pages;
 mod passwords;
 mod read;
+mod restore;
 mod roster;
 pub mod schema;
+pub mod secret_findings;
 mod secrets;
 mod users;
+mod zones;
 
 use crate::document::Source;
 
@@ -30,7 +36,9 @@ pub use machines::{ExtraFile, Extras};
 pub use network::{Homes, Network, Subnet};
 pub use notebooks::{Material, Notebooks, Web};
 pub use read::parse;
+pub use restore::{HubFiles, Restored};
 pub use secrets::Secrets;
+pub use users::{ADMIN_ID, OWN_IDS};
 
 /// One workshop: who comes, and how its machines are set up.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -55,9 +55,10 @@ class Superseded(unittest.TestCase):
 
 class Passwords(unittest.TestCase):
     def test_they_are_the_ones_on_the_cards(self):
-        # The same pair stands in the tests of `imagegen users`.
+        # The tests of `Secrets::password` have the same vectors.
         seed = "2c0vfgK0nY1AlNzIJWd92ApaRgZkMCOHHRK_jxt_Bms"
-        self.assertEqual(passwords.generated(seed, "ada"), "822a-v72u-xy59")
+        self.assertEqual(passwords.generated(seed, "training", "ada"), "qh9r-zh7a-ka3s")
+        self.assertEqual(passwords.generated(seed, "galaxy-2026", "ada"), "piuq-sjg6-zm2e")
 
     def test_hashes_that_people_brought_are_found_by_name(self):
         with tempfile.NamedTemporaryFile("w") as file:

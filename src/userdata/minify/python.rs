@@ -61,8 +61,8 @@ fn without_types(lines: Vec<Line<'_>>) -> Vec<Line<'_>> {
             continue;
         }
         match line.tokens[..] {
-            ["from", "__future__", "import", "annotations"] => continue,
-            ["from", "typing", "import", "TYPE_CHECKING"] => continue,
+            ["from", "__future__", "import", "annotations"]
+            | ["from", "typing", "import", "TYPE_CHECKING"] => continue,
             ["from", "typing", "import", "TYPE_CHECKING", ",", ..] => drop(line.tokens.drain(3..5)),
             ["def", ..] | ["async", "def", ..] => line.tokens = signature(&line.tokens),
             [name, ":", ..] if inside != Some(Block::Class) && is_variable(name) => {

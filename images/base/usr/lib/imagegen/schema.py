@@ -79,4 +79,5 @@ class Settings(TypedDict, total=False):
     shares: list[tuple[str, bool]]
     links: dict[str, str]
     on_hub: bool
+    users_sha256: str
     page: Page
