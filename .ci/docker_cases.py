@@ -38,9 +38,9 @@ def made(docker: Options, command: list[str]) -> Options:
     if run.returncode:
         sys.exit(f"imagegen refuses {docker}:\n{run.stderr}")
     files = yaml.safe_load(run.stdout)["write_files"]
-    file = next(file for file in files if file["path"] == "/etc/docker/daemon.json")
-    encoded = file.get("encoding") == "b64"
-    options: Options = json.loads(base64.b64decode(file["content"]) if encoded else file["content"])
+    entry = next(entry for entry in files if entry["path"] == "/etc/docker/daemon.json")
+    encoded = entry.get("encoding") == "b64"
+    options: Options = json.loads(base64.b64decode(entry["content"]) if encoded else entry["content"])
     return options
 
 

@@ -179,6 +179,29 @@ mod tests {
     }
 
     #[test]
+    fn the_digest_is_the_one_of_the_hubs_program() {
+        let member = |user: User| User { groups: vec!["course".into()], ..user };
+        let ada = member(User { gid: 3000, ..User::plain("ada".into(), 1815) });
+        let range = UserRange {
+            prefix: "s".into(),
+            first: 1,
+            count: 2,
+            width: 1,
+            uid: 2001,
+            groups: vec!["course".into()],
+        };
+        let bob = User::plain("bob".into(), 1900);
+        let groups =
+            vec![Group { name: "course".into(), gid: 3000 }, Group { name: "empty".into(), gid: 3001 }];
+        let entries = vec![Entry::Single(ada), Entry::Single(bob), Entry::Range(range)];
+        // tests/guest/test_users.py has the same table and digest.
+        assert_eq!(
+            digest(&Users { entries, groups }),
+            "417cf692338b2f2688333f7fcebcfd47142d24b35b8d251497bb9c211ce5fd50"
+        );
+    }
+
+    #[test]
     fn dense_tables_count_up_and_say_the_same() {
         let single = |uid: u32| Entry::Single(User::plain(format!("u{uid}"), uid));
         let users = Users { entries: vec![single(2014), single(2000), single(2007)], groups: vec![] };

@@ -61,7 +61,7 @@ pub fn not_a_material(source: &Arc<Source>, text: &str, node: &Node) -> Finding 
     wrong(source, node, format!("`{text}` is no URL to fetch from"), remedy, "not a URL")
 }
 
-/// A page for people in place of what it is about.
+/// A page for people instead of what it is about.
 #[must_use]
 pub(super) fn page_for_people(source: &Arc<Source>, url: &str, page: &Page, node: &Node) -> Finding {
     wrong(source, node, format!("`{url}` is {}", page.what), &page.remedy, "not what can be fetched")
@@ -76,7 +76,7 @@ pub fn no_certificate_for(source: &Arc<Source>, domain: &str, node: &Node) -> Fi
              not open the page"
         ),
         format!(
-            "write `network: {{hub_name: {domain}}}` in place of `web`: the page has the workshop's own certificate then, \
+            "write `network: {{hub_name: {domain}}}` instead of `web`: the page has the workshop's own certificate then, \
              whose fingerprint is on the cards"
         ),
     )

@@ -128,7 +128,7 @@ pub fn not_an_export(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
 pub fn not_a_volume(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
     let remedy = "write the volume's id, as Horizon and `openstack volume list` show it, like \
                   `0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9`, or a path like `/dev/disk/by-id/virtio-0a1b2c3d-4e5f-6071-8`";
-    wrong(source, node, format!("`{text}` is no volume"), remedy, "not a volume")
+    wrong(source, node, format!("`{text}` is not a volume"), remedy, "not a volume")
 }
 
 /// A volume by the name that the kernel gives to disks as they come.
@@ -274,7 +274,7 @@ pub fn not_a_public_key(source: &Arc<Source>, text: &str, node: &Node) -> Findin
     Finding::error(message, remedy).at(source, node.span.clone(), "not a public key")
 }
 
-/// Text that is no time zone of the machines.
+/// Text that is not a time zone of the machines.
 #[must_use]
 pub(super) fn not_a_timezone(source: &Arc<Source>, text: &str, fault: Fault, node: &Node) -> Finding {
     let remedy = match fault {
@@ -289,7 +289,7 @@ pub(super) fn not_a_timezone(source: &Arc<Source>, text: &str, fault: Fault, nod
         Fault::Older(_) => {
             format!("`{text}` is an older name of a time zone, and the machines do not have it")
         }
-        _ => format!("`{text}` is no time zone"),
+        _ => format!("`{text}` is not a time zone"),
     };
     wrong(source, node, message, &remedy, "not a time zone")
 }

@@ -1,5 +1,5 @@
 //! Networks that Docker takes for its bridges, and addresses that machines reach elsewhere: where they are the same, the
-//! machines reach their own bridge in place of the other machine.
+//! machines reach their own bridge and not the other machine.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

@@ -69,7 +69,7 @@ pub(super) fn instead_of_git(text: &str) -> Option<Page> {
     let url = Url::parse(text)?;
     drive(&url).or_else(|| in_forge(&url, Wanted::Repository)).or_else(|| {
         url.path.last().filter(|name| is_archive(name))?;
-        Some(Page::new("an archive and no repository", format!("write `archive: {text}`")))
+        Some(Page::new("an archive, not a repository", format!("write `archive: {text}`")))
     })
 }
 
@@ -77,7 +77,7 @@ pub(super) fn instead_of_git(text: &str) -> Option<Page> {
 pub(super) fn instead_of_an_archive(text: &str) -> Option<Page> {
     let url = Url::parse(text)?;
     if url.path.last().and_then(|name| name.strip_suffix(".git")).is_some() {
-        return Some(Page::new("a repository and no archive", format!("write `git: {text}`")));
+        return Some(Page::new("a repository, not an archive", format!("write `git: {text}`")));
     }
     drive(&url).or_else(|| in_forge(&url, Wanted::Archive)).or_else(|| record(&url))
 }
@@ -139,7 +139,7 @@ fn in_forge(url: &Url<'_>, wanted: Wanted) -> Option<Page> {
     let rest = &url.path[forge.repository + forge.route..];
     let Some(route) = rest.first() else {
         return (wanted == Wanted::Archive).then(|| {
-            Some(Page::new("the page of a repository and no archive", format!("write `git: {top}`")))
+            Some(Page::new("the page of a repository, not an archive", format!("write `git: {top}`")))
         })?;
     };
     let (reference, file) = reference(forge.kind, rest);
@@ -149,28 +149,28 @@ fn in_forge(url: &Url<'_>, wanted: Wanted) -> Option<Page> {
     };
     match (*route, wanted) {
         ("tree" | "src" | "commits" | "commit" | "branches" | "tags", Wanted::Repository) => {
-            Some(Page::new("a page about a repository and not the repository", git(reference)))
+            Some(Page::new("a page about a repository, not the repository", git(reference)))
         }
         ("tree" | "src", Wanted::Archive) if file.is_empty() || forge.kind != ForgeKind::Bitbucket => {
             let reference = reference.unwrap_or("main");
             let archive = archive(forge.kind, &top, name, reference);
             Some(Page::new(
-                "a page about a repository and no archive",
+                "a page about a repository, not an archive",
                 archive.map_or(git(Some(reference)), |it| format!("write `archive: {it}`")),
             ))
         }
         ("blob" | "raw" | "resolve", Wanted::Repository) => {
-            Some(Page::new("a file of a repository and not the repository", git(reference)))
+            Some(Page::new("a file of a repository, not the repository", git(reference)))
         }
         ("blob", Wanted::Archive) => blob(forge.kind, &top, reference, &file, &git(reference)),
         ("releases", _) => releases(forge.kind, &top, name, rest, wanted),
         ("archive", Wanted::Repository) => {
-            Some(Page::new("an archive and no repository", format!("write `archive: {}`", url.whole)))
+            Some(Page::new("an archive, not a repository", format!("write `archive: {}`", url.whole)))
         }
         (
             "wiki" | "issues" | "pull" | "pulls" | "actions" | "merge_requests" | "pipelines" | "discussions",
             _,
-        ) => Some(Page::new("a page about a repository and not the repository", git(None))),
+        ) => Some(Page::new("a page about a repository, not the repository", git(None))),
         _ => None,
     }
 }
@@ -200,14 +200,14 @@ fn archive(kind: ForgeKind, top: &str, name: &str, reference: &str) -> Option<St
 fn blob(kind: ForgeKind, top: &str, reference: Option<&str>, file: &str, git: &str) -> Option<Page> {
     let reference = reference?;
     if !is_archive(file) {
-        return Some(Page::new("a page about a file and no archive", git));
+        return Some(Page::new("a page about a file, not an archive", git));
     }
     let raw = match kind {
         ForgeKind::GitLab => format!("{top}/-/raw/{reference}/{file}"),
         ForgeKind::HuggingFace => format!("{top}/resolve/{reference}/{file}"),
         _ => format!("{top}/raw/{reference}/{file}"),
     };
-    Some(Page::new("a page about a file and not the file", format!("write `archive: {raw}`")))
+    Some(Page::new("a page about a file, not the file", format!("write `archive: {raw}`")))
 }
 
 /// A page with releases leads to files that only their own addresses name.
@@ -243,7 +243,7 @@ fn releases(kind: ForgeKind, top: &str, name: &str, rest: &[&str], wanted: Wante
 
 /// Pages of services where people share files.
 fn drive(url: &Url<'_>) -> Option<Page> {
-    const WHAT: &str = "a page of a drive and not the file";
+    const WHAT: &str = "a page of a drive, not the file";
     const ELSEWHERE: &str =
         "put the file where a download needs no page, as on a web server of your institution";
     let archive = |link: String| Some(Page::new(WHAT, format!("write `archive: {link}`")));
@@ -286,7 +286,7 @@ fn drive(url: &Url<'_>) -> Option<Page> {
 }
 
 fn google(url: &Url<'_>) -> Page {
-    const WHAT: &str = "a page of Google Drive and not the file";
+    const WHAT: &str = "a page of Google Drive, not the file";
     let after = |part: &str| {
         let at = url.path.iter().position(|other| *other == part)?;
         url.path.get(at + 1).copied()
@@ -310,7 +310,7 @@ fn google(url: &Url<'_>) -> Page {
 
 /// Pages of archives of research data.
 fn record(url: &Url<'_>) -> Option<Page> {
-    const WHAT: &str = "a page about files and not a file";
+    const WHAT: &str = "a page about files, not a file";
     let number =
         url.path.get(1).filter(|_| url.path.len() == 2 && ["record", "records"].contains(&url.path[0]));
     if let Some(number) = number.filter(|_| url.is_on(&["zenodo.org"])) {
@@ -466,14 +466,14 @@ mod tests {
     }
 
     #[test]
-    fn pages_in_place_of_a_repository_lead_to_it() {
+    fn pages_instead_of_a_repository_lead_to_it() {
         for (url, wanted) in REPOSITORIES {
             assert_eq!(remedy(instead_of_git(url)), *wanted, "{url}");
         }
     }
 
     #[test]
-    fn pages_in_place_of_an_archive_lead_to_it() {
+    fn pages_instead_of_an_archive_lead_to_it() {
         for (url, wanted) in ARCHIVES_MEANT {
             assert_eq!(remedy(instead_of_an_archive(url)), *wanted, "{url}");
         }

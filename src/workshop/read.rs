@@ -305,7 +305,7 @@ mod tests {
             ("{hosts: [\"unix:///run/docker.sock\"]}", "`hosts` beside systemd's `-H fd://`"),
             ("{hosts: [\"tcp://0.0.0.0:2375\"]}", "without TLS"),
             ("{live-restore: true}", "live-restore"),
-            ("{registry-mirorrs: []}", "no option"),
+            ("{registry-mirorrs: []}", "not an option"),
             ("{mtu: 1400}", "a place of its own"),
             ("{userns-remap: default}", "UIDs"),
             ("{log-opts: {max-file: 3}}", "`max-file` takes text"),

@@ -2,7 +2,7 @@
 
 /// The zones that Debian 13 has without `tzdata-legacy`, one a line; beside an older name, the one to write.
 /// `.ci/zones` compares the list with the package.
-const ZONES: &str = include_str!("zones.txt");
+const ZONES: &str = include_str!("../../userdata/zones.txt");
 
 /// What is wrong with a name of a time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,8 +12,11 @@ pub(super) fn unknown_key(source: &Arc<Source>, key: &Key, known: &[&str]) -> Fi
         Some(near) => format!("did you mean `{near}`?"),
         None => "remove it; the keys of daemon.json are in dockerd's reference".to_owned(),
     };
-    Finding::error(format!("`{}` is no option of dockerd, which would not start with it", key.name), remedy)
-        .at(source, key.span.clone(), "unknown to dockerd")
+    Finding::error(
+        format!("`{}` is not an option of dockerd, which would not start with it", key.name),
+        remedy,
+    )
+    .at(source, key.span.clone(), "unknown to dockerd")
 }
 
 /// A key of a later version than the images have.
@@ -221,7 +224,7 @@ pub(super) fn another_image_store(place: &Place) -> Finding {
 pub(super) fn outside_of_the_bridge(place: &Place, network: &str) -> Finding {
     Finding::error(
         format!(
-            "this is no other address in Docker's own bridge, {network}: containers would have no network"
+            "this is not another address in Docker's own bridge, {network}: containers would have no network"
         ),
         "choose it within `bip`, like `bip: 172.30.0.1/24` with `fixed-cidr: 172.30.0.128/25`",
     )

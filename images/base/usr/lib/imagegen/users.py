@@ -3,7 +3,7 @@
 The file has a line for each user or range, `UID[:GID]`, a tab, and the name; `s{08..10}` stands for three names with
 UIDs that follow. `@GID`, group and members declare a group. `+1000`, `000`, `057` and `ada bob eve` are many users: the
 first UID, the high and the low digits (of DIGITS) of the steps from one UID to the next, and the names. A file whose
-first line is PACKED holds such lines as LZMA in base85.
+first line is PACKED holds such lines as LZMA in base85 (RFC 1924).
 """
 
 from typing import NamedTuple
@@ -58,7 +58,7 @@ def parse(text: str) -> Table:
             groups[names] = Group(int(ids[1:]), members)
         elif ids[0] == "+":
             uid = int(ids)
-            for high, low, name in zip(names, rest[0], rest[1].split()):
+            for high, low, name in zip(names, rest[0], rest[1].split(), strict=True):
                 uid += 64 * DIGITS.index(high) + DIGITS.index(low)
                 users[name] = User(uid, uid)
         else:
