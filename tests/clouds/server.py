@@ -1,4 +1,4 @@
-"""A web server for a folder, which knows ranges and entity tags, and breaks the first download of each file off half way.
+"""A web server for a folder, which knows ranges and entity tags, and breaks off the first download of each file.
 Usage: server.py FOLDER PORT_FILE     PORT_FILE gets the port; PORT_FILE.log gets a line for each answer."""
 import http.server
 import os

@@ -55,7 +55,7 @@ def call(method, place, path, value=None):
 
 
 class Store:
-    """Consul's keys, each with its value and the session that holds it. A file in the data folder breaks it for good."""
+    """Consul's keys, each with its value and the session that holds it. A file in the data folder breaks it."""
 
     def __init__(self, folder):
         self.broken = os.path.join(folder, "broken")
