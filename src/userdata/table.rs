@@ -70,27 +70,46 @@ const DIGITS: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 /// and the names. High digits are nearly all the same, which compresses well. A user beyond the largest step begins another
 /// line.
 fn dense_lines<'a>(entries: impl Iterator<Item = &'a Entry>) -> String {
-    let mut users = entries.filter_map(|entry| match entry {
-        Entry::Single(user) => Some(user),
-        Entry::Range(_) => None,
-    });
-    let mut lines = String::new();
-    let mut next = users.next();
-    while let Some(first) = next {
-        let (mut before, mut high, mut low, mut names) = (first.uid, String::new(), String::new(), vec![]);
-        while let Some(user) = next {
-            let [one, other] =
-                [(user.uid - before) / 64, (user.uid - before) % 64].map(|it| DIGITS.get(it as usize));
-            let (Some(one), Some(other)) = (one, other) else { break };
-            high.push(char::from(*one));
-            low.push(char::from(*other));
-            names.push(user.name.as_str());
-            before = user.uid;
-            next = users.next();
+    let mut lines: Vec<DenseLine<'_>> = vec![];
+    for entry in entries {
+        let Entry::Single(user) = entry else { continue };
+        if !lines.last_mut().is_some_and(|line| line.takes(user)) {
+            let mut line = DenseLine::beginning_at(user.uid);
+            line.takes(user);
+            lines.push(line);
         }
-        lines.push_str(&format!("+{}\t{high}\t{low}\t{}\n", first.uid, names.join(" ")));
     }
-    lines
+    lines.iter().map(DenseLine::text).collect()
+}
+
+/// Users without anything but a name and a UID, in the order of their UIDs.
+struct DenseLine<'a> {
+    first: u32,
+    last: u32,
+    high: String,
+    low: String,
+    names: Vec<&'a str>,
+}
+
+impl<'a> DenseLine<'a> {
+    fn beginning_at(uid: u32) -> Self {
+        Self { first: uid, last: uid, high: String::new(), low: String::new(), names: vec![] }
+    }
+
+    /// Whether the user is near enough to be in it.
+    fn takes(&mut self, user: &'a User) -> bool {
+        let step = (user.uid - self.last) as usize;
+        let (Some(high), low) = (DIGITS.get(step / 64), DIGITS[step % 64]) else { return false };
+        self.high.push(char::from(*high));
+        self.low.push(char::from(low));
+        self.names.push(&user.name);
+        self.last = user.uid;
+        true
+    }
+
+    fn text(&self) -> String {
+        format!("+{}\t{}\t{}\t{}\n", self.first, self.high, self.low, self.names.join(" "))
+    }
 }
 
 /// The table with a line for each user who stands in a dense one, in the order of their UIDs as where all have a line, so
@@ -114,7 +133,9 @@ fn unpacked(body: &str) -> Option<String> {
 }
 
 fn of_dense<'a>(first: &str, steps: [&'a str; 2], names: &'a str) -> impl Iterator<Item = String> + 'a {
-    let digit = |letter: u8| DIGITS.iter().position(|it| *it == letter).map_or(0, |at| at as u32);
+    let digit = |letter: u8| {
+        DIGITS.iter().position(|it| *it == letter).and_then(|at| u32::try_from(at).ok()).unwrap_or(0)
+    };
     let mut uid: u32 = first.parse().unwrap_or(0);
     let steps = steps[0].bytes().zip(steps[1].bytes());
     steps.zip(names.split(' ')).map(move |((high, low), name)| {

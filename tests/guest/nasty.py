@@ -56,8 +56,8 @@ def main(source):
     files = {entry["path"]: unpack.content(entry) for entry in config["write_files"]}
     for wanted in workshop["node"]["files"]:
         same(wanted["path"], files.get(wanted["path"]), wanted["content"].encode())
-    domains = workshop["docker"]["options"]["dns-search"]
-    same("search domains", json.loads(files["/etc/docker/daemon.json"])["dns-search"], domains)
+    tag = workshop["docker"]["options"]["log-opts"]["tag"]
+    same("tag", json.loads(files["/etc/docker/daemon.json"])["log-opts"]["tag"], tag)
     same("keys", config["users"][0]["ssh_authorized_keys"], workshop["admin_ssh_keys"])
     folder = tempfile.mkdtemp()
     try:

@@ -4,7 +4,9 @@ notebooks lost the hub's API."""
 import ipaddress
 import json
 import os
+import re
 import subprocess
+import sys
 import tempfile
 import unittest
 from unittest import mock
@@ -130,6 +132,105 @@ class Decision(unittest.TestCase):
         with mock.patch("time.sleep", sleep):
             self.assertEqual(self.find(config(None, "10.0.0.5")), "10.0.0.5/24")
         self.assertEqual(self.said, ["Waiting for the address 10.0.0.5, as the workshop says."])
+
+
+class Network(unittest.TestCase):
+    """To whom homes are exported, and the rendezvous answers."""
+
+    GATEWAY = [{"dst": "default", "gateway": "10.0.0.1"}, {"dst": "10.0.0.1", "scope": "link"}]
+
+    def network(self, own, workshop=None, routes=()):
+        own, said = ipaddress.IPv4Interface(own), []
+
+        def stop(_):
+            raise TimeoutError(*said)
+
+        fakes = {"find_interface": lambda _: own, "shown": lambda _: list(routes), "announce": said.append}
+        with mock.patch.multiple(address, **fakes), mock.patch("time.sleep", stop):
+            return str(address.find_network(workshop or config()))
+
+    def test_it_is_what_the_workshop_says(self):
+        self.assertEqual(self.network("10.0.0.5/8", config("10.0.0.0/28")), "10.0.0.0/28")
+        self.assertEqual(self.network("10.0.0.5/24", config("10.0.0.0/16")), "10.0.0.0/16")
+        self.assertEqual(self.network("10.0.0.5/32", config("10.0.0.0/24")), "10.0.0.0/24")
+
+    def test_otherwise_it_is_the_network_of_the_hubs_address(self):
+        self.assertEqual(self.network("10.0.0.5/8"), "10.0.0.0/8")
+        self.assertEqual(self.network("192.168.7.5/24", routes=[{"dst": "192.168.0.0/16"}]), "192.168.7.0/24")
+
+    def test_an_address_without_a_network_has_that_of_the_widest_route_to_its_neighbours(self):
+        routes = [*self.GATEWAY, {"dst": "10.0.0.0/24"}, {"dst": "10.0.0.0/20"}, {"dst": "172.17.0.0/16"}]
+        self.assertEqual(self.network("10.0.0.5/32", routes=routes), "10.0.0.0/20")
+
+    def test_where_nothing_tells_the_organiser_hears_what_is_needed(self):
+        for routes in (self.GATEWAY, [], [*self.GATEWAY, {"dst": "0.0.0.0/1"}, {"dst": "172.17.0.0/16"}]):
+            with self.assertRaisesRegex(TimeoutError, "10.0.0.5/32.*set `network.cidr`"):
+                self.network("10.0.0.5/32", routes=routes)
+
+
+# Started in a network namespace of its own. Prints what was answered to each of the addresses that then asks.
+RENDEZVOUS = """
+import os, sys, threading, time
+sys.path.insert(0, sys.argv[1])
+from imagegen.hub import address, rendezvous
+from imagegen.node import hub
+os.environ.update(CREDENTIALS_DIRECTORY=sys.argv[2], RUNTIME_DIRECTORY=sys.argv[2])
+address.DECIDED = sys.argv[2] + "/address"
+threading.Thread(target=rendezvous.main, daemon=True).start()
+for source in sys.argv[3:]:
+    end, said = time.monotonic() + 20, "refused"
+    while "refused" in said and time.monotonic() < end:
+        line = hub.http.client.HTTPSConnection(
+            "10.0.0.5", rendezvous.PORT, timeout=20, source_address=(source, 0), context=hub.unverified()
+        )
+        try:
+            line.request("GET", "/")
+            said = str(line.getresponse().status)
+        except OSError as error:
+            said = str(error)
+            time.sleep(0.1)
+    print(source, "is answered" if said == "401" else "is not answered")
+"""
+
+
+def may_have_networks():
+    made = ["unshare", "--net", "ip", "link", "add", "ens3", "type", "veth", "peer", "name", "other"]
+    return subprocess.run(made, capture_output=True, check=False).returncode == 0
+
+
+@unittest.skipUnless(may_have_networks(), "needs network namespaces")
+class Rendezvous(unittest.TestCase):
+    """The real rendezvous on real interfaces and routes."""
+
+    def answered(self, own, commands, workshop, *sources):
+        with tempfile.TemporaryDirectory() as folder:
+            request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=hub"
+            files = ["-keyout", f"{folder}/key", "-out", f"{folder}/certificate"]
+            subprocess.run(["openssl", *request.split(), *files], check=True, capture_output=True)
+            with open(f"{folder}/settings", "w") as file:
+                json.dump({**workshop, "join_key": "key"}, file)
+            script = ["ip link add ens3 type veth peer name other", "ip link set lo up", "ip link set ens3 up"]
+            script += ["ip link set other up", f"ip address add {own} dev ens3", *commands]
+            script += [f"ip address add {source}/32 dev lo" for source in sources]
+            script += ['exec "$@"']
+            program = [sys.executable, "-Bc", RENDEZVOUS, project.LIBRARY, folder, *sources]
+            command = ["unshare", "--net", "sh", "-euc", "\n".join(script), "sh", *program]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            return re.findall(r"([0-9.]+) is answered", done.stdout), done.stdout + done.stderr
+
+    def test_a_narrow_cidr_keeps_the_others_of_a_wide_network_out(self):
+        found, said = self.answered("10.0.0.5/8", [], config("10.0.0.0/28"), "10.0.0.7", "10.9.9.9")
+        self.assertEqual(found, ["10.0.0.7"], said)
+
+    def test_a_wide_cidr_lets_nodes_of_other_subnets_in(self):
+        found, said = self.answered("10.0.0.5/24", [], config("10.0.0.0/16"), "10.0.9.9", "10.1.0.9")
+        self.assertEqual(found, ["10.0.9.9"], said)
+
+    def test_it_listens_at_an_address_without_a_network(self):
+        routes = ["ip route add 10.0.0.0/24 dev ens3", "ip route add default via 10.0.0.1 dev ens3"]
+        for commands, workshop in ((routes, config()), ([], config("10.0.0.0/24"))):
+            found, said = self.answered("10.0.0.5/32", commands, workshop, "10.0.0.9", "10.0.1.9")
+            self.assertEqual(found, ["10.0.0.9"], said)
 
 
 if __name__ == "__main__":

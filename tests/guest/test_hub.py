@@ -7,7 +7,7 @@ import unittest
 from unittest import mock
 
 import project
-from imagegen.hub import announce_ready, culler, homes, passwords, setup, swarm
+from imagegen.hub import announce_ready, culler, homes, passwords, setup
 
 
 class Shares(unittest.TestCase):
@@ -42,15 +42,6 @@ class Exports(unittest.TestCase):
                 "/srv/out 10.0.0.0/24(rw,sync,root_squash,no_subtree_check)",
             ],
         )
-
-
-class Superseded(unittest.TestCase):
-    def node(self, node_id, name, state):
-        return {"ID": node_id, "Description": {"Hostname": name}, "Status": {"State": state}}
-
-    def test_only_a_node_that_came_back_under_its_name(self):
-        nodes = [self.node("a", "node-1", "down"), self.node("b", "node-1", "ready"), self.node("c", "node-2", "down")]
-        self.assertEqual(swarm.superseded(nodes), ["a"])
 
 
 class Passwords(unittest.TestCase):

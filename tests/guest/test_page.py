@@ -37,6 +37,12 @@ class Overview(unittest.TestCase):
             ],
         )
 
+    def test_two_machines_with_one_name_are_told_and_have_their_own_messages(self):
+        other = {**node(), "ID": "node-2", "Status": {"State": "ready", "Addr": "10.0.0.8"}}
+        seen = self.of([node(), other], status={"10.0.0.8 node-1": {"text": "joined"}})
+        self.assertEqual([each["message"] for each in seen["machines"]], ["", "joined"])
+        self.assertEqual(seen["warnings"], ["2 machines have the host name node-1: give each its own."])
+
     def test_where_docker_knows_no_machines_none_is_missed(self):
         seen = overview.students_only({"ada": ("09:15", None)})
         self.assertEqual((seen["machines"], seen["warnings"]), (None, []))
@@ -48,7 +54,7 @@ class Overview(unittest.TestCase):
 
     def test_students_have_their_machine_and_memory(self):
         students = {"ada": ("09:15", 100 * 2**20), "bob": ("", None)}
-        seen = self.of([node()], [task()], students, {"node-1": {"text": "joined"}})
+        seen = self.of([node()], [task()], students, {"10.0.0.7 node-1": {"text": "joined"}})
         ada = {"name": "ada", "machine": "node-1", "state": "running", "started": "09:15", "memory": 100.0}
         self.assertEqual(seen["students"][0], ada)
         self.assertEqual(seen["students"][1]["machine"], "")

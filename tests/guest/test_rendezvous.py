@@ -59,7 +59,7 @@ class Rendezvous(unittest.TestCase):
         failures = []
         with mock.patch("threading.excepthook", failures.append):
             said = [f"node-{number} is here" for number in range(100)]
-            threads = [threading.Thread(target=self.server.note, args=(text,)) for text in said]
+            threads = [threading.Thread(target=self.server.note, args=("10.0.0.7", text)) for text in said]
             for thread in threads:
                 thread.start()
             for thread in threads:
@@ -87,7 +87,7 @@ class Rendezvous(unittest.TestCase):
         status.report("It has joined\nat last.")
         self.ask()
         with open(f"{self.folder.name}/node-status.json") as file:
-            self.assertEqual(json.load(file)[socket.gethostname()]["text"], "It has joined at last.")
+            self.assertEqual(json.load(file)[f"127.0.0.1 {socket.gethostname()}"]["text"], "It has joined at last.")
 
     def test_before_the_swarm_is_up_the_node_hears_so(self):
         self.assertIn("the swarm is not up yet", self.refusal())

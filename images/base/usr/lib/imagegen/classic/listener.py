@@ -45,10 +45,10 @@ def apply(text: str) -> None:
 def addresses(config: Settings) -> tuple[str, str, object]:
     """Our own address, the hub's, and the network that may ask the hub's key-value store."""
     if "hub" not in config:
-        from imagegen.hub.address import find_interface
+        from imagegen.hub.address import find_interface, find_network
 
-        interface = find_interface(config)
-        return str(interface.ip), str(interface.ip), interface.network
+        own = str(find_interface(config).ip)
+        return own, own, find_network(config)
     while not (own := route_source(config["hub"])):
         time.sleep(2)
     return own, config["hub"], None

@@ -15,6 +15,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from imagegen.console import announce, say
+from imagegen.hub import repository
 from imagegen.settings import settings
 from imagegen.users import table
 
@@ -36,9 +37,7 @@ def reason(error: Exception) -> str:
 def fetch(material: Material, folder: str) -> None:
     """Into the folder, which is empty."""
     if material["kind"] == "git":
-        branch = ["--branch", material["ref"]] if material["ref"] else []
-        command = ["git", "-c", "advice.detachedHead=false", "clone", "--quiet", "--depth", "1", *branch, "--", material["url"], folder]
-        subprocess.run(command, check=True, timeout=1800, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
+        repository.clone(material["url"], material["ref"], folder)
         return
     with tempfile.TemporaryDirectory(dir=WORK) as work:
         archive = os.path.join(work, "archive")

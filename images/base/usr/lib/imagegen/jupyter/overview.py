@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
@@ -51,7 +52,7 @@ class Overview(TypedDict, total=False):
 
 # Of a server that runs: when it started, and its memory in bytes.
 Running = tuple[str, float | None]
-# What each node said last, by its name.
+# What each node said last, by its address and name.
 NodeStatus = Mapping[str, Mapping[str, object]]
 
 
@@ -103,10 +104,10 @@ def machine_row(
     unreserved = resources["MemoryBytes"] - len(here) * options["reserve"]
     ready = specification.is_ready(node)
     image = bool(options["image"]) or specification.LABEL in specification.engine_labels(node)
-    name = node["Description"]["Hostname"]
+    name, address = node["Description"]["Hostname"], specification.address(node, own_address)
     return {
         "name": name,
-        "address": specification.address(node, own_address),
+        "address": address,
         "state": "ready" if ready else f"{node['Status']['State']}, {node['Spec']['Availability']}",
         "ready": ready,
         "image": image,
@@ -114,7 +115,7 @@ def machine_row(
         "memory": resources["MemoryBytes"] / GIB,
         "students": len(here),
         "room": max(0, int(unreserved // options["reserve"])) if ready and image else 0,
-        "message": str(status.get(name, {}).get("text", "")),
+        "message": str(status.get(f"{address} {name}", {}).get("text", "")),
     }
 
 
@@ -136,6 +137,8 @@ def warnings(machines: Sequence[Machine]) -> list[str]:
     if not machines:
         return ["No node has joined yet."]
     found = [f"{each['name']} is {each['state']}." for each in machines if not each["ready"]]
+    names = Counter(each["name"] for each in machines)
+    found += [f"{names[name]} machines have the host name {name}: give each its own." for name in names if names[name] > 1]
     found += [f"{each['name']} has no notebook image." for each in machines if each["ready"] and not each["image"]]
     if not sum(each["room"] for each in machines):
         found.append("There is no room for another student: launch one more node.")
