@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Runs in a system with cloud-init: has it look at every user-data in this folder."""
+
 import glob
 import os
 import subprocess

@@ -4,6 +4,7 @@
 Usage: page.py FOLDER      Screenshots go there. Reads IMAGEGEN_PAGE and IMAGEGEN_PASSWORDS, as `imagegen rehearse` sets
 them for a command. The student is training01, the organiser o.brien-2.
 """
+
 import base64
 import contextlib
 import json

@@ -1,5 +1,6 @@
 """Looks at the root file system of an image that was made from somebody's, without mounting it.
 Usage: outside.py FILE_SYSTEM MANIFEST"""
+
 import json
 import subprocess
 import sys

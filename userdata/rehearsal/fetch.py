@@ -1,4 +1,5 @@
 """Prints the status, the place that is led to, and the text at a URL. Usage: fetch.py URL [TOKEN]"""
+
 import ssl
 import sys
 import urllib.error

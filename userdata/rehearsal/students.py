@@ -6,6 +6,7 @@ students, `patience` in seconds, and `students`, each with `name`, `password`, a
 the server, when the `server` was started, `output` of the code, or `refused` or `failed` with the sentence that the
 student reads.
 """
+
 import asyncio
 import html
 import json
