@@ -4,10 +4,11 @@ use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use libdeflater::{CompressionLvl, Compressor};
+use sha2::{Digest, Sha256};
 
 use super::config::{CloudConfig, WriteFile};
 use super::table::Style;
-use super::{Budget, findings};
+use super::{Budget, findings, paths};
 use crate::failure::Result;
 
 /// User-data, and how it came to be.
@@ -90,10 +91,24 @@ fn body(title: &str, config: &CloudConfig) -> Result<String> {
     let rest = CloudConfig { write_files: vec![], ..config.clone() };
     let rest = serde_yaml::to_string(&rest).context("writing cloud-config")?;
     let files: String = write_files.iter().map(file).collect();
-    Ok(format!(
+    let text = format!(
         "#cloud-config\n# {}. Made by imagegen; it holds secrets.\n{rest}write_files:\n{files}",
         capitalised(title)
-    ))
+    );
+    // An ordinary image has nothing that would look.
+    let stock = write_files.iter().any(|file| file.path == paths::STOCK_ARCHIVE);
+    Ok(if stock { text } else { closed(text, write_files.len()) })
+}
+
+/// How many bytes of the hash stand in the last line.
+const HASHED: usize = 8;
+
+/// The text with a last line by which a golden image sees what was cut off or has changed on the way. The line has this
+/// form in all levels: an image tells a text that is too new for it from a spoiled one.
+fn closed(text: String, files: usize) -> String {
+    let digest: String =
+        Sha256::digest(&text).iter().take(HASHED).map(|byte| format!("{byte:02x}")).collect();
+    format!("{text}# imagegen: end of {files} files, sha256 {digest}\n")
 }
 
 fn file(file: &WriteFile) -> String {

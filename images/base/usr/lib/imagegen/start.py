@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from imagegen.console import say
 from imagegen.files import write_whole
+from imagegen.paste import cloud_init
 from imagegen.settings import settings
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def start(config: Settings) -> None:
 
 
 def refuse(reason: str) -> None:
-    """Leaves the sentence to `imagegen-refused.service`, which repeats it on the console."""
+    """Leaves the sentence to `imagegen-refused.service`, which repeats it on the console, and nothing else to anybody."""
+    cloud_init.discard()
     write_whole(REFUSED, f"{reason}\n")
     subprocess.run(["systemctl", "start", "--no-block", "imagegen-refused.service"], check=True)
     say(reason)
@@ -85,9 +87,12 @@ def refuse(reason: str) -> None:
 def main() -> None:
     """Judges the user-data, and starts the units or says why not."""
     os.makedirs(os.path.dirname(ACCEPTED), exist_ok=True)
+    role = image_role()
     try:
+        if reason := cloud_init.take(role):
+            raise Refusal(reason)
         config = settings()
-        check(config, own_level(), image_role())
+        check(config, own_level(), role)
     except Refusal as refusal:
         refuse(str(refusal))
     write_whole(ACCEPTED, "")
