@@ -1,10 +1,13 @@
 //! What can be typed; no decisions.
 
 mod quantity;
+mod workshop;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use workshop::{OutputArgs, RestoreSecretsArgs, UserFormat, UsersArgs, WorkshopArgs};
 
 /// Golden images and cloud-init user-data for JupyterHub workshops on OpenStack.
 ///
@@ -30,6 +33,8 @@ pub enum Command {
     Node(NodeArgs),
     /// Print the users: as a table, or as cards with their passwords
     Users(UsersArgs),
+    /// Bring a lost secrets file back from the hub's user-data
+    RestoreSecrets(RestoreSecretsArgs),
     /// Print the JSON schema of the workshop file, for editors
     Schema,
     /// Build golden images into `dist/`
@@ -57,17 +62,6 @@ pub enum Command {
         /// The folder; made where it is not there.
         folder: PathBuf,
     },
-}
-
-/// Where the workshop is described.
-#[derive(Debug, Clone, Args)]
-pub struct WorkshopArgs {
-    /// The workshop file; without it `./workshop.yaml`, and 30 students where that is not there either
-    #[arg(long, value_name = "FILE")]
-    pub workshop: Option<PathBuf>,
-    /// The secrets file, made on first use; by default `workshop.secrets.yaml` beside the workshop file
-    #[arg(long, value_name = "FILE")]
-    pub secrets: Option<PathBuf>,
 }
 
 /// Arguments of `imagegen init`.
@@ -121,6 +115,9 @@ pub struct UserdataArgs {
     /// Print what has changed since this user-data in place of the text, with secrets masked
     #[arg(long, value_name = "OLD")]
     pub diff: Option<PathBuf>,
+    /// Where it goes.
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// The workshop.
     #[command(flatten)]
     pub workshop: WorkshopArgs,
@@ -144,36 +141,6 @@ pub struct NodeArgs {
     /// What both have.
     #[command(flatten)]
     pub userdata: UserdataArgs,
-}
-
-/// How users are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum UserFormat {
-    /// A table for people
-    Text,
-    /// A table for spreadsheets
-    Csv,
-    /// A table for programs
-    Json,
-    /// HTML to print: eight cards on a page of A4, each with address, name, password and fingerprint
-    Cards,
-}
-
-/// Arguments of `imagegen users`.
-#[derive(Debug, Args)]
-pub struct UsersArgs {
-    /// How to print them
-    #[arg(long, value_enum, default_value_t = UserFormat::Text)]
-    pub format: UserFormat,
-    /// Add the passwords to a table; cards have them always
-    #[arg(long)]
-    pub passwords: bool,
-    /// The hub's address for the cards; by default `network.hub_name` or `network.hub_ip` of the workshop file
-    #[arg(long, value_name = "NAME")]
-    pub address: Option<String>,
-    /// The workshop.
-    #[command(flatten)]
-    pub workshop: WorkshopArgs,
 }
 
 /// What can be built.

@@ -8,7 +8,7 @@ use crate::document::Findings;
 use crate::failure::{Failure, Result};
 use crate::report;
 use crate::userdata::{Image, Machine, Role};
-use crate::workshop::{Engine, Workshop};
+use crate::workshop::{Engine, Secrets, Workshop};
 
 /// Stands for the hub's address where the workshop does not say it: a private one, written as long as any.
 const SOME_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 100, 200);
@@ -21,19 +21,23 @@ pub fn run(args: &CheckArgs) -> Result<()> {
         return Err(found.into());
     }
     report::findings(&found);
+    inputs::note_defaults(&args.workshop, &workshop)?;
     report::data(&summary(args, &workshop)?)
 }
 
 /// What the workshop comes to, in a few lines.
 fn summary(args: &CheckArgs, workshop: &Workshop) -> Result<String> {
-    let secrets = inputs::borrowed_secrets(&args.workshop)?;
+    let kept = inputs::kept_secrets(&args.workshop)?;
+    let id = kept.as_ref().map(|secrets| format!(", id {}", secrets.workshop_id(&workshop.name)));
+    let secrets = kept.map_or_else(Secrets::generate, Ok)?;
     let budget = userdata::budget(args.way);
     let engine = match workshop.engine {
         Engine::Swarm => "swarm",
         Engine::Classic(_) => "classic",
     };
     let users = workshop.users.count();
-    let mut lines = vec![format!("workshop {}: {users} users, engine {engine}", workshop.name)];
+    let mut lines =
+        vec![format!("workshop {}: {users} users, engine {engine}{}", workshop.name, id.unwrap_or_default())];
     let hub = workshop.network.hub_ip.unwrap_or(SOME_ADDRESS);
     let mut failed = Findings::default();
     for (name, role) in [("hub", Role::Hub), ("node", Role::Node { hub })] {

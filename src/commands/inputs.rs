@@ -1,26 +1,28 @@
 //! What the user names: the workshop and its secrets, images and archives.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::{findings, output};
 use crate::cli::WorkshopArgs;
 use crate::document::{Finding, Findings, Source};
 use crate::failure::{Failure, Result};
+use crate::host::destination::Destination;
 use crate::host::files;
 use crate::report;
-use crate::workshop::{self, Secrets, Workshop, findings};
+use crate::workshop::{self, Restored, Secrets, Workshop, secret_findings};
 
 /// What to name where an image is wanted.
 pub(super) const DISK_IMAGE: &str = "name a disk image, raw or qcow2";
 
-/// The name of a workshop file that is read without being asked for.
-const WORKSHOP: &str = "workshop.yaml";
+/// The names of a workshop file that is read without being asked for.
+pub(super) const WORKSHOPS: [&str; 2] = ["workshop.yaml", "workshop.yml"];
 const SECRETS: &str = "workshop.secrets.yaml";
 
 /// Reads the workshop; what is wrong with it goes to `findings`.
 pub(super) fn workshop(args: &WorkshopArgs, findings: &mut Findings) -> Result<Workshop> {
-    match workshop_file(args) {
+    match workshop_file(args)? {
         None => Ok(Workshop::usual()),
         Some(path) => match source_of(&path) {
             Ok(source) => {
@@ -30,7 +32,7 @@ pub(super) fn workshop(args: &WorkshopArgs, findings: &mut Findings) -> Result<W
                     |name: &str| source_of(&folder.join(name)).map_err(|error| error.kind().to_string());
                 Ok(workshop::parse(source, &reader, findings))
             }
-            Err(error) => Err(findings::unreadable(&path.display().to_string(), &error).into()),
+            Err(error) => Err(findings::unreadable_workshop(&path.display().to_string(), &error).into()),
         },
     }
 }
@@ -46,7 +48,10 @@ pub(super) fn open(path: &Path, remedy: &str) -> Result<fs_err::File> {
 /// A path that is wrong is the user's to put right; a disk that does not read is not.
 fn unusable(path: &Path, error: std::io::Error, remedy: &str) -> Failure {
     match error.kind() {
-        kind @ (ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::PermissionDenied) => {
+        kind @ (ErrorKind::NotFound
+        | ErrorKind::IsADirectory
+        | ErrorKind::NotADirectory
+        | ErrorKind::PermissionDenied) => {
             Finding::error(format!("{} cannot be read: {kind}", path.display()), remedy).into()
         }
         _ => error.into(),
@@ -60,41 +65,128 @@ pub(super) fn accept(findings: Findings) -> Result<()> {
     Ok(())
 }
 
-/// Reads the secrets, or makes them on first use.
-pub(super) fn secrets(args: &WorkshopArgs) -> Result<Secrets> {
-    let path = secrets_file(args);
-    if let Some(kept) = kept_secrets(&path)? {
-        return Ok(kept);
+/// Says which workshop it is where there is no workshop file, as in the wrong folder.
+pub(super) fn note_defaults(args: &WorkshopArgs, workshop: &Workshop) -> Result<()> {
+    if workshop_file(args)?.is_none() {
+        let folder =
+            std::env::current_dir().map_or_else(|_| ".".to_owned(), |folder| folder.display().to_string());
+        let names: Vec<String> = workshop.users.accounts().map(|user| user.name).collect();
+        let (first, last) =
+            (names.first().map_or("", String::as_str), names.last().map_or("", String::as_str));
+        report::say(&format!(
+            "There is no workshop.yaml in {folder}: this is the default workshop `{}` with {} students, {first} to {last}. \
+             `imagegen init` writes a file to change.",
+            workshop.name,
+            names.len(),
+        ));
     }
-    let name = path.display().to_string();
-    if !files::folder_of(&path).is_dir() {
-        return Err(findings::no_folder_for(&name).into());
-    }
-    let secrets = Secrets::generate()?;
-    if let Err(failure) = files::create_private(&path, &secrets.to_text()?) {
-        // Another imagegen may have made them a moment ago, and then they are the workshop's.
-        return kept_secrets(&path)?.ok_or(failure);
-    }
-    report::say(&format!("The workshop's secrets are new, in {name}: keep the file."));
-    Ok(secrets)
+    Ok(())
 }
 
-fn kept_secrets(path: &Path) -> Result<Option<Secrets>> {
-    let name = path.display().to_string();
-    let read = files::read_private(path).map_err(|error| match error.kind() {
-        ErrorKind::InvalidData => findings::damaged_secrets(&name, "it is no text").into(),
-        _ => unusable(path, error, "name a file for the workshop's secrets by --secrets"),
-    })?;
-    let Some((text, mode)) = read else { return Ok(None) };
-    if mode & 0o077 != 0 {
-        return Err(findings::open_secrets(&name, mode).into());
+/// Reads the secrets, or makes them on first use.
+pub(super) fn secrets(args: &WorkshopArgs, workshop: &Workshop) -> Result<Secrets> {
+    if let Some(kept) = kept_secrets(args)? {
+        return Ok(kept);
     }
-    Ok(Some(Secrets::parse(&name, &text)?))
+    let secrets = Secrets::generate()?;
+    match keep(&secrets_file(args), &secrets.to_text(&workshop.name)?) {
+        Ok(name) => {
+            let (workshop, id) = (&workshop.name, secrets.workshop_id(&workshop.name));
+            report::say(&format!(
+                "The secrets are new, in {name}: keep the file. With them, the workshop {workshop} has the id {id}."
+            ));
+            Ok(secrets)
+        }
+        // Another imagegen may have made them a moment ago, and then they are the workshop's.
+        Err(failure) => kept_secrets(args)?.ok_or(failure),
+    }
+}
+
+/// Reads the secrets for a command that must not make any.
+pub(super) fn existing_secrets(args: &WorkshopArgs) -> Result<Secrets> {
+    let none = || secret_findings::no_secrets(&secrets_file(args).display().to_string()).into();
+    kept_secrets(args)?.ok_or_else(none)
 }
 
 /// The workshop's secrets where there are some, and others for once where there are none: no new file is left behind.
 pub(super) fn borrowed_secrets(args: &WorkshopArgs) -> Result<Secrets> {
-    if secrets_file(args).exists() { secrets(args) } else { Secrets::generate() }
+    kept_secrets(args)?.map_or_else(Secrets::generate, Ok)
+}
+
+/// The secrets to compare a text with: where there are none, every secret in it has changed.
+pub(super) fn secrets_to_compare(args: &WorkshopArgs) -> Result<Secrets> {
+    if let Some(kept) = kept_secrets(args)? {
+        return Ok(kept);
+    }
+    let name = secrets_file(args).display().to_string();
+    report::findings(&secret_findings::no_secrets_to_compare(&name).into());
+    Secrets::generate()
+}
+
+/// Reads the secrets; none where there is no such file.
+pub(super) fn kept_secrets(args: &WorkshopArgs) -> Result<Option<Secrets>> {
+    let path = secrets_file(args);
+    let name = path.display().to_string();
+    let read = files::read_private(&path).map_err(|error| match error.kind() {
+        ErrorKind::InvalidData => secret_findings::damaged_secrets(&name, "it is not text in UTF-8").into(),
+        ErrorKind::PermissionDenied => secret_findings::secrets_of_another_user(&name).into(),
+        _ => unusable(&path, error, "name a file for the workshop's secrets by --secrets"),
+    })?;
+    let Some((text, mode)) = read else { return Ok(None) };
+    if !files::is_private(mode) {
+        return Err(others_can_read(&name, &path, mode).into());
+    }
+    Ok(Some(Secrets::parse(&name, &text)?))
+}
+
+/// `chmod` helps only where the file system keeps what it says.
+fn others_can_read(name: &str, path: &Path, mode: u32) -> Finding {
+    let new_mode = match Destination::of(path) {
+        Ok(Destination::File(file)) => files::private_mode(files::folder_of(&file)).ok(),
+        _ => None,
+    };
+    match new_mode {
+        Some(new_mode) if !files::is_private(new_mode) => secret_findings::open_secrets_for_good(name, mode),
+        _ => secret_findings::open_secrets(name, mode),
+    }
+}
+
+/// Writes a secrets file where there is none yet, and gives its name.
+fn keep(path: &Path, text: &str) -> Result<String> {
+    let name = path.display().to_string();
+    // A link that leads to no file yet gets one.
+    let file = match Destination::of(path) {
+        Ok(Destination::File(file)) => file,
+        Ok(_) => return Err(findings::secrets_are_there(&name).into()),
+        Err(error) => return Err(findings::unwritable(&name, &error).into()),
+    };
+    let mode = output::private_mode(&name, &file)?;
+    if !files::is_private(mode) {
+        return Err(secret_findings::no_place_for_secrets(&name, mode).into());
+    }
+    files::create_private(&file, text)?;
+    Ok(name)
+}
+
+/// Writes restored secrets where there are none yet, and gives the name of the file.
+pub(super) fn keep_restored(args: &WorkshopArgs, restored: &Restored) -> Result<String> {
+    let path = secrets_file(args);
+    if path.exists() {
+        return Err(findings::secrets_are_there(&path.display().to_string()).into());
+    }
+    keep(&path, &restored.secrets.to_text(&restored.workshop)?)
+}
+
+/// A hub's user-data, with its name.
+pub(super) fn hub_text(path: &Path) -> Result<(String, Vec<u8>)> {
+    let mut bytes = vec![];
+    if path == Path::new("-") {
+        std::io::stdin().read_to_end(&mut bytes)?;
+        return Ok(("standard input".to_owned(), bytes));
+    }
+    open(path, "name a file with what `imagegen hub` printed, or `-` for standard input")?
+        .read_to_end(&mut bytes)?;
+    Ok((path.display().to_string(), bytes))
 }
 
 /// An older user-data, with its name.
@@ -106,9 +198,17 @@ pub(super) fn old_userdata(path: &Path) -> Result<(String, String)> {
     }
 }
 
-fn workshop_file(args: &WorkshopArgs) -> Option<PathBuf> {
-    let usual = || Path::new(WORKSHOP).exists().then(|| PathBuf::from(WORKSHOP));
-    args.workshop.clone().or_else(usual)
+/// The file that describes the workshop; none where the defaults do.
+fn workshop_file(args: &WorkshopArgs) -> Result<Option<PathBuf>> {
+    if args.workshop.is_some() {
+        return Ok(args.workshop.clone());
+    }
+    let found: Vec<PathBuf> =
+        WORKSHOPS.iter().map(PathBuf::from).filter(|path| files::is_there(path)).collect();
+    match found.len() {
+        0 | 1 => Ok(found.into_iter().next()),
+        _ => Err(findings::two_workshop_files(WORKSHOPS).into()),
+    }
 }
 
 fn secrets_file(args: &WorkshopArgs) -> PathBuf {

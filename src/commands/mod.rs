@@ -4,13 +4,16 @@ mod build;
 mod cache;
 mod check;
 mod doctor;
+mod findings;
 mod hub;
 mod init;
 mod inputs;
 mod inspect;
 mod man;
 mod node;
+mod output;
 mod rehearse;
+mod restore_secrets;
 mod userdata;
 mod users;
 mod verify;
@@ -29,6 +32,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Hub(args) => hub::run(&args),
         Command::Node(args) => node::run(&args),
         Command::Users(args) => users::run(&args),
+        Command::RestoreSecrets(args) => restore_secrets::run(&args),
         Command::Schema => report::data(schema::TEXT),
         Command::Build(args) => build::run(&args),
         Command::Inspect(args) => inspect::run(&args),

@@ -146,7 +146,7 @@ fn students(workshop: &Workshop, secrets: &Secrets) -> Vec<Student> {
     let accounts = workshop.users.accounts();
     accounts
         .map(|user| Student {
-            password: secrets.password(&user.name),
+            password: secrets.password(&workshop.name, &user.name),
             name: user.name,
             uid: user.uid,
             gid: user.gid,

@@ -1,20 +1,27 @@
 //! What `imagegen hub` and `imagegen node` do with a user-data.
 
 use super::inputs;
+use super::output::Output;
 use crate::cli::{UserdataArgs, Way};
 use crate::document::Findings;
 use crate::failure::Result;
-use crate::report;
 use crate::userdata::{self, Budget, Form, Image, Machine, Rendered, Role};
 use crate::workshop::{User, Workshop, findings};
 
 /// Prints the text, or its sizes, or what has changed in it.
 pub(super) fn print(args: &UserdataArgs, workshop: &Workshop, role: Role) -> Result<()> {
     let old = args.diff.as_deref().map(inputs::old_userdata).transpose()?;
-    let secrets = inputs::secrets(&args.workshop)?;
+    let output = Output::of(&args.output)?;
+    inputs::note_defaults(&args.workshop, workshop)?;
+    // Secrets are made with the text that needs them, and not by a look at it.
+    let secrets = match old {
+        Some(_) => inputs::secrets_to_compare(&args.workshop)?,
+        None if args.sizes => inputs::borrowed_secrets(&args.workshop)?,
+        None => inputs::secrets(&args.workshop, workshop)?,
+    };
     let budget = budget(args.way);
     let rendered = Machine { workshop, secrets: &secrets, role, image: image(args) }.render(budget)?;
-    report::data(&match old {
+    output.write(&match old {
         Some((name, old)) => userdata::compare(&name, &old, &rendered.text)?,
         None if args.sizes => sizes(&rendered, budget),
         None => rendered.text,

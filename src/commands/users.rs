@@ -1,10 +1,10 @@
 //! `imagegen users`.
 
 use super::inputs;
+use super::output::Output;
 use crate::cli::{UserFormat, UsersArgs};
 use crate::document::Findings;
 use crate::failure::Result;
-use crate::report;
 use crate::workshop::{Workshop, findings, listing};
 
 /// Runs the command.
@@ -17,8 +17,9 @@ pub fn run(args: &UsersArgs) -> Result<()> {
         found.push(findings::no_address_for_cards());
     }
     inputs::accept(found)?;
-    let secrets = (cards || args.passwords).then(|| inputs::secrets(&args.workshop)).transpose()?;
-    report::data(&match (args.format, secrets) {
+    let output = Output::of(&args.output)?;
+    let secrets = (cards || args.passwords).then(|| inputs::existing_secrets(&args.workshop)).transpose()?;
+    output.write(&match (args.format, secrets) {
         (UserFormat::Cards, Some(secrets)) => {
             listing::cards(&workshop, &secrets, &address.unwrap_or_default())?
         }

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod command;
+pub mod destination;
 pub mod fetch;
 pub mod files;
 pub mod keeper;

@@ -1,25 +1,27 @@
 //! The wording of what can be wrong with a user-data.
 
-use super::{Budget, Rendered};
+use super::Budget;
+use super::size::Share;
 use crate::document::Finding;
 
-/// A text that fits in no form.
+/// A text that fits in no form; `largest` is what the organiser can make smaller.
 #[must_use]
-pub fn too_large(title: &str, rendered: &Rendered, budget: Budget) -> Finding {
-    let largest: Vec<String> =
-        rendered.parts.iter().take(3).map(|part| format!("{} ({} bytes)", part.name, part.bytes)).collect();
+pub fn too_large(title: &str, bytes: usize, budget: Budget, largest: &[Share]) -> Finding {
+    let parts: Vec<String> =
+        largest.iter().take(3).map(|share| format!("{} ({} bytes)", share.place, share.bytes)).collect();
+    let advice = "write users as ranges, let `materials` fetch large files, or launch by a way that takes more, as with \
+                  `--for nova`";
     Finding::error(
         format!(
-            "the user-data of {title} has {} bytes even when it is compressed, and {} takes {}",
-            rendered.text.len(),
+            "the user-data of {title} takes {bytes} bytes in its smallest form, and {} takes {}",
             budget.title(),
             budget.limit()
         ),
-        format!(
-            "make the largest parts smaller: {}; write users as ranges, take files out of the workshop, or launch by a \
-             way that takes more, with `--for nova`",
-            largest.join(", ")
-        ),
+        if parts.is_empty() {
+            advice.to_owned()
+        } else {
+            format!("the largest parts: {}; {advice}", parts.join(", "))
+        },
     )
 }
 

@@ -11,13 +11,15 @@ mod config;
 mod docker;
 mod files;
 pub mod findings;
+mod hub_text;
 mod maps;
+mod minify;
 mod pack;
 pub mod paths;
 mod read_back;
 mod settings;
+mod size;
 mod stock;
-mod strip;
 mod table;
 mod text;
 
@@ -26,6 +28,7 @@ use std::net::Ipv4Addr;
 pub use budget::Budget;
 pub use compare::compare;
 pub(crate) use files::fill;
+pub use hub_text::restore;
 pub use text::{Form, Part, Rendered};
 
 use table::Style;
@@ -78,6 +81,11 @@ impl Machine<'_> {
         }
     }
 
+    /// What the text begins with: people see by the id whether it belongs to the cards and the other texts.
+    fn heading(&self) -> String {
+        format!("{}, id {}", self.title(), self.secrets.workshop_id(&self.workshop.name))
+    }
+
     fn extras(&self) -> &Extras {
         match self.role {
             Role::Hub => &self.workshop.hub,
@@ -100,9 +108,14 @@ impl Machine<'_> {
     /// # Errors
     /// Findings where it does not fit in any form.
     pub fn render(&self, budget: Budget) -> Result<Rendered> {
-        let config = config::of(self, Style::Lines)?;
-        check::sound(&config)?;
-        text::render(&self.title(), config, |style| config::of(self, style), budget)
+        check::sound(&config::of(self, Style::Lines)?)?;
+        let title = self.title();
+        let rendered = text::render(&self.heading(), |style| config::of(self, style), budget)?;
+        if rendered.text.len() > budget.limit() {
+            let largest = size::largest(self)?;
+            return Err(findings::too_large(&title, rendered.text.len(), budget, &largest).into());
+        }
+        Ok(rendered)
     }
 }
 
@@ -150,22 +163,13 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_unrelated_users_fit_the_oldest_horizon() {
-        let rendered = node(&unrelated(1000), Budget::Horizon).expect("fits");
-        assert_eq!(rendered.form, Form::Whole);
-        assert!(rendered.text.len() <= 16_383, "{} bytes", rendered.text.len());
-        assert!(rendered.text.is_ascii());
-    }
-
-    #[test]
     fn each_form_holds_the_same_files() {
-        let (workshop, secrets) = (unrelated(200), secrets());
+        let (workshop, secrets) = (unrelated(700), secrets());
         let machine =
             Machine { workshop: &workshop, secrets: &secrets, role: Role::Hub, image: Image::Golden };
         let wanted = files::of_workshop(&machine, Style::Lines).expect("files");
-        for (budget, form) in [(Budget::Nova, Form::Plain), (Budget::Horizon, Form::Whole)] {
+        for budget in [Budget::Nova, Budget::Horizon] {
             let rendered = machine.render(budget).expect("fits");
-            assert_eq!(rendered.form, form);
             let read = read_back::files(&rendered.text).expect("our own text");
             for file in &wanted {
                 let same = if file.path == paths::USERS {
@@ -173,19 +177,19 @@ mod tests {
                 } else {
                     read[&file.path].content.clone()
                 };
-                assert_eq!(same, file.content, "{} as {form:?}", file.path);
+                assert_eq!(same, file.content, "{} for {budget:?}", file.path);
             }
         }
     }
 
     #[test]
-    fn what_cannot_fit_is_told_with_its_largest_parts() {
+    fn what_cannot_fit_is_told_with_what_the_organiser_can_change() {
         let crate::failure::Failure::Input(findings) = node(&unrelated(3000), Budget::Horizon).unwrap_err()
         else {
             panic!("not a matter of the input")
         };
         let finding = findings.iter().next().expect("a finding");
-        assert!(finding.remedy.contains("/etc/imagegen/users"), "{finding:?}");
+        assert!(finding.remedy.contains("`users` (3000 of them)"), "{finding:?}");
     }
 
     #[test]
@@ -203,10 +207,9 @@ mod tests {
             let content = |name: &str| {
                 files.iter().find(|file| file.path.ends_with(name)).map_or("", |file| file.content.as_str())
             };
-            assert_eq!(content("/imagegen.target").contains("imagegen-notebook.service"), beside);
-            assert_eq!(content("/imagegen-notebook.service").contains(image), beside);
-            assert_eq!(content("/imagegen-join.service").contains(&format!("pull.py {image}\n")), !beside);
-            assert_eq!(content("/pull.py").is_empty(), beside);
+            let settings = content("/settings.json");
+            assert!(settings.contains(&format!("\"notebook_image\": \"{image}\"")), "{settings}");
+            assert_eq!(machine.pulls_notebook_image(), beside);
         }
     }
 

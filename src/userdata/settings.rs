@@ -34,7 +34,8 @@ pub(super) fn of(machine: &Machine<'_>) -> Json {
 /// What machines of both roles read. A key that would say nothing is left out.
 fn common(machine: &Machine<'_>) -> Json {
     let workshop = machine.workshop;
-    let mut settings = json!({ "level": LEVEL, "workshop": workshop.name });
+    let id = machine.secrets.workshop_id(&workshop.name);
+    let mut settings = json!({ "level": LEVEL, "workshop": workshop.name, "workshop_id": id });
     if machine.image == Image::Stock {
         settings["stock"] = json!(true);
     }

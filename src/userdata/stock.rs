@@ -4,7 +4,7 @@ use minijinja::context;
 
 use super::files::{File, file, fill, template};
 use super::paths::UNITS;
-use super::{Machine, Role, pack, paths, strip};
+use super::{Machine, Role, minify, pack, paths};
 use crate::failure::Result;
 use crate::workshop::Engine;
 
@@ -106,7 +106,7 @@ pub(super) fn programs(machine: &Machine<'_>) -> Result<Vec<File>> {
 
 fn travelling(path: &str, text: &str) -> File {
     let (_, place) = path.split_once('/').unwrap_or_default();
-    let content = strip::stripped(path, text);
+    let content = minify::minified(path, text);
     File { path: format!("/{place}"), content, mode: "0644".into() }
 }
 

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::config::{CloudConfig, WriteFile};
 use super::table::Style;
-use super::{Budget, findings, paths};
+use super::{Budget, paths};
 use crate::failure::Result;
 
 /// User-data, and how it came to be.
@@ -55,45 +55,70 @@ const WORTH_COMPRESSING: usize = 600;
 const MIME_HEADERS: &str =
     "Content-Type: application/gzip\nMIME-Version: 1.0\nContent-Transfer-Encoding: base64\n\n";
 
-/// The text of user-data. `styled` gives the same config with the UID table in another style.
+/// The text of user-data below its heading, in the most readable form that fits; where none does, in the smallest one. `styled` gives the
+/// cloud-config with the UID table in a style.
 pub(super) fn render(
-    title: &str,
-    config: CloudConfig,
+    heading: &str,
     styled: impl Fn(Style) -> Result<CloudConfig>,
     budget: Budget,
 ) -> Result<Rendered> {
-    let sizes: Vec<usize> = config.write_files.iter().map(|file| file.content.len()).collect();
-    let plain = body(title, &config)?;
-    if plain.len() <= budget.limit() {
-        return Ok(rendered(Form::Plain, plain, &config, &sizes));
+    let mut smallest: Option<Rendered> = None;
+    for form in [render_plain, render_packed, render_singly, render_whole] {
+        let rendered = form(heading, &styled, budget)?;
+        if rendered.text.len() <= budget.limit() {
+            return Ok(rendered);
+        }
+        if smallest.as_ref().is_none_or(|smallest| rendered.text.len() < smallest.text.len()) {
+            smallest = Some(rendered);
+        }
     }
+    Ok(smallest.context("a text has a form")?)
+}
+
+type Styled<'a> = &'a dyn Fn(Style) -> Result<CloudConfig>;
+
+fn render_plain(heading: &str, styled: Styled<'_>, _: Budget) -> Result<Rendered> {
+    plain(heading, &styled(Style::Lines)?)
+}
+
+/// With the UID table packed.
+fn render_packed(heading: &str, styled: Styled<'_>, _: Budget) -> Result<Rendered> {
+    plain(heading, &styled(Style::Packed)?)
+}
+
+fn plain(heading: &str, config: &CloudConfig) -> Result<Rendered> {
+    Ok(rendered(Form::Plain, body(heading, config)?, config, &sizes(config)))
+}
+
+/// With the largest files compressed too.
+fn render_singly(heading: &str, styled: Styled<'_>, budget: Budget) -> Result<Rendered> {
     let config = styled(Style::Packed)?;
-    let packed = body(title, &config)?;
-    if packed.len() <= budget.limit() {
-        return Ok(rendered(Form::Plain, packed, &config, &sizes));
-    }
-    let (config, text) = singly(title, config, budget)?;
-    if text.len() <= budget.limit() {
-        return Ok(rendered(Form::Singly, text, &config, &sizes));
-    }
+    let sizes = sizes(&config);
+    let (config, text) = singly(heading, config, budget)?;
+    Ok(rendered(Form::Singly, text, &config, &sizes))
+}
+
+/// Compressed as a whole, with the table in the style that compresses best.
+fn render_whole(heading: &str, styled: Styled<'_>, _: Budget) -> Result<Rendered> {
     let config = styled(Style::Dense)?;
-    let rendered = rendered(Form::Whole, whole(&body(title, &config)?), &config, &sizes);
-    if rendered.text.len() <= budget.limit() {
-        return Ok(rendered);
-    }
-    Err(findings::too_large(title, &rendered, budget).into())
+    Ok(rendered(Form::Whole, whole(&body(heading, &config)?), &config, &sizes(&config)))
+}
+
+/// The bytes of each file before any compression.
+fn sizes(config: &CloudConfig) -> Vec<usize> {
+    config.write_files.iter().map(|file| file.content.len()).collect()
 }
 
 /// The files are written by hand and not by the serializer: with one space of indentation and blocks for whatever a block
 /// can hold, the text is a tenth shorter and as good to read.
-fn body(title: &str, config: &CloudConfig) -> Result<String> {
+fn body(heading: &str, config: &CloudConfig) -> Result<String> {
     let CloudConfig { write_files, .. } = config;
     let rest = CloudConfig { write_files: vec![], ..config.clone() };
     let rest = serde_yaml::to_string(&rest).context("writing cloud-config")?;
     let files: String = write_files.iter().map(file).collect();
     let text = format!(
         "#cloud-config\n# {}. Made by imagegen; it holds secrets.\n{rest}write_files:\n{files}",
-        capitalised(title)
+        capitalised(heading)
     );
     // An ordinary image has nothing that would look.
     let stock = write_files.iter().any(|file| file.path == paths::STOCK_ARCHIVE);
@@ -104,7 +129,7 @@ fn body(title: &str, config: &CloudConfig) -> Result<String> {
 const HASHED: usize = 8;
 
 /// The text with a last line by which a golden image sees what was cut off or has changed on the way. The line has this
-/// form in all levels: an image tells a text that is too new for it from a spoiled one.
+/// form in all levels, so that no image takes a text that is too new for it for one that is spoiled.
 fn closed(text: String, files: usize) -> String {
     let digest: String =
         Sha256::digest(&text).iter().take(HASHED).map(|byte| format!("{byte:02x}")).collect();
@@ -144,9 +169,9 @@ fn capitalised(text: &str) -> String {
 }
 
 /// Compresses one file after the other, the longest first, until the text fits or no file is left.
-fn singly(title: &str, mut config: CloudConfig, budget: Budget) -> Result<(CloudConfig, String)> {
+fn singly(heading: &str, mut config: CloudConfig, budget: Budget) -> Result<(CloudConfig, String)> {
     loop {
-        let text = body(title, &config)?;
+        let text = body(heading, &config)?;
         let plain = config.write_files.iter_mut().filter(|file| file.encoding != Some(GZIP));
         match plain.max_by_key(|file| file.content.len()) {
             Some(file) if text.len() > budget.limit() && file.content.len() > WORTH_COMPRESSING => {

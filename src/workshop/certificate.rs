@@ -46,9 +46,9 @@ pub(super) fn authority() -> Result<(String, String)> {
     Ok((certificate.pem(), key.to_pem()?))
 }
 
-/// Whether a text is a key that can sign.
-pub(super) fn is_key(pem: &str) -> bool {
-    Key::read(pem).is_ok()
+/// The public point of a private key as certificates contain it; none where the text is not such a key.
+pub(super) fn public_point(pem: &str) -> Option<Vec<u8>> {
+    Key::read(pem).ok().map(|key| key.point)
 }
 
 /// The page's certificate for the hub's address and name, as far as the workshop says them.

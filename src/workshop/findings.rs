@@ -251,39 +251,6 @@ pub fn no_hub_address() -> Finding {
     )
 }
 
-/// A workshop file that is not there, or no text.
-#[must_use]
-pub fn unreadable(name: &str, error: &std::io::Error) -> Finding {
-    Finding::error(
-        format!("the workshop file {name} cannot be read: {}", error.kind()),
-        "name another one by --workshop; without any there are 30 students",
-    )
-}
-
-/// Secrets that are not what imagegen wrote. Nothing of the file is shown.
-#[must_use]
-pub fn damaged_secrets(name: &str, reason: &str) -> Finding {
-    Finding::error(
-        format!("the secrets file {name} is damaged: {reason}"),
-        "restore it from a copy; or remove it, and start all machines of the workshop anew with new user-data",
-    )
-}
-
-/// A file that is to be made where there is no folder for it.
-#[must_use]
-pub fn no_folder_for(name: &str) -> Finding {
-    Finding::error(format!("there is no folder for {name}"), "make it first, or name a file elsewhere")
-}
-
-/// Secrets that others can read.
-#[must_use]
-pub fn open_secrets(name: &str, mode: u32) -> Finding {
-    Finding::error(
-        format!("others can read the secrets file {name} (its mode is {mode:o})"),
-        format!("chmod 600 {name}"),
-    )
-}
-
 /// A volume over `/home` of an image that has users of its own there.
 #[must_use]
 pub fn volume_hides_local_homes() -> Finding {
@@ -300,12 +267,6 @@ pub fn uid_of_the_images_user(name: &str) -> Finding {
         format!("{name} has UID or GID 1000, which is the own user's of most cloud images"),
         "give UIDs from 2001; on such an image no accounts would be made",
     )
-}
-
-/// A file that must not be written over.
-#[must_use]
-pub fn file_is_there(name: &str) -> Finding {
-    Finding::error(format!("{name} is there already"), "name another file, or remove this one")
 }
 
 /// Cards without an address on them.

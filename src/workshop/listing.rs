@@ -30,7 +30,7 @@ struct Row {
 
 fn rows<'a>(workshop: &'a Workshop, secrets: Option<&'a Secrets>) -> impl Iterator<Item = Row> + 'a {
     workshop.users.accounts().map(move |user| Row {
-        password: secrets.map(|secrets| password(&user, secrets)),
+        password: secrets.map(|secrets| password(workshop, &user, secrets)),
         name: user.name,
         uid: user.uid,
         gid: user.gid,
@@ -40,10 +40,10 @@ fn rows<'a>(workshop: &'a Workshop, secrets: Option<&'a Secrets>) -> impl Iterat
     })
 }
 
-fn password(user: &User, secrets: &Secrets) -> String {
+fn password(workshop: &Workshop, user: &User, secrets: &Secrets) -> String {
     match user.password_hash {
         Some(_) => OWN_PASSWORD.to_owned(),
-        None => secrets.password(&user.name),
+        None => secrets.password(&workshop.name, &user.name),
     }
 }
 
@@ -111,7 +111,8 @@ pub fn cards(workshop: &Workshop, secrets: &Secrets, address: &str) -> Result<St
     let page = own.then(|| secrets.page_certificate(&workshop.network)).transpose()?;
     let fingerprint = page.map(|page| in_groups(&page.fingerprint));
     let pages = minijinja::value::Serde(&pages);
-    let values = context! { workshop => &workshop.name, address, fingerprint, pages };
+    let id = secrets.workshop_id(&workshop.name);
+    let values = context! { workshop => &workshop.name, id, address, fingerprint, pages };
     Ok(environment.render_str(CARDS, values).context("filling in the cards")?)
 }
 
@@ -144,7 +145,8 @@ mod tests {
         assert_eq!(html.matches("<section").count(), 4, "31 users");
         assert_eq!(html.matches("<article").count(), 31);
         assert!(html.contains("&lt;Ada&gt; &amp; &quot;Co&quot;"), "{html}");
-        assert!(html.contains(&secrets().password("training30")));
+        assert!(html.contains(&secrets().password("training", "training30")));
+        assert_eq!(html.matches(&secrets().workshop_id("training")).count(), 31);
     }
 
     #[test]
@@ -161,7 +163,7 @@ mod tests {
     #[test]
     fn tables_have_no_passwords_unless_they_are_asked_for() {
         let (workshop, secrets) = (workshop(), secrets());
-        let password = secrets.password("ada");
+        let password = secrets.password("training", "ada");
         assert!(!text(&workshop, None).contains(&password));
         for table in [
             text(&workshop, Some(&secrets)),

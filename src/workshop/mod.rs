@@ -16,8 +16,10 @@ mod notebooks;
 mod option_findings;
 mod passwords;
 mod read;
+mod restore;
 mod roster;
 pub mod schema;
+pub mod secret_findings;
 mod secrets;
 mod users;
 
@@ -30,6 +32,7 @@ pub use machines::{ExtraFile, Extras};
 pub use network::{Homes, Network, Subnet};
 pub use notebooks::{Material, Notebooks, Web};
 pub use read::parse;
+pub use restore::{HubFiles, Restored};
 pub use secrets::Secrets;
 
 /// One workshop: who comes, and how its machines are set up.

@@ -13,11 +13,14 @@ const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 const GROUPS: usize = 3;
 
 impl Secrets {
-    /// The generated password of a user: HMAC-SHA256 of the name by the workshop's seed, its first 12 bytes as one
-    /// character each. `userdata/hub/passwords.py` does the same on the hub.
+    /// The generated password of a user: the first 12 bytes of an HMAC-SHA256, with a character for each. The hub's
+    /// `passwords.py` derives the same.
+    ///
+    /// Two workshops with the same secrets have different passwords. Neither name can contain the NUL that ends the
+    /// name of the workshop, so that no other pair of names gives the same message.
     #[must_use]
-    pub fn password(&self, user: &str) -> String {
-        let digest = hmac(self.password_seed.as_bytes(), &["password of ", user].concat());
+    pub fn password(&self, workshop: &str, user: &str) -> String {
+        let digest = hmac(self.password_seed.as_bytes(), &["imagegen password", workshop, user].join("\0"));
         let groups = digest.chunks(4).take(GROUPS).map(|bytes| {
             bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect::<String>()
         });
@@ -34,15 +37,37 @@ fn hmac(key: &[u8], text: &str) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    fn secrets() -> Secrets {
+        let text = include_str!("../../tests/fixtures/workshop.secrets.yaml");
+        Secrets::parse("test", text).expect("sound")
+    }
+
     #[test]
     fn each_user_has_a_password_of_60_bits_that_is_easy_to_type() {
-        let text = include_str!("../../tests/fixtures/workshop.secrets.yaml");
-        let secrets = Secrets::parse("test", text).expect("sound");
-        let (ada, bob) = (secrets.password("ada"), secrets.password("bob"));
-        assert_eq!(ada, secrets.password("ada"));
+        let secrets = secrets();
+        let (ada, bob) = (secrets.password("training", "ada"), secrets.password("training", "bob"));
         assert_ne!(ada, bob);
-        // The same pair stands in the tests of the hub's own program.
-        assert_eq!(ada, "822a-v72u-xy59");
         assert!(ada.bytes().all(|byte| byte == b'-' || ALPHABET.contains(&byte)), "{ada}");
+    }
+
+    #[test]
+    fn hub_and_cards_derive_the_same_passwords() {
+        // The tests of the hub's program have the same vectors.
+        assert_eq!(secrets().password("training", "ada"), "qh9r-zh7a-ka3s");
+        assert_eq!(secrets().password("galaxy-2026", "ada"), "piuq-sjg6-zm2e");
+    }
+
+    #[test]
+    fn two_workshops_with_the_same_secrets_share_no_password() {
+        let secrets = secrets();
+        let passwords = |workshop: &str| {
+            let users = ["ada", "bob", "g-ada", "training01", "training30"];
+            users.map(|user| secrets.password(workshop, user)).to_vec()
+        };
+        let mut all = ["training", "galaxy", "galaxy-2026", "galax", "galaxyg"].map(passwords).concat();
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count);
     }
 }

@@ -7,12 +7,20 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::certificate::{self, PageCertificate};
-use super::{Network, findings};
+use super::{Network, secret_findings as findings};
 use crate::document::Finding;
 use crate::failure::Result;
 
+/// The format of a secrets file.
+const VERSION: u32 = 1;
+
 /// 256 bits.
 const RANDOM_BYTES: usize = 32;
+
+/// Crockford's Base32: no letter that is read as a digit.
+const ID_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// Characters of a workshop's id, with five bits each.
+const ID_LENGTH: usize = 8;
 
 /// The secrets of one workshop.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +51,26 @@ impl Secrets {
     pub fn generate() -> Result<Self> {
         let (certificate, certificate_key) = certificate::authority()?;
         let (join_key, password_seed) = (random_text()?, random_text()?);
-        Ok(Self { version: 1, join_key, password_seed, certificate, certificate_key })
+        Ok(Self { version: VERSION, join_key, password_seed, certificate, certificate_key })
+    }
+
+    /// The secrets of a hub's user-data, which has no join key where its engine needs none.
+    ///
+    /// # Errors
+    /// Where a join key has to be made and there is no randomness.
+    pub(super) fn from_parts(
+        join_key: Option<&str>,
+        password_seed: &str,
+        certificate: &str,
+        certificate_key: &str,
+    ) -> Result<Self> {
+        Ok(Self {
+            version: VERSION,
+            join_key: join_key.map_or_else(random_text, |key| Ok(key.to_owned()))?,
+            password_seed: password_seed.to_owned(),
+            certificate: certificate.to_owned(),
+            certificate_key: certificate_key.to_owned(),
+        })
     }
 
     /// The certificate of the page on a hub in this network.
@@ -52,6 +79,20 @@ impl Secrets {
     /// Where the authority's key cannot be read.
     pub fn page_certificate(&self, network: &Network) -> Result<PageCertificate> {
         certificate::page(&self.certificate, &self.certificate_key, network)
+    }
+
+    /// A short id of a workshop with these secrets, so that people notice cards, texts and machines that do not belong
+    /// together. It reveals nothing: 40 bits of a hash of much more.
+    ///
+    /// The join key is not part of it, because the text of a hub with the classic engine does not contain one.
+    #[must_use]
+    pub fn workshop_id(&self, workshop: &str) -> String {
+        let text = ["imagegen workshop id", workshop, &self.password_seed, &self.fingerprint()].join("\0");
+        let digest = Sha256::digest(text);
+        let bits =
+            digest.iter().take(ID_LENGTH * 5 / 8).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+        let shifts = (0..ID_LENGTH).rev().map(|place| 5 * place);
+        shifts.map(|shift| char::from(ID_ALPHABET[(bits >> shift & 31) as usize])).collect()
     }
 
     /// SHA-256 of the authority's certificate, as a lower-case hexadecimal number: what a node pins.
@@ -71,34 +112,47 @@ impl Secrets {
     /// # Errors
     /// A finding without a line of the text in it.
     pub fn parse(name: &str, text: &str) -> Result<Self, Finding> {
-        let secrets: Self = serde_yaml::from_str(text)
-            .map_err(|_| findings::damaged_secrets(name, "it is not what imagegen writes"))?;
-        if ![&secrets.join_key, &secrets.password_seed].into_iter().all(is_random_text) {
-            return Err(findings::damaged_secrets(
-                name,
-                "a key has not the 43 letters that imagegen gives it",
-            ));
+        Self::read(text).map_err(|reason| findings::damaged_secrets(name, reason))
+    }
+
+    fn read(text: &str) -> Result<Self, &'static str> {
+        // Windows' editors mark UTF-8, and end lines in their own way.
+        let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
+        if text.trim().is_empty() {
+            return Err("it is empty");
         }
-        if secrets.certificate_bytes().is_none() {
-            return Err(findings::damaged_secrets(name, "its certificate cannot be read"));
+        let secrets: Self = serde_yaml::from_str(&text).map_err(|_| "it is not what imagegen writes")?;
+        secrets.sound()
+    }
+
+    /// These secrets, or the reason why they cannot be used.
+    pub(super) fn sound(self) -> Result<Self, &'static str> {
+        if self.version != VERSION {
+            return Err("it was written by another version of imagegen");
         }
-        if !certificate::is_key(&secrets.certificate_key) {
-            return Err(findings::damaged_secrets(name, "its key cannot be read"));
+        if ![&self.join_key, &self.password_seed].into_iter().all(is_random_text) {
+            return Err("a key does not have the 43 characters that imagegen gives it");
         }
-        match secrets.version {
-            1 => Ok(secrets),
-            _ => Err(findings::damaged_secrets(name, "it was written by another version of imagegen")),
+        let certificate = self.certificate_bytes().ok_or("its certificate cannot be read")?;
+        match certificate::public_point(&self.certificate_key) {
+            None => Err("its key cannot be read"),
+            Some(point) if !certificate.windows(point.len()).any(|bytes| bytes == point) => {
+                Err("its key does not belong to its certificate")
+            }
+            Some(_) => Ok(self),
         }
     }
 
-    /// The text of a secrets file.
+    /// The text of the secrets file of a workshop.
     ///
     /// # Errors
     /// Never in practice: the fields are plain text.
-    pub fn to_text(&self) -> Result<String> {
+    pub fn to_text(&self, workshop: &str) -> Result<String> {
         let yaml = serde_yaml::to_string(self).context("writing the secrets")?;
         Ok(format!(
-            "# The secrets of a workshop, made once by imagegen. Keep this file, and keep it to yourself.\n{yaml}"
+            "# The secrets of a workshop, made once by imagegen. Keep this file, and keep it to yourself.\n\
+             # With them, the workshop {workshop} has the id {}.\n{yaml}",
+            self.workshop_id(workshop)
         ))
     }
 }
@@ -121,7 +175,7 @@ mod tests {
     #[test]
     fn secrets_survive_their_file() {
         let secrets = Secrets::generate().expect("secrets");
-        let text = secrets.to_text().expect("text");
+        let text = secrets.to_text("training").expect("text");
         assert_eq!(Secrets::parse("secrets", &text), Ok(secrets));
     }
 
@@ -129,8 +183,48 @@ mod tests {
     fn a_key_that_somebody_has_made_short_is_refused() {
         let mut secrets = Secrets::generate().expect("secrets");
         secrets.password_seed.clear();
-        let text = secrets.to_text().expect("text");
+        let text = secrets.to_text("training").expect("text");
         assert!(Secrets::parse("secrets", &text).is_err());
+    }
+
+    #[test]
+    fn a_file_that_windows_has_rewritten_holds_the_same_secrets() {
+        let secrets = Secrets::generate().expect("secrets");
+        let text = secrets.to_text("training").expect("text").replace('\n', "\r\n");
+        assert_eq!(Secrets::parse("secrets", &format!("\u{feff}{text}")), Ok(secrets));
+    }
+
+    #[test]
+    fn a_key_of_another_certificate_is_refused() {
+        let mut secrets = Secrets::generate().expect("secrets");
+        secrets.certificate_key = Secrets::generate().expect("others").certificate_key;
+        let text = secrets.to_text("training").expect("text");
+        let finding = Secrets::parse("secrets", &text).unwrap_err();
+        assert!(finding.message.contains("does not belong to its certificate"), "{finding:?}");
+    }
+
+    #[test]
+    fn an_empty_file_is_told_as_one() {
+        for text in ["", "\n", "\u{feff}", " \r\n"] {
+            let finding = Secrets::parse("secrets", text).unwrap_err();
+            assert!(finding.message.contains("it is empty"), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn other_secrets_or_another_name_give_another_id() {
+        let text = include_str!("../../tests/fixtures/workshop.secrets.yaml");
+        let secrets = Secrets::parse("test", text).expect("sound");
+        let ids = [
+            secrets.workshop_id("training"),
+            secrets.workshop_id("galaxy"),
+            Secrets::generate().expect("secrets").workshop_id("training"),
+            Secrets { certificate: String::new(), ..secrets.clone() }.workshop_id("training"),
+            Secrets { password_seed: String::new(), ..secrets }.workshop_id("training"),
+        ];
+        assert!(ids.iter().all(|id| id.len() == 8 && id.bytes().all(|byte| ID_ALPHABET.contains(&byte))));
+        assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), ids.len(), "{ids:?}");
+        assert_eq!(ids[0], "MWK5G7KG");
     }
 
     #[test]

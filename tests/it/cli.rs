@@ -12,6 +12,7 @@ fn help_fits_a_terminal() {
         "hub",
         "node",
         "users",
+        "restore-secrets",
         "schema",
         "build",
         "inspect",
@@ -46,8 +47,19 @@ fn completions_and_man_pages_name_every_verb() {
     let output = imagegen(folder.path()).args(["completions", "bash"]).output().unwrap();
     assert!(text(&output.stdout).contains("rehearse"));
     imagegen(folder.path()).args(["man", "pages"]).assert().success();
-    for verb in ["init", "check", "hub", "node", "users", "schema", "build", "inspect", "rehearse", "doctor"]
-    {
+    for verb in [
+        "init",
+        "check",
+        "hub",
+        "node",
+        "users",
+        "restore-secrets",
+        "schema",
+        "build",
+        "inspect",
+        "rehearse",
+        "doctor",
+    ] {
         assert!(folder.path().join(format!("pages/imagegen-{verb}.1")).is_file(), "{verb}");
     }
 }

@@ -158,6 +158,7 @@ fn cards_and_tables_of_the_users() {
         "a table without passwords needs no secrets"
     );
     imagegen(folder.path()).args(["users", "--format", "cards"]).assert().code(1);
+    printed(folder.path(), &["hub"]);
     let cards = printed(folder.path(), &["users", "--format", "cards", "--address", "jupyter.example.org"]);
     let table = printed(folder.path(), &["users", "--format", "json", "--passwords"]);
     let table: serde_json::Value = serde_json::from_str(&table).unwrap();

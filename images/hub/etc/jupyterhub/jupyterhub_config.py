@@ -34,7 +34,9 @@ c.JupyterHub.template_paths = ["/usr/lib/imagegen/jupyter/templates"]
 places = {"homes": config["homes"], "JupyterHub's database": STATE}
 page = {"options": notebooks, "own_address": own_address, "classic": classic, "places": places}
 c.JupyterHub.extra_handlers = [(r"/workshop", WorkshopPage, page)]
-c.JupyterHub.template_vars = {"announcement": f"Workshop {config['workshop']}"}
+# The id is on the cards too. A text made by an earlier imagegen has none.
+title = " ".join(filter(None, (config["workshop"], config.get("workshop_id"))))
+c.JupyterHub.template_vars = {"announcement": f"Workshop {title}", "workshop": title}
 
 c.JupyterHub.authenticator_class = WorkshopAuthenticator
 c.Authenticator.allowed_users = set(table().users)

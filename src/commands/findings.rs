@@ -1,0 +1,67 @@
+//! The wording of what can be wrong with the files that a command reads and writes.
+
+use std::io::ErrorKind;
+
+use crate::document::Finding;
+
+/// A workshop file that is not there, or not text.
+pub(super) fn unreadable_workshop(name: &str, error: &std::io::Error) -> Finding {
+    Finding::error(
+        format!("the workshop file {name} cannot be read: {}", error.kind()),
+        "name another one by --workshop; without any there are 30 students",
+    )
+}
+
+/// Two workshop files, of which either could be meant.
+pub(super) fn two_workshop_files(names: [&str; 2]) -> Finding {
+    Finding::error(
+        format!("there are two workshop files here, {} and {}", names[0], names[1]),
+        format!("remove one of them, or say which one is meant: `--workshop {}`", names[0]),
+    )
+}
+
+/// A file that is to be made where there is no folder for it.
+pub(super) fn no_folder_for(name: &str) -> Finding {
+    Finding::error(format!("there is no folder for {name}"), "make it first, or name a file elsewhere")
+}
+
+/// A file that must not be written over.
+pub(super) fn file_is_there(name: &str) -> Finding {
+    Finding::error(format!("{name} is there already"), "name another file, or remove this one")
+}
+
+/// A secrets file that must not be written over.
+pub(super) fn secrets_are_there(name: &str) -> Finding {
+    Finding::error(
+        format!("the secrets file {name} is there already, and is never overwritten"),
+        "move it away first, or restore into another file by --secrets",
+    )
+}
+
+/// A place where no file can be written.
+pub(super) fn unwritable(name: &str, error: &std::io::Error) -> Finding {
+    let reason = match error.kind() {
+        ErrorKind::InvalidInput => error.to_string(),
+        kind => kind.to_string(),
+    };
+    Finding::error(
+        format!("{name} cannot be written: {reason}"),
+        "name a file in a folder that you may write to",
+    )
+}
+
+/// A text that others can read although it holds secrets.
+pub(super) fn others_can_read(name: &str, mode: u32) -> Finding {
+    Finding::warning(
+        format!("others can read {name}: its file system does not keep permissions (its mode is {mode:o})"),
+        "it holds secrets: move it to a file system that does, or remove it when you have used it",
+    )
+}
+
+/// Secrets of a hub whose workshop has another name than the one at hand.
+pub(super) fn another_workshop(restored: &str, own: &str) -> Finding {
+    Finding::warning(
+        format!("the hub's workshop is `{restored}`, and yours here is `{own}`, which has other passwords"),
+        format!("write `name: {restored}` in the workshop file before you print cards or texts"),
+    )
+}

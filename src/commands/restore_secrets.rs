@@ -1,0 +1,35 @@
+//! `imagegen restore-secrets`.
+
+use super::{findings, inputs};
+use crate::cli::{RestoreSecretsArgs, WorkshopArgs};
+use crate::document::Findings;
+use crate::failure::Result;
+use crate::report;
+use crate::userdata;
+use crate::workshop::Restored;
+
+/// Runs the command.
+pub fn run(args: &RestoreSecretsArgs) -> Result<()> {
+    let (name, text) = inputs::hub_text(&args.text)?;
+    let restored = userdata::restore(&name, &text)?;
+    let file = inputs::keep_restored(&args.workshop, &restored)?;
+    let Restored { secrets, workshop, new_join_key } = &restored;
+    let id = secrets.workshop_id(workshop);
+    report::say(&format!("The secrets of the workshop {workshop} with the id {id} are restored, in {file}."));
+    if *new_join_key {
+        report::say(
+            "The text of a hub with the classic engine has no key for the swarm engine: the file has a new one.",
+        );
+    }
+    warn_of_another_name(&args.workshop, workshop);
+    Ok(())
+}
+
+/// Passwords depend on the name. What else is wrong with the workshop file is not of interest here.
+fn warn_of_another_name(args: &WorkshopArgs, restored: &str) {
+    if let Ok(own) = inputs::workshop(args, &mut Findings::default())
+        && own.name != restored
+    {
+        report::findings(&findings::another_workshop(restored, &own.name).into());
+    }
+}
