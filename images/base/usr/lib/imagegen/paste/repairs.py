@@ -20,6 +20,7 @@ DASHES = re.compile("[\u2010-\u2015\u2212]")
 TABLE = re.compile(r"^(- path: /etc/imagegen/users\n.*?content: \|\n)(.*?)(?=^\S|\Z)", re.DOTALL | re.MULTILINE)
 ENTRY = re.compile(r"^( *)(@\d+|\+?\d+(?::\d+)?(?: \d+(?= ))*)[ \t]+(?=\S)", re.MULTILINE)
 GROUP = re.compile(r"^( *@\d+\t\S+)[ \t]+(?=\S|$)", re.MULTILINE)
+INDENTED = re.compile(r"^ *\t", re.MULTILINE)
 WIDTHS = (8, 4, 3, 2, 1)  # of a tab
 
 
@@ -32,6 +33,8 @@ class Candidate(NamedTuple):
 
 def misread(text: str) -> list[str]:
     """UTF-8 that was taken for one byte per character."""
+    if text.isascii():
+        return []
     try:
         return ["".join(map(one_byte, text)).encode("latin-1").decode()]
     except UnicodeError:
@@ -81,6 +84,8 @@ def tabs_lost(text: str) -> list[str]:
 
 def tabs_for_spaces(text: str) -> list[str]:
     """An editor makes tabs of the spaces that a line begins with."""
+    if not INDENTED.search(text):
+        return []
     return ["\n".join(expanded(line, width) for line in text.split("\n")) for width in WIDTHS]
 
 

@@ -11,7 +11,7 @@ from imagegen.paste.layers import Opened, opened
 from imagegen.paste.pieces import FIRST, Paste, Piece, paste
 from imagegen.paste.repairs import Candidate, candidates, harmless
 
-STOCK = "path: /var/lib/imagegen/stock\n"
+STOCK = re.compile(r"path:\s/var/lib/imagegen/stock\s")
 TWO = "holds two different texts of imagegen"
 # Nobody who changes a text by hand means these.
 MISTAKES = (
@@ -61,7 +61,7 @@ def judge(raw: bytes, role: str | None = None) -> Verdict:
     inside = opened(raw)
     if not inside.text.strip("\0 \t\n"):
         return Spoiled(sentences.userdata("is cut off", role) if inside.packed else sentences.nothing(role))
-    if STOCK in inside.text:
+    if STOCK.search(inside.text):
         return Spoiled(sentences.stock(role))
     try:
         return printed(raw, inside, role) or changed(inside, role) or other(inside, role)
@@ -96,8 +96,10 @@ def expect_one(found: Paste, piece: Piece) -> None:
 def extended(found: Paste, piece: Piece) -> str | None:
     """The whole paste, where somebody has added to the cloud-config above or below."""
     _, first, above = f"\n{found.above}\n".partition(f"\n{FIRST}\n")
-    parts = [FIRST, above if first else "", *(part for it in found.pieces for part in (it.text, it.below))]
-    whole = "\n".join(filter(None, parts)) + "\n"
+    above, below = above if first else "", "\n".join(it.below for it in found.pieces)
+    if not any(line and not line.startswith("#") for line in f"{above}\n{below}".split("\n")):
+        return None
+    whole = "\n".join([FIRST, above, piece.text, below, ""])
     try:
         return None if config(whole) == config(piece.text) else whole
     except Unsound:
