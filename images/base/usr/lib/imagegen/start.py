@@ -7,9 +7,10 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from imagegen.console import say
+from imagegen.console import announce, say
 from imagegen.files import write_whole
-from imagegen.paste import cloud_init
+from imagegen.paste import sentences, taken
+from imagegen.paste.verdict import Spoiled
 from imagegen.settings import settings
 
 if TYPE_CHECKING:
@@ -55,6 +56,19 @@ def check(config: Settings, level: int, role: str | None) -> None:
         )
 
 
+def accepted(role: str | None) -> Settings:
+    """The settings, where `cc_imagegen` has accepted the user-data; a Refusal says why it has not."""
+    verdict = taken.verdict(role)
+    if isinstance(verdict, Spoiled):
+        raise Refusal(verdict.sentence)
+    if not taken.is_applied(verdict):
+        check(taken.settings_of(verdict), own_level(), role)
+        raise Refusal(sentences.unwritten(role))
+    if verdict.sentence:
+        announce(verdict.sentence)
+    return settings()
+
+
 def units(config: Settings) -> list[str]:
     """What a machine starts beside what its target has in every workshop."""
     swarm = config["engine"] == "swarm"
@@ -76,8 +90,7 @@ def start(config: Settings) -> None:
 
 
 def refuse(reason: str) -> None:
-    """Leaves the sentence to `imagegen-refused.service`, which repeats it on the console, and nothing else to anybody."""
-    cloud_init.discard()
+    """Leaves the sentence to `imagegen-refused.service`, which repeats it on the console."""
     write_whole(REFUSED, f"{reason}\n")
     subprocess.run(["systemctl", "start", "--no-block", "imagegen-refused.service"], check=True)
     say(reason)
@@ -89,10 +102,7 @@ def main() -> None:
     os.makedirs(os.path.dirname(ACCEPTED), exist_ok=True)
     role = image_role()
     try:
-        if reason := cloud_init.take(role):
-            raise Refusal(reason)
-        config = settings()
-        check(config, own_level(), role)
+        config = accepted(role)
     except Refusal as refusal:
         refuse(str(refusal))
     write_whole(ACCEPTED, "")

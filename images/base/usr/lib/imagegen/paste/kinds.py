@@ -8,7 +8,7 @@ from imagegen.paste.content import Unsound, config
 from imagegen.paste.pieces import FIRST
 
 OTHERS_CONFIG = "is a cloud-config that imagegen did not print"
-OTHERS_MIME = "is a MIME message in which no text of imagegen is whole"
+MULTIPART = re.compile(r"^content-type:[ \t]*multipart/", re.IGNORECASE | re.MULTILINE)
 # Whatever is below one of these, cloud-init takes for a program or for directions to one.
 PROGRAMS = (
     ("#!", "is a script"),
@@ -20,8 +20,8 @@ PROGRAMS = (
 )
 OTHERS = (
     (FIRST, OTHERS_CONFIG),
-    ("content-type:", OTHERS_MIME),
-    ("mime-version:", OTHERS_MIME),
+    ("content-type:", "is a MIME message that imagegen did not print"),
+    ("mime-version:", "is a MIME message that imagegen did not print"),
     ("-----begin", "is a key or a certificate"),
     ("ssh-", "is an SSH key"),
     ("<", "is a web page"),
@@ -39,23 +39,25 @@ def beginning(text: str, marks: tuple[tuple[str, str], ...]) -> str | None:
     return next((kind for mark, kind in marks if start.startswith(mark)), None)
 
 
-def of_ours(text: str) -> str | None:
-    """What is wrong with a paste in which something of imagegen can be recognised."""
-    if beginning(text, PROGRAMS):
-        return None
+def program_for(text: str) -> str | None:
+    """What cloud-init would take a paste for, whatever else is in it."""
+    return "is a MIME message of several parts" if MULTIPART.search(text) else beginning(text, PROGRAMS)
+
+
+def kind(text: str) -> str:
+    """What is the matter with a paste in which no text of imagegen has an end."""
+    if program := program_for(text):
+        return program
     if "Made by imagegen" in text:
         return "is cut off, for its last line, which begins with `# imagegen: end of`, is missing"
-    return "lacks its first lines" if OURS.search(text) else None
-
-
-def of_others(text: str) -> str:
-    """What a paste is in which nothing of imagegen can be recognised."""
+    if OURS.search(text):
+        return "lacks its first lines"
     keys = top_keys(text)
     if {"join_key", "password_seed"} & keys:
         return SECRETS
-    if beginning(text, PROGRAMS + OTHERS) is None and "version" in keys and WORKSHOP_KEYS & keys:
+    if "version" in keys and WORKSHOP_KEYS & keys:
         return WORKSHOP
-    return beginning(text, PROGRAMS + OTHERS) or "is nothing that imagegen printed"
+    return beginning(text, OTHERS) or "is nothing that imagegen printed"
 
 
 def top_keys(text: str) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import codecs
+import email
 import re
 import zlib
 from typing import NamedTuple
@@ -23,7 +24,6 @@ GZIP = b"\x1f\x8b"
 HEADER = re.compile(
     r"^[ \t]*(?:content-type|mime-version|content-transfer-encoding):.*\n", re.IGNORECASE | re.MULTILINE
 )
-MULTIPART = re.compile(r"^content-type:[ \t]*multipart/", re.IGNORECASE | re.MULTILINE)
 BASE64_LINE = re.compile(r"[A-Za-z0-9+/]+=*")
 ENDS_OF_LINES = re.compile("\r+\n|[\r\v\f\x85\u2028\u2029]")
 
@@ -46,13 +46,21 @@ def opened(raw: bytes) -> Opened:
             continue
         text, found = decoded(raw)
         layers += found
-        inner = None if MULTIPART.search(text) else base64_body(text)
+        inner = only_part(text) or base64_body(text)
         if inner is None:
             return Opened(text, layers, packed)
         if not HEADER.search(text):
             layers.append("base64")
         raw, packed = inner, True
     return Opened("", layers, packed)
+
+
+def only_part(text: str) -> bytes | None:
+    """What is in a MIME message of one part, as some tools make it of every text."""
+    message = email.message_from_string(text.lstrip())
+    parts = [part for part in message.walk() if not part.is_multipart()]
+    body = parts[0].get_payload(decode=True) if message.is_multipart() and len(parts) == 1 else None
+    return body if isinstance(body, bytes) else None
 
 
 def gunzip(raw: bytes) -> bytes:

@@ -21,42 +21,20 @@ MISTAKES = (
 )
 
 
-class Sound(NamedTuple):
-    """A text as it was printed."""
+class Taken(NamedTuple):
+    """The text that was meant, and what to say of what became of it on the way; nothing where that was nothing."""
 
     text: str
-
-
-class Repaired(NamedTuple):
-    """The text that was printed, and what to say where cloud-init has not seen it."""
-
-    text: str
-    sentence: str
-
-
-class Changed(NamedTuple):
-    """A text that somebody has changed, and that is whole."""
-
-    text: str
-    sentence: str
+    sentence: str | None = None
 
 
 class Spoiled(NamedTuple):
-    """What to say of a text that cannot be taken."""
+    """What to say of user-data that cannot be taken."""
 
     sentence: str
 
 
-class Foreign(NamedTuple):
-    """What to say of something else, unless cloud-init finds a workshop's text in it."""
-
-    sentence: str
-
-
-Verdict = Sound | Repaired | Changed | Spoiled | Foreign
-
-
-def judge(raw: bytes, role: str | None = None) -> Verdict:
+def judge(raw: bytes, role: str | None = None) -> Taken | Spoiled:
     """What a machine whose image has this role makes of its user-data."""
     inside = opened(raw)
     if not inside.text.strip("\0 \t\n"):
@@ -64,12 +42,16 @@ def judge(raw: bytes, role: str | None = None) -> Verdict:
     if STOCK.search(inside.text):
         return Spoiled(sentences.stock(role))
     try:
-        return printed(raw, inside, role) or changed(inside, role) or other(inside, role)
+        return (
+            printed(raw, inside)
+            or changed(inside)
+            or Spoiled(sentences.userdata(kinds.kind(harmless(inside.text)), role))
+        )
     except Unsound as reason:
         return Spoiled(sentences.userdata(str(reason), role))
 
 
-def printed(raw: bytes, inside: Opened, role: str | None) -> Verdict | None:
+def printed(raw: bytes, inside: Opened) -> Taken | None:
     """The verdict where all that imagegen printed is there, which its hash tells."""
     for candidate in candidates(inside.text):
         found = paste(candidate.text)
@@ -77,20 +59,21 @@ def printed(raw: bytes, inside: Opened, role: str | None) -> Verdict | None:
         if exact is None:
             continue
         if raw.replace(b"\r\n", b"\n").rstrip() == exact.text.rstrip().encode():
-            return Sound(exact.text)
+            return Taken(exact.text)
         expect_one(found, exact)
-        if program := kinds.beginning(found.above, kinds.PROGRAMS):
-            return Foreign(sentences.userdata(program, role))
         if longer := extended(found, exact):
-            return Changed(longer, sentences.CHANGED)
-        return Repaired(exact.text, sentences.repaired(damage(raw, inside, candidate, found, exact)))
+            return Taken(longer, sentences.CHANGED)
+        return Taken(exact.text, sentences.repaired(damage(raw, inside, candidate, found, exact)))
     return None
 
 
 def expect_one(found: Paste, piece: Piece) -> None:
-    """Pasted twice is as good as once, even if the other copy is cut off; two texts are one too many."""
+    """Pasted twice is as good as once, even if the other copy is cut off; two texts are one too many, and within a program
+    nobody knows what a text is for."""
     if not all(piece.text.startswith(other.text) for other in found.pieces):
         raise Unsound(TWO)
+    if program := kinds.program_for(found.above):
+        raise Unsound(program)
 
 
 def extended(found: Paste, piece: Piece) -> str | None:
@@ -99,7 +82,7 @@ def extended(found: Paste, piece: Piece) -> str | None:
     above, below = above if first else "", "\n".join(it.below for it in found.pieces)
     if not any(line and not line.startswith("#") for line in f"{above}\n{below}".split("\n")):
         return None
-    whole = "\n".join([FIRST, above, piece.text, below, ""])
+    whole = f"{FIRST}\n{above}\n{piece.text}\n{below}\n"
     try:
         return None if config(whole) == config(piece.text) else whole
     except Unsound:
@@ -120,14 +103,12 @@ def damage(raw: bytes, inside: Opened, candidate: Candidate, found: Paste, piece
     return ("ends of lines of another system",) if b"\r" in raw else ("something above its first line",)
 
 
-def changed(inside: Opened, role: str | None) -> Verdict | None:
+def changed(inside: Opened) -> Taken | None:
     """The verdict where somebody has changed the text, and its last line is there."""
     found = paste(harmless(inside.text))
     whole = [piece for piece in found.pieces if piece.files is not None]
     if not whole:
         return None
-    if program := kinds.beginning(found.above, kinds.PROGRAMS):
-        return Foreign(sentences.userdata(program, role))
     expect_one(found, whole[0])
     try:
         for mistake, words in MISTAKES:
@@ -136,12 +117,4 @@ def changed(inside: Opened, role: str | None) -> Verdict | None:
         expect_whole(config(whole[0].text), whole[0].files or 0)
     except Unsound as reason:
         raise Unsound(sentences.changed(str(reason))) from reason
-    return Changed(extended(found, whole[0]) or whole[0].text, sentences.CHANGED)
-
-
-def other(inside: Opened, role: str | None) -> Verdict:
-    """The verdict on what is left."""
-    text = harmless(inside.text)
-    if fault := kinds.of_ours(text):
-        return Spoiled(sentences.userdata(fault, role))
-    return Foreign(sentences.userdata(kinds.of_others(text), role))
+    return Taken(extended(found, whole[0]) or whole[0].text, sentences.CHANGED)
