@@ -12,7 +12,7 @@ pub fn run(args: &NodeArgs) -> Result<()> {
     let mut found = Findings::default();
     let workshop = inputs::workshop(&args.userdata.workshop, &mut found)?;
     let hub = match &args.hub_ip {
-        Some(text) => address::of_command_line(text, workshop.network.cidr, &mut found),
+        Some(text) => address::of_command_line(text, &workshop, &mut found),
         None => workshop.network.hub_ip,
     };
     let Some(hub) = hub else {

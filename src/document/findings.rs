@@ -73,8 +73,13 @@ pub fn instead(word: &str, known: &[&str], what: &str) -> String {
 
 /// The known word that is nearest to a misspelt one, where one is near enough to be meant.
 pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    nearest_within(word, known, 2.max(word.len() / 3))
+}
+
+/// The known word that is nearest to another one, at most so many edits away.
+pub(crate) fn nearest_within<'a>(word: &str, known: &[&'a str], edits: usize) -> Option<&'a str> {
     let near = known.iter().map(|candidate| (edit_distance(word, candidate), *candidate)).min()?;
-    (near.0 <= 2.max(word.len() / 3)).then_some(near.1)
+    (near.0 <= edits).then_some(near.1)
 }
 
 /// Levenshtein's distance, one row at a time.

@@ -17,8 +17,11 @@ use serde_json::{Value, json};
 use crate::failure::{Failure, Result};
 use crate::host::signals;
 
-/// How long one answer may take. An emulated machine that is busy booting answers in seconds.
-const ANSWER: Duration = Duration::from_secs(30);
+/// How long the answer to a question may take. An emulated machine that is busy answers in seconds, and in more where
+/// somebody else has the processors.
+const ANSWER: Duration = Duration::from_secs(120);
+/// How long an agent may take to answer its first question. One that is not there yet is asked again.
+const GREETING: Duration = Duration::from_secs(30);
 
 /// How often waiting for an answer looks for Ctrl-C.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -132,7 +135,7 @@ impl Agent {
     fn call(&mut self, question: &str, arguments: &Value) -> Result<Value> {
         let answer = self.connected().and_then(|line| {
             send(line, &[], question, arguments)?;
-            receive(line)
+            receive(line, ANSWER)
         });
         if answer.is_err() {
             self.line = None;
@@ -160,7 +163,7 @@ impl Agent {
         let mut line = BufReader::new(stream);
         self.synced += 1;
         send(&mut line, &[SENTINEL], "guest-sync-delimited", &json!({"id": self.synced}))?;
-        while receive(&mut line)?["return"] != json!(self.synced) {}
+        while receive(&mut line, GREETING)?["return"] != json!(self.synced) {}
         Ok(line)
     }
 }
@@ -172,8 +175,8 @@ fn send(line: &mut BufReader<UnixStream>, before: &[u8], question: &str, argumen
 }
 
 /// The next message that is JSON, without what a sentinel cuts off.
-fn receive(line: &mut BufReader<UnixStream>) -> Result<Value> {
-    let deadline = Instant::now() + ANSWER;
+fn receive(line: &mut BufReader<UnixStream>, patience: Duration) -> Result<Value> {
+    let deadline = Instant::now() + patience;
     loop {
         let bytes = read_line(line, deadline)?;
         let start = bytes.iter().rposition(|byte| *byte == SENTINEL).map_or(0, |position| position + 1);

@@ -12,7 +12,7 @@ use super::spec::Spec;
 use super::{BOOT, Equipment, Hall, Script};
 use crate::failure::Result;
 use crate::report::Progress;
-use crate::userdata::paths::JOINED;
+use crate::userdata::paths::{CLOUD_INIT_RESULT, JOINED};
 
 /// Prints three times in milliseconds: one `useradd`, a table of accounts, and the same table again.
 const ACCOUNTS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/accounts.sh"));
@@ -50,21 +50,21 @@ pub fn benchmark(script: Script, progress: &Progress) -> Result<Figures> {
     let hall = Hall::open(Equipment::of(&script), progress)?;
     let step = progress.step("the hub boots and makes its swarm");
     let mut hub = Machine::start(Spec::hub(Some(script.hub)), &hall.bench)?;
-    hub.until(BOOT, &["cat", "/run/imagegen-rendezvous/join.json"], |_| Some(()))?;
-    hub.until(BOOT, &["cat", "/run/cloud-init/result.json"], |_| Some(()))?;
+    hub.until_ok("the hub's swarm", BOOT, &["cat", "/run/imagegen-rendezvous/join.json"])?;
+    hub.until_ok("the end of cloud-init", BOOT, &["cat", CLOUD_INIT_RESULT])?;
     step.done("");
 
     let step = progress.step("a node without user-data");
     let mut plain = Machine::start(Spec::node(1, None), &hall.bench)?;
     let show =
         ["systemctl", "show", "--value", "--property=ActiveEnterTimestampMonotonic", "multi-user.target"];
-    let boot = plain.until(BOOT, &show, microseconds)?;
+    let boot = plain.until("multi-user.target", BOOT, &show, microseconds)?;
     drop(plain);
     step.done(&format!("multi-user.target after {boot:.1} s"));
 
     let step = progress.step("a node with user-data");
     let mut node = Machine::start(Spec::node(2, Some(script.node)), &hall.bench)?;
-    let joined = node.until(BOOT, &["cat", JOINED], |printed| Some(printed.to_owned()))?;
+    let joined = node.until_ok("the note that it has joined", BOOT, &["cat", JOINED])?;
     step.done(&format!("joined after {joined} s"));
     let joined = joined.parse().map_err(|_| anyhow!("{JOINED} says `{joined}`"))?;
     Ok(Figures { boot, joined, accounts: accounts(&mut node, progress)? })
@@ -73,7 +73,7 @@ pub fn benchmark(script: Script, progress: &Progress) -> Result<Figures> {
 /// Applies a table of 5,000 single users to a node that has finished booting.
 fn accounts(node: &mut Machine, progress: &Progress) -> Result<[f64; 3]> {
     let step = progress.step("5,000 accounts on that node");
-    node.until(BOOT, &["cat", "/run/cloud-init/result.json"], |_| Some(()))?;
+    node.until_ok("the end of cloud-init", BOOT, &["cat", CLOUD_INIT_RESULT])?;
     let table: String =
         (10_000..15_000).map(|uid| format!("{uid}\tperson{uid}\n")).collect::<Vec<_>>().concat();
     let outcome = node.script(&["sh", "-c", ACCOUNTS], &table)?;

@@ -84,7 +84,7 @@ impl Session<'_> {
             None => Machine::start(Spec::node(1, None).with_firmware(firmware).with_log(log), bench)?,
             Some(machine) => machine.power_cycle(|spec| spec.with_firmware(firmware).with_log(log), bench)?,
         };
-        let running = machine.until(BOOT, &["uname", "-r"], |printed| Some(printed.to_owned()))?;
+        let running = machine.until_ok("the machine's agent", BOOT, &["uname", "-r"])?;
         let found = Firmware::of(&mut machine)?;
         let expected = || -> anyhow::Result<()> {
             let by = found.map_or_else(|| "nothing known".to_owned(), |found| found.to_string());
@@ -94,7 +94,7 @@ impl Session<'_> {
             Ok(())
         };
         expected()?;
-        let size = machine.until(GROWING, &["df", "--output=size", "--block-size=1M", "/"], grown)?;
+        let size = root_has_grown(&mut machine)?;
         step.done(&format!("it runs {running}, and its root has {size} MiB"));
         self.machine = Some(machine);
         Ok(())
@@ -111,6 +111,12 @@ impl Session<'_> {
         step.done(&format!("{kernel} is next"));
         Ok(kernel)
     }
+}
+
+/// Waits until a machine has enlarged its root file system; gives its size in MiB.
+pub(super) fn root_has_grown(machine: &mut Machine) -> Result<u64> {
+    let show = ["df", "--output=size", "--block-size=1M", "/"];
+    machine.until("a root file system that fills the disk", GROWING, &show, grown)
 }
 
 /// The size in MiB of a root file system that has been enlarged, as df(1) shows it.

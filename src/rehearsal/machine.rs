@@ -1,12 +1,13 @@
 //! One virtual machine: an overlay over a built image, a config drive, a cable to the LAN, a line to its guest agent.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
 use super::agent::{Agent, Outcome};
 use super::spec::{Role, Spec};
+use super::waiting::{Look, wait_for};
 use crate::failure::{Failure, Result};
 use crate::host::command::Tool;
 use crate::host::running::Running;
@@ -20,16 +21,11 @@ pub const VOLUME: &str = "/dev/disk/by-id/virtio-homes";
 const VOLUME_FILE: &str = "hub.volume";
 /// In bytes; the file is sparse.
 const VOLUME_SIZE: u64 = 1 << 30;
-/// How often the inside of a machine is looked at while waiting for something.
-const GLANCE: Duration = Duration::from_secs(2);
-/// A look inside takes the machine as much time as the work it interrupts: so many times as long, it is left alone.
-const REST: u32 = 3;
-/// And no longer than this.
-const LONGEST_REST: Duration = Duration::from_secs(15);
 /// How long a machine may take to end all that runs in it.
-const POWER_OFF: Duration = Duration::from_secs(180);
-/// How long one command inside may take; under emulation a container can take a minute to start.
-const COMMAND: Duration = Duration::from_secs(240);
+const POWER_OFF: Duration = Duration::from_secs(600);
+/// How long one command inside may take. Under emulation a container can take a minute to start, and several where
+/// somebody else has the processors.
+const COMMAND: Duration = Duration::from_secs(600);
 /// How long a whole class at work may take inside.
 const LONG_COMMAND: Duration = Duration::from_secs(2700);
 
@@ -126,19 +122,12 @@ impl Machine {
         if let Err(Failure::Interrupted) = self.run(&["systemctl", "--no-block", "poweroff"]) {
             return Err(Failure::Interrupted);
         }
-        let deadline = Instant::now() + POWER_OFF;
-        loop {
-            match self.process.ended()? {
-                Some(status) if status.success() => break,
-                Some(status) => return Err(self.process.failed(status)),
-                None => {}
-            }
-            if Instant::now() > deadline {
-                let (name, seconds) = (&self.spec.name, POWER_OFF.as_secs());
-                return Err(anyhow!("{name} has not powered itself off within {seconds} s").into());
-            }
-            signals::sleep(GLANCE)?;
-        }
+        let what = format!("{} to power itself off", self.spec.name);
+        wait_for(&what, POWER_OFF, || match self.process.ended()? {
+            Some(status) if status.success() => Ok(Look::Found(())),
+            Some(status) => Err(self.process.failed(status)),
+            None => Ok(Look::NotYet("it still runs".into())),
+        })?;
         Self::switch_on(change(self.spec), self.uuid, bench)
     }
 
@@ -166,7 +155,8 @@ impl Machine {
         self.succeeded(&outcome, &command).map(drop)
     }
 
-    fn expect_alive(&mut self) -> Result<()> {
+    /// Fails where the machine has ended.
+    pub(super) fn expect_alive(&mut self) -> Result<()> {
         match self.process.ended()? {
             None => Ok(()),
             Some(status) => {
@@ -191,46 +181,9 @@ impl Machine {
         Err(anyhow!("on {}: `{}`: {outcome}", self.spec.name, command.join(" ")).into())
     }
 
-    /// Runs a command again and again until what it printed is what `wanted` is after. A command that fails, or an agent
-    /// that is not there yet, counts as not yet.
-    pub fn until<T>(
-        &mut self,
-        patience: Duration,
-        command: &[&str],
-        wanted: impl Fn(&str) -> Option<T>,
-    ) -> Result<T> {
-        let deadline = Instant::now() + patience;
-        loop {
-            self.expect_alive()?;
-            let asked = Instant::now();
-            let seen = match self.read(command) {
-                Err(Failure::Interrupted) => return Err(Failure::Interrupted),
-                other => other,
-            };
-            if let Some(found) = seen.as_ref().ok().and_then(|printed| wanted(printed)) {
-                return Ok(found);
-            }
-            if Instant::now() > deadline {
-                let seen = seen.unwrap_or_else(|failure| failure.to_string());
-                let (name, seconds) = (&self.spec.name, patience.as_secs());
-                return Err(anyhow!("on {name}, for {seconds} s: `{}`: {seen}", command.join(" ")).into());
-            }
-            signals::sleep((asked.elapsed() * REST).clamp(GLANCE, LONGEST_REST))?;
-        }
-    }
-
-    /// Waits until the console, which costs the machine nothing to read, has `words`.
-    pub fn until_it_says(&mut self, words: &str, patience: Duration) -> Result<()> {
-        let deadline = Instant::now() + patience;
-        while !String::from_utf8_lossy(&fs_err::read(&self.console)?).contains(words) {
-            self.expect_alive()?;
-            if Instant::now() > deadline {
-                let (name, seconds) = (&self.spec.name, patience.as_secs());
-                return Err(anyhow!("for {seconds} s, the console of {name} has no `{words}`").into());
-            }
-            signals::sleep(GLANCE)?;
-        }
-        Ok(())
+    /// What the machine has printed on its serial console.
+    pub(super) fn console(&self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&fs_err::read(&self.console)?).into_owned())
     }
 }
 

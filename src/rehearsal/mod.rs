@@ -12,6 +12,7 @@ mod network;
 mod opening;
 mod spec;
 mod supplies;
+mod waiting;
 
 use std::net::Ipv4Addr;
 use std::panic::resume_unwind;
@@ -222,8 +223,7 @@ struct Hall {
 
 impl Hall {
     fn open(equipment: Equipment, progress: &Progress) -> Result<Self> {
-        // Not the user's folder for temporary files: the path of a socket has at most 107 bytes.
-        let folder = WorkFolder::named(Path::new("/tmp"), "imagegen-rehearsal-")?;
+        let folder = WorkFolder::named(&folder_for_sockets()?, "imagegen-rehearsal-")?;
         let socket = folder.path("lan");
         let lan = Lan::start(&socket)?;
         let (accelerator, reason) = Accelerator::probe(&folder.path(""))?;
@@ -241,6 +241,13 @@ impl Hall {
         };
         Ok(Self { bench, _lan: lan, _folder: folder })
     }
+}
+
+/// The user's folder for temporary files, or `/tmp`: the path of a socket has at most 107 bytes, of which a rehearsal's own
+/// folder and a name in it take up to 47.
+fn folder_for_sockets() -> Result<PathBuf> {
+    let folder = std::path::absolute(std::env::temp_dir())?;
+    Ok(if folder.as_os_str().len() <= 60 { folder } else { "/tmp".into() })
 }
 
 /// Lets somebody in: a command, or whoever sits there with a browser.

@@ -72,7 +72,7 @@ fn wait_in_vain(nodes: &mut [Machine], script: &Script, progress: &Progress) -> 
 fn ask_in_vain(node: &mut Machine, script: &Script) -> Result<()> {
     if script.classic.is_some() {
         let tried = "docker logs swarm-join 2>&1 | grep docker/swarm";
-        return node.until(BOOT, &["sh", "-c", tried], |_| Some(()));
+        return node.until_ok("its first question to Consul", BOOT, &["sh", "-c", tried]).map(drop);
     }
     node.until_it_says("Waiting for the hub", if script.plain { PACKAGES } else { BOOT })
 }

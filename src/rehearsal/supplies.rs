@@ -18,7 +18,7 @@ const MIRRORS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdat
 /// Gives a machine, as soon as it can be talked to, what the script says that it needs.
 pub(super) fn hand_out(machine: &mut Machine, script: &Script) -> Result<()> {
     if script.plain {
-        machine.until(BOOT, &["true"], |_| Some(()))?;
+        machine.until_ok("the machine's agent", BOOT, &["true"])?;
         introduce_mirrors(machine)?;
     }
     if let Some(images) = &script.classic {
@@ -40,10 +40,8 @@ pub(super) fn introduce_mirrors(machine: &mut Machine) -> Result<()> {
 }
 
 fn bring_stand_ins(machine: &mut Machine, images: &[String]) -> Result<()> {
-    machine.until(BOOT, &["docker", "version"], |_| Some(()))?;
-    let program = "/run/imagegen-stand-in.py";
-    let outcome = machine.script(&["tee", program], PROGRAM)?;
-    machine.succeeded(&outcome, &["tee"])?;
+    machine.until_ok("Docker", BOOT, &["docker", "version"])?;
+    machine.put("/run/imagegen-stand-in.py", PROGRAM)?;
     let mut command = vec![
         "sh",
         "-c",

@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::files::{self, File};
 use super::settings::LEVEL;
 use super::table::Style;
-use super::{Image, Machine, paths, stock};
+use super::{Image, Machine, Role, paths, stock};
 use crate::failure::Result;
+use crate::workshop::ADMIN_ID;
 
 /// The keys that we use. cloud-init takes them in this spelling from 22.3 (Debian 12 has 22.4) to this day.
 #[derive(Debug, Clone, Serialize)]
@@ -18,6 +19,9 @@ pub(super) struct CloudConfig {
     pub(super) timezone: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) users: Vec<UserEntry>,
+    /// Before cloud-init makes users.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) bootcmd: Vec<Vec<String>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) package_update: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -42,6 +46,7 @@ pub(super) struct Admin {
     name: &'static str,
     gecos: &'static str,
     uid: u32,
+    primary_group: &'static str,
     homedir: &'static str,
     shell: &'static str,
     sudo: &'static str,
@@ -60,16 +65,12 @@ pub(super) struct WriteFile {
     pub(super) content: String,
 }
 
-/// In the range that Debian gives out by name and never to people (policy 9.2.2), so that it is nobody's in a workshop.
-const ADMIN_UID: u32 = 60_900;
+/// The administrator's name, and that of the group.
+const ADMIN: &str = "imagegen-admin";
 
 /// Says every minute that this machine has no programs for a text of this level. Golden images that have them started long
 /// before cloud-init's last stage, in which this runs.
 const EXPECT_PROGRAMS: &str = files::template!("expect-programs.sh");
-
-/// On an ordinary image: unpacks what travels along, and starts it. Nothing here waits: a blocking start from cloud-init's
-/// last stage would wait for units that wait for it.
-const INSTALL: &[&str] = &["python3", "-c", stock::UNPACK];
 
 /// The cloud-config of a machine, with all files as they are.
 pub(super) fn of(machine: &Machine<'_>, table: Style) -> Result<CloudConfig> {
@@ -77,6 +78,7 @@ pub(super) fn of(machine: &Machine<'_>, table: Style) -> Result<CloudConfig> {
     Ok(CloudConfig {
         timezone: machine.workshop.timezone.clone(),
         users: users(machine),
+        bootcmd: groups(machine),
         write_files: files(machine, table)?.into_iter().map(plain).collect(),
         package_update: !packages.is_empty(),
         packages,
@@ -86,20 +88,23 @@ pub(super) fn of(machine: &Machine<'_>, table: Style) -> Result<CloudConfig> {
 
 /// What cloud-init writes: on an ordinary image, one archive in which the workshop's files are with the programs.
 fn files(machine: &Machine<'_>, table: Style) -> Result<Vec<File>> {
-    let mut early = files::early(machine);
+    let mut own = files::own(machine);
     match machine.image {
         Image::Golden => {
             let mut files = files::of_workshop(machine, table)?;
             let users = files.pop();
-            files.append(&mut early);
+            files.append(&mut own);
             files.extend(users);
             Ok(files)
         }
         Image::Stock => {
             let mut files = stock::programs(machine)?;
             files.extend(files::of_workshop(machine, Style::Dense)?);
-            early.push(stock::archive(&files)?);
-            Ok(early)
+            if machine.role == Role::Hub && stock::exchanges(machine)? {
+                files.retain(|file| file.path != paths::USERS);
+            }
+            own.push(stock::archive(&files)?);
+            Ok(own)
         }
     }
 }
@@ -126,9 +131,10 @@ fn users(machine: &Machine<'_>) -> Vec<UserEntry> {
         return vec![];
     }
     let admin = UserEntry::Admin(Admin {
-        name: "imagegen-admin",
+        name: ADMIN,
         gecos: "Administrator of the workshop",
-        uid: ADMIN_UID,
+        uid: ADMIN_ID,
+        primary_group: ADMIN,
         homedir: paths::ADMIN_HOME,
         shell: "/bin/bash",
         sudo: "ALL=(ALL) NOPASSWD:ALL",
@@ -138,13 +144,20 @@ fn users(machine: &Machine<'_>) -> Vec<UserEntry> {
     if machine.image == Image::Stock { vec![UserEntry::Default("default"), admin] } else { vec![admin] }
 }
 
+/// cloud-init gives a group the first free number, which may be one that the workshop means for somebody else.
+fn groups(machine: &Machine<'_>) -> Vec<Vec<String>> {
+    let id = ADMIN_ID.to_string();
+    let command = ["groupadd", "-f", "-g", &id, ADMIN].map(str::to_owned).to_vec();
+    if machine.workshop.admin_ssh_keys.is_empty() { vec![] } else { vec![command] }
+}
+
 fn commands(machine: &Machine<'_>) -> Result<Vec<Vec<String>>> {
     let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let mut commands: Vec<Vec<String>> = match machine.image {
         Image::Golden => {
             vec![owned(&["sh", "-c", &files::fill(EXPECT_PROGRAMS, context! { level => LEVEL })?])]
         }
-        Image::Stock => vec![owned(INSTALL)],
+        Image::Stock => vec![owned(&["python3", "-c", &stock::unpacking()])],
     };
     if let Some(locale) = generated_locale(machine) {
         let place = locale.split('.').next().unwrap_or_default();

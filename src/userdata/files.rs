@@ -32,12 +32,16 @@ pub(super) fn of_workshop(machine: &Machine<'_>, table: table::Style) -> Result<
     let workshop = machine.workshop;
     let mut files = vec![
         file(DOCKER_OPTIONS, docker::options(&workshop.docker)?),
-        private(format!("{SETTINGS}/settings.json"), docker::pretty(&settings::of(machine))?),
+        private(format!("{SETTINGS}/settings.json"), docker::pretty(&settings::of(machine)?)?),
     ];
     files.extend(match machine.role {
         Role::Hub => hub(machine)?,
         Role::Node { hub } => node(machine, hub)?,
     });
+    // Students have passwords for the hub's page alone, and write keys to their homes. An ordinary image has an sshd.
+    if machine.image == Image::Stock || !workshop.admin_ssh_keys.is_empty() {
+        files.push(file("/etc/ssh/sshd_config.d/10-imagegen.conf", template!("sshd.conf")));
+    }
     if let Some(locale) = &workshop.locale {
         files.push(file("/etc/default/locale", format!("LANG={locale}\n")));
     }
@@ -45,15 +49,10 @@ pub(super) fn of_workshop(machine: &Machine<'_>, table: table::Style) -> Result<
     Ok(files)
 }
 
-/// What cloud-init has to write before it installs packages: the organiser's own files, and the rules for sshd.
-pub(super) fn early(machine: &Machine<'_>) -> Vec<File> {
+/// The organiser's own files, which cloud-init has to write before it installs packages.
+pub(super) fn own(machine: &Machine<'_>) -> Vec<File> {
     let own = machine.extras().files.iter();
-    let mut files: Vec<File> =
-        own.map(|it| File { mode: it.mode.clone(), ..file(&it.path, &it.content) }).collect();
-    if machine.image == Image::Stock || !machine.workshop.admin_ssh_keys.is_empty() {
-        files.push(file("/etc/ssh/sshd_config.d/10-imagegen.conf", template!("sshd.conf")));
-    }
-    files
+    own.map(|it| File { mode: it.mode.clone(), ..file(&it.path, &it.content) }).collect()
 }
 
 /// The maps of autofs, and what joins the hub.

@@ -93,14 +93,16 @@ impl Machine<'_> {
         }
     }
 
+    /// Whether students' servers run on it.
+    fn carries_notebooks(&self) -> bool {
+        self.role != Role::Hub || self.workshop.notebooks_on_hub
+    }
+
     /// Whether a unit of its own fetches the organiser's notebook image. A node of a swarm does so before it joins.
     fn pulls_notebook_image(&self) -> bool {
         let workshop = self.workshop;
-        let carries = match self.role {
-            Role::Hub => workshop.notebooks_on_hub,
-            Role::Node { .. } => workshop.engine != Engine::Swarm,
-        };
-        carries && workshop.notebooks.image.is_some()
+        let joins_with_it = self.role != Role::Hub && workshop.engine == Engine::Swarm;
+        self.carries_notebooks() && !joins_with_it && workshop.notebooks.image.is_some()
     }
 
     /// The user-data, in the most readable form that fits the budget.

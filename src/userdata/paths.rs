@@ -20,5 +20,7 @@ pub const DOCKER_OPTIONS: &str = "/etc/docker/daemon.json";
 pub const FIREWALL: &str = "/run/imagegen/firewall.nft";
 /// The home of the administrator who logs in by SSH: outside of `/home`, which autofs covers on nodes.
 pub const ADMIN_HOME: &str = "/var/lib/imagegen-admin";
+/// What cloud-init writes when it has done everything.
+pub const CLOUD_INIT_RESULT: &str = "/run/cloud-init/result.json";
 /// Where a node notes how many seconds after the start of its kernel it had joined.
 pub const JOINED: &str = "/run/imagegen/joined";

@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 
 use serde_json::{Value as Json, json};
 
-use super::{Image, Machine, Role};
+use super::{Image, Machine, Role, stock, table};
+use crate::failure::Result;
 use crate::workshop::{Engine, Material, Notebooks, Workshop};
 
 /// The notebook image that golden nodes carry, for the classic engine, which places by no label.
@@ -17,7 +18,7 @@ const CARRIED: &str = "imagegen/notebook:latest";
 pub const LEVEL: u32 = 1;
 
 /// The settings of a machine. The key for passwords is not among them: the rendezvous has no business with that.
-pub(super) fn of(machine: &Machine<'_>) -> Json {
+pub(super) fn of(machine: &Machine<'_>) -> Result<Json> {
     let mut settings = common(machine);
     let own = match machine.role {
         Role::Hub => of_hub(machine),
@@ -28,7 +29,10 @@ pub(super) fn of(machine: &Machine<'_>) -> Json {
             settings.extend(part);
         }
     }
-    settings
+    if machine.role == Role::Hub && stock::exchanges(machine)? {
+        settings["users_sha256"] = json!(table::digest(&machine.workshop.users));
+    }
+    Ok(settings)
 }
 
 /// What machines of both roles read. A key that would say nothing is left out.
@@ -57,8 +61,7 @@ fn common(machine: &Machine<'_>) -> Json {
 
 /// The organiser's own notebook image, on machines that run notebooks.
 fn own_image<'a>(machine: &Machine<'a>) -> Option<&'a str> {
-    let carries = matches!(machine.role, Role::Node { .. }) || machine.workshop.notebooks_on_hub;
-    machine.workshop.notebooks.image.as_deref().filter(|_| carries)
+    machine.workshop.notebooks.image.as_deref().filter(|_| machine.carries_notebooks())
 }
 
 fn engine(machine: &Machine<'_>) -> Json {
@@ -85,6 +88,7 @@ fn of_hub(machine: &Machine<'_>) -> Json {
         "homes": workshop.homes.export,
         "hub_ip": workshop.network.hub_ip,
         "volume": workshop.homes.volume,
+        "adopt": workshop.homes.adopt,
         "shares": exported(workshop),
         "links": links(workshop),
         "on_hub": workshop.notebooks_on_hub,

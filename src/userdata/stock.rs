@@ -4,8 +4,9 @@ use minijinja::context;
 
 use super::files::{File, file, fill, template};
 use super::paths::UNITS;
-use super::{Machine, Role, minify, pack, paths};
-use crate::failure::Result;
+use super::table::{self, Style};
+use super::{Image, Machine, Role, minify, pack, paths};
+use crate::failure::{Failure, Result};
 use crate::workshop::Engine;
 
 /// Files of `images/` by their paths there. The first part is the image, the rest the path on the instance.
@@ -30,6 +31,8 @@ const COMMON: Programs = of_images![
     "base/usr/lib/imagegen/firewall.py",
     "base/usr/lib/imagegen/prepare.py",
     "base/usr/lib/imagegen/dockerd.py",
+];
+const COMMON_UNITS: Programs = of_images![
     "base/etc/systemd/system/imagegen-prepare.service",
     "base/etc/systemd/system/docker.service.d/imagegen.conf",
 ];
@@ -47,11 +50,9 @@ const VOLUME: Programs = of_images![
     "hub/etc/systemd/system/imagegen-volume.service",
     "hub/etc/systemd/system/nfs-server.service.d/imagegen.conf",
 ];
-const NODE: Programs = of_images![
-    "base/usr/lib/imagegen/local_homes.py",
-    "base/usr/lib/imagegen/status.py",
-    "base/etc/systemd/system/autofs.service.d/imagegen.conf",
-];
+const NODE: Programs =
+    of_images!["base/usr/lib/imagegen/status.py", "base/etc/systemd/system/autofs.service.d/imagegen.conf",];
+const LOCAL_HOMES: Programs = of_images!["base/usr/lib/imagegen/local_homes.py"];
 const NOTEBOOK: Programs = of_images!["base/usr/lib/imagegen/notebook_image.py"];
 const PULL: Programs = of_images!["base/etc/systemd/system/imagegen-notebook.service"];
 const SWARM_HUB: Programs = of_images![
@@ -60,11 +61,9 @@ const SWARM_HUB: Programs = of_images![
     "hub/etc/systemd/system/imagegen-swarm.service",
     "hub/etc/systemd/system/imagegen-rendezvous.service",
 ];
-const SWARM_NODE: Programs = of_images![
-    "base/usr/lib/imagegen/node/__init__.py",
-    "base/usr/lib/imagegen/node/hub.py",
-    "base/usr/lib/imagegen/node/swarm.py",
-];
+const SWARM_NODE: Programs =
+    of_images!["base/usr/lib/imagegen/node/__init__.py", "base/usr/lib/imagegen/node/hub.py",];
+const WORKER: Programs = of_images!["base/usr/lib/imagegen/node/swarm.py"];
 const CLASSIC: Programs = of_images![
     "base/usr/lib/imagegen/classic/__init__.py",
     "base/usr/lib/imagegen/classic/containers.py",
@@ -81,25 +80,56 @@ const PACKAGES: &[(&str, &str)] = &[
     ("stock/etc/systemd/system/imagegen-packages.service", template!("stock/imagegen-packages.service")),
 ];
 
+/// What gets a node its programs from the hub.
+const FETCH: Programs = &[
+    ("stock/usr/lib/imagegen/fetch.py", template!("stock/fetch.py")),
+    ("stock/etc/systemd/system/imagegen-fetch.service", template!("stock/imagegen-fetch.service")),
+];
+/// What lets a hub get the UID table from its nodes, and its nodes the programs from it.
+const EXCHANGE: Programs = of_images!["base/usr/lib/imagegen/hub/exchange.py"];
+/// A packed UID table of so many letters leaves no room for the programs: the hub carries these, and the nodes the table.
+const LARGE_TABLE: usize = 4_000;
+
+/// Whether hub and nodes bring each other what does not fit. Both are told by the workshop alone, so that their texts agree
+/// whenever they are printed.
+pub(super) fn exchanges(machine: &Machine<'_>) -> Result<bool> {
+    let swarm = machine.workshop.engine == Engine::Swarm;
+    let large =
+        || Ok::<_, Failure>(table::render(&machine.workshop.users, Style::Packed)?.len() > LARGE_TABLE);
+    Ok(machine.image == Image::Stock && swarm && large()?)
+}
+
 /// The programs of a machine, as they travel.
 pub(super) fn programs(machine: &Machine<'_>) -> Result<Vec<File>> {
+    let exchanges = exchanges(machine)?;
     let swarm = machine.workshop.engine == Engine::Swarm;
     let hub = machine.role == Role::Hub;
-    let mut sets = vec![PACKAGES, COMMON, if hub { HUB } else { NODE }];
+    let mut sets = vec![PACKAGES, COMMON_UNITS, if hub { HUB } else { NODE }];
+    sets.extend(match (exchanges, hub) {
+        (false, true) => vec![COMMON],
+        (false, false) => vec![COMMON, LOCAL_HOMES],
+        // The hub has some of what only nodes need, so that both texts have about the same room left.
+        (true, true) => vec![COMMON, LOCAL_HOMES, WORKER, EXCHANGE],
+        (true, false) => vec![FETCH],
+    });
     sets.extend(match (swarm, hub) {
         (true, true) => vec![SWARM_HUB],
-        (true, false) => vec![SWARM_NODE, NOTEBOOK],
+        (true, false) if exchanges => vec![SWARM_NODE],
+        (true, false) => vec![SWARM_NODE, WORKER],
         (false, true) => vec![CLASSIC, CLASSIC_HUB],
         (false, false) => vec![CLASSIC, CLASSIC_NODE],
     });
     if hub && machine.workshop.homes.volume.is_some() {
         sets.push(VOLUME);
     }
+    if machine.carries_notebooks() && machine.workshop.notebooks.image.is_some() {
+        sets.push(NOTEBOOK);
+    }
     if machine.pulls_notebook_image() {
-        sets.extend([NOTEBOOK, PULL]);
+        sets.push(PULL);
     }
     let mut files: Vec<File> = sets.concat().into_iter().map(|(path, text)| travelling(path, text)).collect();
-    let units = context! { units => units(machine).join(" ") };
+    let units = context! { units => units(machine)?.join(" ") };
     files.push(file(format!("{UNITS}/imagegen.target"), fill(template!("stock/imagegen.target"), units)?));
     Ok(files)
 }
@@ -136,12 +166,17 @@ pub(super) fn files(archive: &str) -> Result<Vec<File>, String> {
     fields.chunks(3).map(file).collect()
 }
 
-/// What cloud-init runs to unpack it. Python is there wherever cloud-init is.
-pub(super) const UNPACK: &str = template!("stock/unpack.py");
+/// What cloud-init runs to unpack it and to start what was in it. Python is there wherever cloud-init is.
+pub(super) fn unpacking() -> String {
+    minify::minified("unpack.py", template!("stock/unpack.py"))
+}
 
 /// The units that a machine starts: an ordinary image has no program that finds out.
-fn units(machine: &Machine<'_>) -> Vec<&'static str> {
+fn units(machine: &Machine<'_>) -> Result<Vec<&'static str>> {
     let mut units = vec!["imagegen-packages.service"];
+    if machine.role != Role::Hub && exchanges(machine)? {
+        units.push("imagegen-fetch.service");
+    }
     units.extend(match (&machine.workshop.engine, machine.role) {
         (Engine::Swarm, Role::Hub) => &["imagegen-swarm.service", "imagegen-rendezvous.service"][..],
         (Engine::Classic(_), Role::Hub) => &["imagegen-manager.service"],
@@ -153,5 +188,5 @@ fn units(machine: &Machine<'_>) -> Vec<&'static str> {
     if machine.pulls_notebook_image() {
         units.push("imagegen-notebook.service");
     }
-    units
+    Ok(units)
 }

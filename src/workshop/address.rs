@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Subnet, findings};
+use super::{Subnet, Workshop, findings, overlaps};
 use crate::document::{Findings, Place, Source};
 
 /// Reads the hub's address, which stands at `place`; none with a finding.
@@ -24,11 +24,13 @@ pub fn hub(text: &str, place: &Place, network: Option<Subnet>, findings: &mut Fi
 }
 
 /// Reads the value of `--hub-ip`.
-pub fn of_command_line(text: &str, network: Option<Subnet>, findings: &mut Findings) -> Option<Ipv4Addr> {
+pub fn of_command_line(text: &str, workshop: &Workshop, findings: &mut Findings) -> Option<Ipv4Addr> {
     let command = "imagegen node --hub-ip ";
     let source = Source::new("command line", format!("{command}{text}"));
     let place = Place { source, span: command.len()..command.len() + text.len() };
-    hub(text, &place, network, findings)
+    let hub = hub(text, &place, workshop.network.cidr, findings)?;
+    overlaps::note_hub(workshop, hub, &place, findings);
+    Some(hub)
 }
 
 /// Why no machine of a workshop can have this address.
@@ -70,7 +72,9 @@ mod tests {
 
     fn fault_of(text: &str, network: Option<Subnet>) -> Option<String> {
         let mut findings = Findings::default();
-        of_command_line(text, network, &mut findings);
+        let mut workshop = Workshop::usual();
+        workshop.network.cidr = network;
+        of_command_line(text, &workshop, &mut findings);
         findings.iter().next().map(|finding| finding.labels[0].text.clone())
     }
 

@@ -64,7 +64,8 @@ pub fn reserved_name(what: &str, name: &str, place: &Place) -> Finding {
 pub fn reserved_id(what: &str, id: i64, place: &Place) -> Finding {
     Finding::error(
         format!("{what} {id} is not for people"),
-        "choose one from 1000 to 59999; Debian keeps 0 to 999 and 60000 to 65535 for the system",
+        "choose one from 1000 to 59999; Debian keeps 0 to 999 and 60000 to 65535 for the system, and imagegen has its \
+         own accounts from 60900 to 60999",
     )
     .at_place(place, "reserved")
 }

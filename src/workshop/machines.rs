@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Reader, findings, names};
+use super::{Reader, findings, zones};
 use crate::document::{Fields, Findings, Node, Source};
 
 pub(super) const KEYS: &[&str] = &["packages", "files"];
@@ -177,12 +177,11 @@ fn is_printable(text: &str) -> bool {
     text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
-/// A name of the time zone database, by its shape.
+/// A name of the time zone database, as far as machines have it.
 pub(super) fn timezone(source: &Arc<Source>, fields: &mut Fields<'_, '_>) -> Option<String> {
     let (text, node) = fields.text("timezone", "timezone: Europe/Zurich")?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-+/".contains(c);
-    if !names::is_plain_path(&format!("/{text}")) || !text.chars().all(plain) {
-        fields.findings().push(findings::not_a_timezone(source, text, node));
+    if let Some(fault) = zones::fault(text) {
+        fields.findings().push(findings::not_a_timezone(source, text, fault, node));
     }
     Some(text.to_owned())
 }

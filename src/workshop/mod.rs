@@ -5,6 +5,7 @@ pub mod address;
 mod autofs;
 mod certificate;
 mod clashes;
+mod daemon;
 mod docker;
 pub mod findings;
 pub mod listing;
@@ -14,6 +15,8 @@ mod network;
 mod notebook_findings;
 mod notebooks;
 mod option_findings;
+pub mod overlaps;
+mod pages;
 mod passwords;
 mod read;
 mod restore;
@@ -22,6 +25,7 @@ pub mod schema;
 pub mod secret_findings;
 mod secrets;
 mod users;
+mod zones;
 
 use crate::document::Source;
 
@@ -34,6 +38,7 @@ pub use notebooks::{Material, Notebooks, Web};
 pub use read::parse;
 pub use restore::{HubFiles, Restored};
 pub use secrets::Secrets;
+pub use users::{ADMIN_ID, OWN_IDS};
 
 /// One workshop: who comes, and how its machines are set up.
 #[derive(Debug, Clone, Default, PartialEq)]

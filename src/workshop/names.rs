@@ -121,6 +121,46 @@ pub(super) fn is_host_name(text: &str) -> bool {
         && !text.chars().all(|c| c.is_ascii_digit() || c == '.')
 }
 
+/// Ends of names that are nobody's on the internet, and for which no public authority gives a certificate: what RFC 2606,
+/// 6761, 6762, 7686, 8375 and ICANN keep for other uses, and what home routers and companies took.
+const PRIVATE_ENDS: &[&str] = &[
+    "alt",
+    "arpa",
+    "corp",
+    "domain",
+    "example",
+    "home",
+    "intern",
+    "internal",
+    "intra",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localdomain",
+    "localhost",
+    "mail",
+    "novalocal",
+    "onion",
+    "openstacklocal",
+    "private",
+    "test",
+    "workgroup",
+];
+
+/// Whether no public authority gives a certificate for a domain.
+pub(super) fn is_private_domain(domain: &str) -> bool {
+    let end = domain.rsplit('.').next().unwrap_or_default();
+    PRIVATE_ENDS.contains(&end) || end.chars().any(|c| c.is_ascii_digit()) && !end.starts_with("xn--")
+}
+
+/// A UUID as OpenStack writes it.
+pub(super) fn is_uuid(text: &str) -> bool {
+    let is_hex = |part: &str| part.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12]) && parts.iter().all(|part| is_hex(part))
+}
+
 /// What can be a label of a host name.
 pub(super) fn is_workshop_name(name: &str) -> bool {
     name.len() <= 40

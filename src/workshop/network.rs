@@ -7,7 +7,7 @@ use super::{address, findings, names};
 use crate::document::{Fields, Findings, Node, Place, Source};
 
 pub(super) const KEYS: &[&str] = &["cidr", "hub_ip", "hub_name"];
-pub(super) const HOMES_KEYS: &[&str] = &["export", "volume"];
+pub(super) const HOMES_KEYS: &[&str] = &["export", "volume", "adopt"];
 
 /// Where the machines find each other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,13 +25,16 @@ pub struct Network {
 pub struct Homes {
     /// The folder with the homes, on the hub; nodes have them in `/home`.
     pub export: String,
-    /// The block device that is mounted there, and formatted if it is blank.
+    /// The volume that is mounted there, and formatted if it is blank: the path of a block device, or the volume's UUID in
+    /// OpenStack, which its name in `/dev/disk/by-id` ends with, whole or by its first 20 characters.
     pub volume: Option<String>,
+    /// Whether the volume may have a file system that another system than this workshop's made.
+    pub adopt: bool,
 }
 
 impl Default for Homes {
     fn default() -> Self {
-        Self { export: "/home".into(), volume: None }
+        Self { export: "/home".into(), volume: None, adopt: false }
     }
 }
 
@@ -103,13 +106,39 @@ pub(super) fn read_homes(source: &Arc<Source>, node: &Node, findings: &mut Findi
         }
         path.clone_into(&mut homes.export);
     }
-    if let Some((path, node)) = fields.text("volume", "volume: /dev/vdb") {
-        if !names::is_plain_path(path) || !path.starts_with("/dev/") {
-            fields.findings().push(findings::not_a_device(source, path, node));
-        }
-        homes.volume = Some(path.to_owned());
+    if let Some((text, node)) = fields.text("volume", VOLUME) {
+        fields.findings().extend(volume_findings(source, text, node));
+        homes.volume = Some(text.to_owned());
+    }
+    homes.adopt = fields.flag("adopt", "adopt: true").unwrap_or(false);
+    if let Some(node) = fields.get("adopt").filter(|_| homes.adopt && homes.volume.is_none()) {
+        fields.findings().push(findings::nothing_to_adopt(source, node));
     }
     homes
+}
+
+const VOLUME: &str = "volume: 0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+
+/// What is wrong with the name of a volume, or doubtful.
+fn volume_findings(source: &Arc<Source>, text: &str, node: &Node) -> Findings {
+    const BY_VIRTIO: &str = "/dev/disk/by-id/virtio-";
+    /// What virtio has room for (`VIRTIO_BLK_ID_BYTES`).
+    const SERIAL: usize = 20;
+    let mut findings = Findings::default();
+    if names::is_uuid(text) {
+        return findings;
+    }
+    let serial = text
+        .strip_prefix(BY_VIRTIO)
+        .and_then(|serial| serial.get(..SERIAL).filter(|_| serial.len() > SERIAL));
+    if !names::is_plain_path(text) || !text.starts_with("/dev/") {
+        findings.push(findings::not_a_volume(source, text, node));
+    } else if let Some(serial) = serial.filter(|_| !text.contains("-part")) {
+        findings.push(findings::serial_too_long(source, text, &format!("{BY_VIRTIO}{serial}"), node));
+    } else if !text.starts_with("/dev/disk/by-id/") {
+        findings.push(findings::volume_by_order(source, text, node));
+    }
+    findings
 }
 
 /// Whether the folder is the system's own, where homes or a volume would hide what a machine needs.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::option_findings::wrong;
+use super::pages::Page;
 use crate::document::{Finding, Node, Source};
 
 /// An image that could be another one tomorrow.
@@ -58,6 +59,28 @@ pub fn git_or_archive(source: &Arc<Source>, node: &Node) -> Finding {
 pub fn not_a_material(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
     let remedy = "write it like `https://example.org/course.git`, without a name and password";
     wrong(source, node, format!("`{text}` is no URL to fetch from"), remedy, "not a URL")
+}
+
+/// A page for people instead of what it is about.
+#[must_use]
+pub(super) fn page_for_people(source: &Arc<Source>, url: &str, page: &Page, node: &Node) -> Finding {
+    wrong(source, node, format!("`{url}` is {}", page.what), &page.remedy, "not what can be fetched")
+}
+
+/// A name for which nobody gives a certificate.
+#[must_use]
+pub fn no_certificate_for(source: &Arc<Source>, domain: &str, node: &Node) -> Finding {
+    Finding::warning(
+        format!(
+            "no public authority gives a certificate for `{domain}`: the hub would ask again and again, and browsers would \
+             not open the page"
+        ),
+        format!(
+            "write `network: {{hub_name: {domain}}}` instead of `web`: the page has the workshop's own certificate then, \
+             whose fingerprint is on the cards"
+        ),
+    )
+    .at(source, node.span.clone(), "not a name of the internet")
 }
 
 /// Text that is no branch or tag, or stands beside an archive.

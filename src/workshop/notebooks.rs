@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::network::expect_subnet;
-use super::{Share, Subnet, findings, names};
+use super::{Share, Subnet, findings, names, pages};
 use crate::document::{Fields, Findings, Node, Source, Value};
 
 pub(super) const KEYS: &[&str] =
@@ -161,6 +161,8 @@ pub(super) fn read_web(source: &Arc<Source>, node: &Node, findings: &mut Finding
     let domain = fields.text("domain", "domain: workshop.example.org");
     if let Some((text, node)) = domain.filter(|(text, _)| !names::is_host_name(text) || !text.contains('.')) {
         fields.findings().push(findings::not_a_host_name(source, text, node));
+    } else if let Some((text, node)) = domain.filter(|(text, _)| names::is_private_domain(text)) {
+        fields.findings().push(findings::no_certificate_for(source, text, node));
     }
     let email = fields.text("email", "email: ada@example.org");
     if let Some((text, node)) = email.filter(|(text, _)| !is_email(text)) {
@@ -207,6 +209,10 @@ fn material(source: &Arc<Source>, item: &Node, findings: &mut Findings) -> Optio
     };
     if !is_url(url) {
         fields.findings().push(findings::not_a_material(source, url, node));
+    }
+    let page = if git.is_some() { pages::instead_of_git(url) } else { pages::instead_of_an_archive(url) };
+    if let Some(page) = page {
+        fields.findings().push(findings::page_for_people(source, url, &page, node));
     }
     if let Some((text, node)) = reference.filter(|(text, _)| !is_reference(text) || git.is_none()) {
         fields.findings().push(findings::not_a_reference(source, text, node));

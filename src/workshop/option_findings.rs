@@ -1,10 +1,11 @@
 //! The wording of what can be wrong with the options of machines, Docker, networks and mounts.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::Subnet;
-use crate::document::findings::nearest;
-use crate::document::{Finding, Key, Node, Source};
+use super::zones::Fault;
+use crate::document::{Finding, Node, Place, Severity, Source};
 
 pub(super) fn wrong(
     source: &Arc<Source>,
@@ -55,38 +56,13 @@ pub fn open_mirror(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
     .at(source, node.span.clone(), "not encrypted")
 }
 
-/// A key of `daemon.json` that has one of ours.
-#[must_use]
-pub fn option_of_our_own(source: &Arc<Source>, key: &Key, own: &str) -> Finding {
-    Finding::error(format!("`{}` has a place of its own", key.name), format!("write it as `docker.{own}`"))
-        .at(source, key.span.clone(), "not here")
-}
-
-/// A key that dockerd does not know.
-#[must_use]
-pub fn unknown_docker_option(source: &Arc<Source>, key: &Key, known: &[&str]) -> Finding {
-    let remedy = match nearest(&key.name, known) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "remove it; the keys of daemon.json are in dockerd's reference".to_owned(),
-    };
-    Finding::error(format!("`{}` is no option of dockerd, which would not start with it", key.name), remedy)
-        .at(source, key.span.clone(), "unknown to dockerd")
-}
-
-/// An option that does harm.
-#[must_use]
-pub fn dangerous_option(source: &Arc<Source>, key: &Key, reason: &str, remedy: &str) -> Finding {
-    Finding::error(reason, remedy).at(source, key.span.clone(), "refused")
-}
-
 /// Sizes of log files for a driver that has no files.
 #[must_use]
-pub fn log_sizes_without_files(source: &Arc<Source>, key: &Key, sized: &Node) -> Finding {
+pub fn log_sizes_without_files(source: &Arc<Source>, sized: &Node) -> Finding {
     Finding::error(
-        "this log driver knows no sizes of log files, and dockerd would start no container",
+        "the log driver of `options` has no log files, and these would have no size",
         "remove `log_max_size` and `log_max_files`, or the other driver",
     )
-    .at(source, key.span.clone(), "another driver")
     .at(source, sized.span.clone(), "a size for log files")
 }
 
@@ -98,12 +74,39 @@ pub fn pool_too_small(source: &Arc<Source>, node: &Node, pool: Subnet) -> Findin
     Finding::error(message, remedy).at(source, node.span.clone(), "larger than the pool")
 }
 
-/// A pool that would hide the machines from each other.
+/// An address that leads to Docker's bridges and not to the machine that has it: `clash` says in which network, and `whose`
+/// who takes that.
 #[must_use]
-pub fn pool_covers_network(source: &Arc<Source>, node: &Node, pool: Subnet, network: Subnet) -> Finding {
-    let message = format!("the address pool {pool} covers addresses of the workshop's network {network}");
-    let remedy = "choose another range, like `172.30.0.0/16`: containers could not reach the machines";
-    wrong(source, node, message, remedy, "overlaps")
+pub(super) fn hidden_by_docker(
+    place: &Place,
+    clash: &str,
+    whose: &str,
+    remedy: String,
+    severity: Severity,
+) -> Finding {
+    let message = format!("{clash}, {whose}: machines would reach their own bridge instead");
+    Finding { severity, ..Finding::error(message, remedy) }.at_place(place, "hidden by Docker")
+}
+
+/// Pools with fewer networks than a machine needs.
+#[must_use]
+pub fn too_few_pools(source: &Arc<Source>, node: &Node) -> Finding {
+    Finding::error(
+        "these pools have fewer networks than a machine has bridges, and no node would join the swarm",
+        "choose a larger `size` or another pool: Docker's own bridge takes one network, and the swarm's another one",
+    )
+    .at(source, node.span.clone(), "too few networks")
+}
+
+/// An address of the internet for the hub.
+#[must_use]
+pub fn public_hub(place: &Place, hub: Ipv4Addr) -> Finding {
+    Finding::warning(
+        format!("{hub} is an address of the internet, perhaps a floating IP, which the hub does not have itself"),
+        "give the hub's own address in the network of the nodes, which Horizon shows beside the floating IP; where the \
+         machines have addresses of the internet themselves, say so: `network: {cidr: …}`",
+    )
+    .at_place(place, "not a private address")
 }
 
 /// Text that is no path that can be used without quoting.
@@ -120,11 +123,42 @@ pub fn not_an_export(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
     wrong(source, node, format!("the homes cannot be in `{text}`"), remedy, "not a folder for homes")
 }
 
-/// Text that names no block device.
+/// Text that names no volume.
 #[must_use]
-pub fn not_a_device(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
-    let remedy = "write it like `/dev/vdb`, or better `/dev/disk/by-id/virtio-…` with the first 20 characters of the volume's id";
-    wrong(source, node, format!("`{text}` is no block device"), remedy, "not a device")
+pub fn not_a_volume(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
+    let remedy = "write the volume's id, as Horizon and `openstack volume list` show it, like \
+                  `0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9`, or a path like `/dev/disk/by-id/virtio-0a1b2c3d-4e5f-6071-8`";
+    wrong(source, node, format!("`{text}` is not a volume"), remedy, "not a volume")
+}
+
+/// A volume by the name that the kernel gives to disks as they come.
+#[must_use]
+pub fn volume_by_order(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
+    Finding::warning(
+        format!(
+            "`{text}` is whichever disk comes in that place, and Nova's ephemeral disk or a swap disk may"
+        ),
+        "write the volume's id, as Horizon and `openstack volume list` show it, like \
+         `volume: 0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9`",
+    )
+    .at(source, node.span.clone(), "may be another disk")
+}
+
+/// A name of a disk that is longer than its kind of name can be.
+#[must_use]
+pub fn serial_too_long(source: &Arc<Source>, text: &str, right: &str, node: &Node) -> Finding {
+    let message = format!("no disk has the name `{text}`: of a volume's id virtio takes 20 characters");
+    wrong(source, node, message, &format!("write `{right}`, or the id alone"), "too long")
+}
+
+/// Leave to adopt a volume where there is none.
+#[must_use]
+pub fn nothing_to_adopt(source: &Arc<Source>, node: &Node) -> Finding {
+    Finding::warning("without a `volume` there is nothing to adopt", "add `volume`, or remove this").at(
+        source,
+        node.span.clone(),
+        "not used",
+    )
 }
 
 /// Text that is no host name.
@@ -240,16 +274,24 @@ pub fn not_a_public_key(source: &Arc<Source>, text: &str, node: &Node) -> Findin
     Finding::error(message, remedy).at(source, node.span.clone(), "not a public key")
 }
 
-/// Text that is no time zone.
+/// Text that is not a time zone of the machines.
 #[must_use]
-pub fn not_a_timezone(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
-    wrong(
-        source,
-        node,
-        format!("`{text}` is no time zone"),
-        "write it like `Europe/Zurich`",
-        "not a time zone",
-    )
+pub(super) fn not_a_timezone(source: &Arc<Source>, text: &str, fault: Fault, node: &Node) -> Finding {
+    let remedy = match fault {
+        Fault::Older(name) | Fault::Misspelt(name) => format!("write `{name}`"),
+        Fault::Distance => "write the name of a place, like `Europe/Zurich`, which knows of summer time".to_owned(),
+        Fault::Unknown => {
+            "write a continent or an ocean and a city, like `Europe/Zurich`; `timedatectl list-timezones` has them all"
+                .to_owned()
+        }
+    };
+    let message = match fault {
+        Fault::Older(_) => {
+            format!("`{text}` is an older name of a time zone, and the machines do not have it")
+        }
+        _ => format!("`{text}` is not a time zone"),
+    };
+    wrong(source, node, message, &remedy, "not a time zone")
 }
 
 /// Text that is no locale.

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::daemon::{Machines, at};
 use super::{ClassicImages, Engine, Reader, Users, Workshop};
-use super::{autofs, docker, findings, machines, names, network, notebooks, users};
-use crate::document::{Document, Fields, Findings, Node, Source};
+use super::{autofs, docker, findings, machines, names, network, notebooks, overlaps, users};
+use crate::document::{Document, Fields, Findings, Node, Place, Source};
 
 pub(super) const KEYS: &[&str] = &[
     "version",
@@ -53,10 +54,6 @@ fn workshop(source: &Arc<Source>, root: &Node, reader: Reader<'_>, findings: &mu
     if let Some(node) = fields.get("network") {
         workshop.network = network::read(source, node, fields.findings());
     }
-    if let Some(node) = fields.get("docker") {
-        workshop.docker =
-            docker::read(source, node, &workshop.engine, workshop.network.cidr, fields.findings());
-    }
     if let Some(node) = fields.get("homes") {
         workshop.homes = network::read_homes(source, node, fields.findings());
     }
@@ -81,10 +78,24 @@ fn workshop(source: &Arc<Source>, root: &Node, reader: Reader<'_>, findings: &mu
     if let Some(node) = fields.get("node") {
         workshop.node = machines::read_node(source, node, reader, fields.findings());
     }
+    if let Some(node) = fields.get("docker") {
+        let machines = Machines { engine: &workshop.engine, hub: &workshop.hub, node: &workshop.node };
+        workshop.docker = docker::read(source, node, machines, fields.findings());
+    }
     workshop.admin_ssh_keys = machines::ssh_keys(source, &mut fields);
     workshop.timezone = machines::timezone(source, &mut fields);
     workshop.locale = machines::locale(source, &mut fields);
+    addresses(source, root, &workshop, fields.findings());
     workshop
+}
+
+/// What addresses come to beside each other.
+fn addresses(source: &Arc<Source>, root: &Node, workshop: &Workshop, findings: &mut Findings) {
+    overlaps::note(source, root, workshop, findings);
+    let written = at(root, "network").and_then(|network| at(network, "hub_ip"));
+    if let Some((hub, node)) = workshop.network.hub_ip.zip(written) {
+        overlaps::note_hub(workshop, hub, &Place::of(source, node), findings);
+    }
 }
 
 /// What goes to all is one more folder that nodes mount from the hub.
@@ -294,7 +305,7 @@ mod tests {
             ("{hosts: [\"unix:///run/docker.sock\"]}", "`hosts` beside systemd's `-H fd://`"),
             ("{hosts: [\"tcp://0.0.0.0:2375\"]}", "without TLS"),
             ("{live-restore: true}", "live-restore"),
-            ("{registry-mirorrs: []}", "no option"),
+            ("{registry-mirorrs: []}", "not an option"),
             ("{mtu: 1400}", "a place of its own"),
             ("{userns-remap: default}", "UIDs"),
             ("{log-opts: {max-file: 3}}", "`max-file` takes text"),
@@ -316,7 +327,7 @@ mod tests {
         let found = messages(
             "version: 1\nnetwork: {cidr: 10.0.0.0/24}\ndocker: {address_pools: [{base: 10.0.0.0/8, size: 24}]}\n",
         );
-        assert!(found[0].contains("10.0.0.0/8 covers"), "{found:?}");
+        assert!(found[0].contains("10.0.0.0/8, which `docker.address_pools` gives"), "{found:?}");
     }
 
     /// Where each field that reaches a unit, a shell, an autofs map or an export stands in a workshop.

@@ -16,6 +16,13 @@ const GROUP: &str = "{name: course-a, gid: 3000}";
 /// UIDs and GIDs of people on Debian (policy 9.2.2).
 pub(super) const PEOPLE: Range<i64> = 1000..60_000;
 
+/// UIDs and GIDs of imagegen's own accounts: Debian gives the range around them out by name and never to people (policy
+/// 9.2.2), systemd has nothing in it, and [`PEOPLE`] ends before.
+pub const OWN_IDS: Range<u32> = 60_900..61_000;
+/// The UID of the administrator, and the GID of the administrator's group.
+pub const ADMIN_ID: u32 = OWN_IDS.start;
+const _: () = assert!(PEOPLE.end <= OWN_IDS.start as i64, "what users can have ends before our own");
+
 /// An entry and where each part of it was written.
 pub(super) struct Claim {
     pub(super) entry: Entry,

@@ -5,11 +5,13 @@ Usage: page.py FOLDER      Screenshots go there. Reads IMAGEGEN_PAGE and IMAGEGE
 gives them. The student is training01, the organiser o.brien-2.
 """
 import base64
+import contextlib
 import json
 import os
-import socket
+import re
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -23,6 +25,22 @@ OUTPUT = ".jp-OutputArea-output pre"
 SELECT_ALL = "\ue009a\ue009"
 RUN = "\ue008\ue007\ue008"
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # The key of an element's id (W3C WebDriver, section 12).
+
+
+def wait_for(what, look, bound=PATIENCE):
+    """Looks until there is what is waited for, and gives it. As long as there is not, `look` gives nothing, or raises a
+    RuntimeError that says what there is."""
+    deadline = time.monotonic() + bound
+    while True:
+        seen = "nothing"
+        try:
+            if found := look():
+                return found
+        except RuntimeError as error:
+            seen = error
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"waited {bound} s in vain for {what}; what was there last: {seen}")
+        time.sleep(1)
 
 
 class Browser:
@@ -49,16 +67,12 @@ class Browser:
     def go(self, url):
         self.do("POST", "/url", {"url": url})
 
+    def element(self, selector):
+        return self.do("POST", "/element", {"using": "css selector", "value": selector})[ELEMENT]
+
     def find(self, selector):
         """Waits for an element."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                return self.do("POST", "/element", {"using": "css selector", "value": selector})[ELEMENT]
-            except RuntimeError:
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f"there is no {selector} at {self.place()}: {self.text('body')[:500]}") from None
-                time.sleep(1)
+        return wait_for(selector, lambda: self.element(selector))
 
     def text(self, selector):
         return self.do("GET", f"/element/{self.find(selector)}/text")
@@ -68,14 +82,8 @@ class Browser:
 
     def click(self, selector):
         """A page that is still being built may cover what it has; then once more."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                return self.do("POST", f"/element/{self.find(selector)}/click", {})
-            except RuntimeError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(1)
+        click = lambda: self.do("POST", f"/element/{self.element(selector)}/click", {}) or True
+        wait_for(f"{selector} to be clicked", click)
 
     def write(self, selector, text):
         self.do("POST", f"/element/{self.find(selector)}/value", {"text": text})
@@ -89,15 +97,17 @@ class Browser:
                 raise
             return ""
 
-    def wait_for(self, selector, words, again=None):
-        """Waits for words in an element; loads the page `again`, where one is given, until they are there."""
-        deadline = time.monotonic() + PATIENCE
-        while words not in (seen := self.says(selector)):
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"{selector} says {seen!r} in place of {words!r}")
-            time.sleep(2)
-            if again:
-                self.go(again)
+    def wait_for(self, selector, words, page=None):
+        """Waits for words in an element; loads a page again, where one is given, until they are there."""
+
+        def look():
+            if words in (seen := self.says(selector)):
+                return True
+            if page:
+                self.go(page)
+            raise RuntimeError(f"{selector} says {seen!r}")
+
+        wait_for(f"{words!r} in {selector}", look)
 
     def shows(self, selector, words):
         """Whether there is such an element now that has the words."""
@@ -123,25 +133,19 @@ class Browser:
 def run_in_cell(browser, code, result):
     """Types code into the first cell and runs it. A notebook that is still being opened loses keys, or has no kernel yet
     that would run what they say; then once more."""
-    deadline = time.monotonic() + PATIENCE
-    while not browser.shows(OUTPUT, result):
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{browser.says(CELL)!r} in the cell does not give {result!r}")
+
+    def look():
+        if browser.shows(OUTPUT, result):
+            return True
         browser.find(IDLE)
         browser.click(CELL)
         browser.write(CELL, SELECT_ALL + code)
-        if browser.shows(CELL, code):
-            browser.write(CELL, RUN)
-            wait_until(lambda: browser.shows(OUTPUT, result), KERNEL)
-        else:
-            time.sleep(1)
+        if not browser.shows(CELL, code):
+            raise RuntimeError(f"{browser.says(CELL)!r} is in the cell")
+        browser.write(CELL, RUN)
+        return wait_for(f"{result!r} below {code!r}", lambda: browser.shows(OUTPUT, result), KERNEL)
 
-
-def wait_until(true, seconds):
-    """Gives up quietly."""
-    deadline = time.monotonic() + seconds
-    while not true() and time.monotonic() < deadline:
-        time.sleep(1)
+    wait_for(f"{result!r} in the notebook", look)
 
 
 def student(browser, page, folder):
@@ -163,27 +167,46 @@ def organiser(browser, page, folder):
     browser.keep(f"{folder}/organiser.png")
 
 
+@contextlib.contextmanager
+def started_driver():
+    """The address of a driver of our own. What it and its browsers leave goes with its folder for temporary files."""
+    with tempfile.TemporaryDirectory() as folder:
+        said = os.path.join(folder, "said")
+        with open(said, "w") as file:
+            # It takes a free port, and says which.
+            driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=file, env={**os.environ, "TMPDIR": folder})
+        try:
+            yield f"http://127.0.0.1:{wait_for('the port of chromedriver', lambda: port_in(said))}"
+        finally:
+            driver.terminate()
+            driver.wait()
+
+
+def port_in(path):
+    with open(path) as file:
+        found = re.search(r"started successfully on port (\d+)", text := file.read())
+    if not found:
+        raise RuntimeError(f"it says {text!r}")
+    return found[1]
+
+
+def look_around(browser, play, page, folder):
+    """Lets somebody play; a failure has what the page shows at that moment."""
+    try:
+        play(browser, page, folder)
+    except RuntimeError as error:
+        browser.keep(f"{folder}/failed.png")
+        raise RuntimeError(f"{error}; the page is {browser.place()}: {browser.says('body')[:500]}") from error
+    finally:
+        browser.close()
+
+
 def main(folder):
     os.makedirs(folder, exist_ok=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    driver = subprocess.Popen(["chromedriver", f"--port={port}", "--log-level=OFF"], stdout=subprocess.DEVNULL)
-    try:
-        time.sleep(3)
+    with started_driver() as driver:
         for play in (student, organiser):
-            browser = Browser(f"http://127.0.0.1:{port}")
-            try:
-                play(browser, os.environ["IMAGEGEN_PAGE"], folder)
-            except RuntimeError:
-                browser.keep(f"{folder}/failed.png")
-                raise
-            finally:
-                browser.close()
-        print("a student worked in a notebook, and the organiser saw it")
-    finally:
-        driver.terminate()
-        driver.wait()
+            look_around(Browser(driver), play, os.environ["IMAGEGEN_PAGE"], folder)
+    print("a student worked in a notebook, and the organiser saw it")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""Compares a user-data with the workshop.yaml beside it, by the readers of an instance: PyYAML, gzip, JSON, our own reader
-of the UID table, and the C library's of /etc/passwd. Usage: nasty.py USER_DATA"""
+"""Compares a user-data with the workshop.yaml beside it, by the readers of an instance: PyYAML, gzip, JSON, our own
+reader of the UID table, and the C library's of /etc/passwd. Usage: nasty.py USER_DATA"""
 import ctypes
 import json
 import os
@@ -8,9 +8,8 @@ import sys
 import tempfile
 
 import project  # noqa: F401  (sets the path)
-
-import accounts
 import unpack
+from imagegen import accounts
 
 
 class Passwd(ctypes.Structure):
@@ -29,7 +28,7 @@ def passwd_entries(path):
     stream = libc.fopen(path.encode(), b"r")
     entries = {}
     while entry := libc.fgetpwent(stream):
-        entries[entry[0].name.decode()] = entry[0].uid, entry[0].gecos.decode()
+        entries[entry[0].name.decode()] = entry[0].uid
     return entries
 
 
@@ -37,9 +36,8 @@ def applied(table, folder):
     for name in accounts.FILES:
         with open(f"{folder}/{name}", "w"):
             pass
-    accounts.settings = lambda: {"homes": "/home"}
     accounts.announce = lambda _: None
-    accounts.main(table, folder)
+    accounts.main(table, folder, "/home")
     return passwd_entries(f"{folder}/passwd")
 
 
@@ -58,7 +56,8 @@ def main(source):
     files = {entry["path"]: unpack.content(entry) for entry in config["write_files"]}
     for wanted in workshop["node"]["files"]:
         same(wanted["path"], files.get(wanted["path"]), wanted["content"].encode())
-    same("search domains", json.loads(files["/etc/docker/daemon.json"])["dns-search"], workshop["docker"]["options"]["dns-search"])
+    tag = workshop["docker"]["options"]["log-opts"]["tag"]
+    same("tag", json.loads(files["/etc/docker/daemon.json"])["log-opts"]["tag"], tag)
     same("keys", config["users"][0]["ssh_authorized_keys"], workshop["admin_ssh_keys"])
     folder = tempfile.mkdtemp()
     try:
@@ -68,7 +67,7 @@ def main(source):
         entries = applied(f"{folder}/table", folder)
     finally:
         shutil.rmtree(folder)
-    same("users", entries, {user["name"]: (user["uid"], user["full_name"]) for user in workshop["users"]})
+    same("users", entries, {user["name"]: user["uid"] for user in workshop["users"]})
 
 
 main(*sys.argv[1:])

@@ -5,13 +5,9 @@ import time
 import unittest
 import unittest.mock
 
-import project  # noqa: F401  (sets the path)
-
-import containers
-import listener
-import manager
-import member
-from dockerd import DockerError
+import project
+from imagegen.classic import containers, listener, manager, member
+from imagegen.dockerd import DockerError
 
 IMAGES = {"consul": "consul:1", "swarm": "swarm:1"}
 
@@ -63,11 +59,7 @@ class Docker:
 class Containers(unittest.TestCase):
     def setUp(self):
         self.docker = Docker({"swarm:1", "consul:1"})
-        names = {"docker": self.docker, "announce": lambda _: None, "say": lambda _: None}
-        patches = [unittest.mock.patch.object(containers, name, value) for name, value in names.items()]
-        for patch in patches:
-            patch.start()
-            self.addCleanup(patch.stop)
+        project.replace(self, containers, docker=self.docker, announce=lambda _: None, say=lambda _: None)
 
     def test_a_container_is_made_once(self):
         spec = containers.specification("swarm:1", ["join"])
@@ -75,9 +67,10 @@ class Containers(unittest.TestCase):
         self.assertFalse(containers.ensure("swarm-join", spec))
         self.assertEqual(sum("create" in call for call in self.docker.calls), 1)
 
-    def test_one_with_other_arguments_is_made_anew(self):
+    def test_one_with_other_arguments_is_replaced(self):
         containers.ensure("swarm-join", containers.specification("swarm:1", ["join", "--advertise=10.0.0.7:2375"]))
-        self.assertTrue(containers.ensure("swarm-join", containers.specification("swarm:1", ["join", "--advertise=10.0.0.8:2375"])))
+        other = containers.specification("swarm:1", ["join", "--advertise=10.0.0.8:2375"])
+        self.assertTrue(containers.ensure("swarm-join", other))
         self.assertEqual(self.docker.containers["swarm-join"]["Config"]["Cmd"][1], "--advertise=10.0.0.8:2375")
 
     def test_one_that_was_stopped_is_started(self):
@@ -89,7 +82,7 @@ class Containers(unittest.TestCase):
 
     def test_an_image_that_cannot_be_had_is_told_and_the_old_container_stays(self):
         containers.ensure("swarm-join", containers.specification("swarm:1", ["join"]))
-        with self.assertRaisesRegex(DockerError, "swarm:2 cannot be had"):
+        with self.assertRaisesRegex(DockerError, "swarm:2 cannot be fetched"):
             containers.ensure("swarm-join", containers.specification("swarm:2", ["join"]))
         self.assertIn("swarm-join", self.docker.containers)
 
@@ -115,10 +108,31 @@ class Repair(unittest.TestCase):
         clock = [0.0]
         watch = manager.Watch(lambda: clock[0])
         said = []
-        for moment, trouble in ((0, manager.NO_LEADER), (30, "away"), (40, manager.NO_LEADER), (90, manager.NO_LEADER), (101, manager.NO_LEADER), (110, manager.NO_LEADER)):
+        for moment in (0, 30, 40, 90, 101, 110):
             clock[0] = moment + 1.0
-            said.append(watch.is_due(f"Error: {trouble}"))
+            said.append(watch.is_due("Error: away" if moment == 30 else f"Error: {manager.NO_LEADER}"))
         self.assertEqual(said, [False, False, False, False, True, False])
+
+    def test_consul_is_replaced_with_its_data_and_started_again(self):
+        docker = Docker({"swarm:1", "consul:1"})
+        said, clock = [], [0.0]
+        project.replace(self, containers, docker=docker, announce=lambda _: None, say=lambda _: None)
+        project.replace(self, manager, announce=said.append, manager_fault=lambda: manager.NO_LEADER)
+        wanted = manager.wanted("10.0.0.5", IMAGES)
+        watch = manager.Watch(lambda: clock[0])
+        for clock[0] in (1.0, 100.0):
+            self.assertEqual(manager.keep(wanted, watch), manager.NO_LEADER)
+        self.assertEqual(sum(call.startswith("POST /containers/create?name=consul") for call in docker.calls), 2)
+        self.assertIn("DELETE /containers/consul?force=1&v=1", docker.calls)
+        self.assertTrue(docker.containers["consul"]["State"]["Running"])
+        self.assertEqual(len(said), 1)
+
+
+class OwnAddress(unittest.TestCase):
+    def test_a_node_of_an_ordinary_image_needs_no_module_of_the_hub(self):
+        project.replace(self, listener, route_source=lambda _: "10.0.0.7")
+        with unittest.mock.patch.dict("sys.modules", {"imagegen.hub": None, "imagegen.hub.address": None}):
+            self.assertEqual(listener.addresses({"hub": "10.0.0.5"}), ("10.0.0.7", "10.0.0.5", None))
 
 
 class StandIns(unittest.TestCase):
@@ -127,7 +141,8 @@ class StandIns(unittest.TestCase):
     PROGRAM = os.path.join(project.PROJECT, "userdata/rehearsal/stand_in.py")
 
     def start(self, command):
-        child = subprocess.Popen(["/usr/bin/python3", self.PROGRAM, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        child = subprocess.Popen(["/usr/bin/python3", self.PROGRAM, *command], **output)
         self.addCleanup(child.stdout.close)
         self.addCleanup(child.wait)
         self.addCleanup(child.kill)
@@ -147,12 +162,13 @@ class StandIns(unittest.TestCase):
 
     def until(self, wanted):
         deadline = time.monotonic() + 40
-        while not wanted(said := manager.trouble()) and time.monotonic() < deadline:
+        while not wanted(said := manager.manager_fault()) and time.monotonic() < deadline:
             time.sleep(0.5)
         return said
 
     def test_they_refuse_others(self):
-        for command in (["agent", "-dev"], ["manage", "-H", ":4000", "consul://127.0.0.1:8500"], ["join", "--advertise=10.0.0.7", "--heartbeat=20s", "--ttl=60s", "consul://10.0.0.5:8500"]):
+        join = ["join", "--advertise=10.0.0.7", "--heartbeat=20s", "--ttl=60s", "consul://10.0.0.5:8500"]
+        for command in (["agent", "-dev"], ["manage", "-H", ":4000", "consul://127.0.0.1:8500"], join):
             self.assertNotEqual(self.start(command).wait(20), 0, command)
 
 

@@ -1,52 +1,13 @@
-import ipaddress
 import os
+import ssl
 import stat
 import tempfile
+import threading
 import unittest
+from unittest import mock
 
-import project  # noqa: F401  (sets the path)
-
-import address
-import files
-import homes
-import passwords
-import swarm
-
-
-def link(name, own, prefix, scope="global"):
-    return {"ifname": name, "addr_info": [{"local": own, "prefixlen": prefix, "scope": scope}]}
-
-
-def config(network=None, hub_ip=None):
-    return {"network": network, "hub_ip": hub_ip}
-
-
-class OwnInterface(unittest.TestCase):
-    LINKS = [
-        link("lo", "127.0.0.1", 8, "host"),
-        link("docker0", "172.17.0.1", 16),
-        link("ens3", "10.0.0.5", 24),
-        link("ens4", "192.168.7.5", 24),
-    ]
-
-    def test_the_address_that_was_asked_for_comes_first(self):
-        own = address.own_interface(self.LINKS, config("10.0.0.0/24", "192.168.7.5"), "10.0.0.5")
-        self.assertEqual(str(own), "192.168.7.5/24")
-        self.assertIsNone(address.own_interface(self.LINKS, config(None, "10.0.0.9"), "10.0.0.5"))
-
-    def test_then_the_workshops_network(self):
-        own = address.own_interface(self.LINKS, config("192.168.7.0/24"), "10.0.0.5")
-        self.assertEqual(own, ipaddress.ip_interface("192.168.7.5/24"))
-
-    def test_then_the_way_out(self):
-        self.assertEqual(str(address.own_interface(self.LINKS, config(), "192.168.7.5")), "192.168.7.5/24")
-
-    def test_then_the_first_that_is_not_dockers(self):
-        self.assertEqual(str(address.own_interface(self.LINKS, config(), None)), "10.0.0.5/24")
-
-    def test_none_is_none(self):
-        self.assertIsNone(address.own_interface(self.LINKS[:2], config(), None))
-        self.assertIsNone(address.own_interface(self.LINKS, config("10.9.0.0/16"), None))
+import project
+from imagegen.hub import announce_ready, culler, homes, passwords, setup
 
 
 class Shares(unittest.TestCase):
@@ -62,7 +23,8 @@ class Shares(unittest.TestCase):
             os.mkdir(f"{root}/there", 0o750)
             shares = [["there", True], ["deep/results", True], ["data", False]]
             homes.make_shares([[f"{root}/{name}", writable] for name, writable in shares], {})
-            modes = {name: stat.S_IMODE(os.stat(f"{root}/{name}").st_mode) for name in ("there", "deep", "deep/results", "data")}
+            names = ("there", "deep", "deep/results", "data")
+            modes = {name: stat.S_IMODE(os.stat(f"{root}/{name}").st_mode) for name in names}
             self.assertEqual(modes["there"], 0o750)
             self.assertEqual(modes["deep/results"], 0o1777)
             for name in ("deep", "data"):
@@ -82,15 +44,6 @@ class Exports(unittest.TestCase):
         )
 
 
-class Superseded(unittest.TestCase):
-    def node(self, node_id, name, state):
-        return {"ID": node_id, "Description": {"Hostname": name}, "Status": {"State": state}}
-
-    def test_only_a_node_that_came_back_under_its_name(self):
-        nodes = [self.node("a", "node-1", "down"), self.node("b", "node-1", "ready"), self.node("c", "node-2", "down")]
-        self.assertEqual(swarm.superseded(nodes), ["a"])
-
-
 class Passwords(unittest.TestCase):
     def test_they_are_the_ones_on_the_cards(self):
         # The tests of `Secrets::password` have the same vectors.
@@ -98,15 +51,112 @@ class Passwords(unittest.TestCase):
         self.assertEqual(passwords.generated(seed, "training", "ada"), "qh9r-zh7a-ka3s")
         self.assertEqual(passwords.generated(seed, "galaxy-2026", "ada"), "piuq-sjg6-zm2e")
 
+    def test_hashes_that_people_brought_are_found_by_name(self):
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("ada:$6$salt$hash\nbob:$y$j9T$a:b\n")
+            file.flush()
+            self.assertEqual(passwords.brought(file.name), {"ada": "$6$salt$hash", "bob": "$y$j9T$a:b"})
+        self.assertEqual(passwords.brought("/nonexistent"), {})
 
-class WriteWhole(unittest.TestCase):
-    def test_a_file_that_is_right_is_left_alone(self):
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "exports")
-            self.assertTrue(files.write_whole(path, "one"))
-            self.assertFalse(files.write_whole(path, "one"))
-            self.assertTrue(files.write_whole(path, "two"))
-            self.assertEqual(os.listdir(folder), ["exports"])
+
+class Setup(unittest.TestCase):
+    def test_without_a_domain_the_workshops_certificate_is_for_every_name(self):
+        text = setup.caddyfile({"domain": None, "email": None})
+        self.assertIn("https:// {", text)
+        self.assertIn("redir https://{host}{uri} permanent", text)
+
+    def test_with_a_domain_caddy_gets_the_certificate(self):
+        text = setup.caddyfile({"domain": "w.example.org", "email": "ada@example.org"})
+        self.assertIn("w.example.org {", text)
+        self.assertIn("email ada@example.org", text)
+        self.assertNotIn("CREDENTIALS", text)
+
+    def test_nobody_writes_another_address_into_the_hubs_journal(self):
+        for domain in None, "w.example.org":
+            text = setup.caddyfile({"domain": domain, "email": None})
+            self.assertIn("reverse_proxy 127.0.0.1:8000 {\n\t\theader_up -X-Real-Ip\n\t}\n}\n", text)
+
+
+class Culler(unittest.TestCase):
+    def test_it_looks_ten_times_in_the_idle_time_and_once_a_minute_at_most(self):
+        for minutes, every in ((120, 720), (10, 60), (3, 60)):
+            command = culler.command("10.0.0.5", minutes)
+            wanted = [f"--timeout={minutes * 60}", f"--cull-every={every}", "--url=http://10.0.0.5:8081/hub/api"]
+            self.assertEqual(command[3:], wanted)
+
+    def test_it_becomes_the_culler_when_the_hub_answers(self):
+        config = {"page": {"notebooks": {"idle_minutes": 120}}}
+        done = []
+
+        def settings(path):
+            done.append(path)
+            return config
+
+        project.replace(self, culler, settings=settings, find_interface=lambda _: mock.Mock(ip="10.0.0.5"))
+        project.replace(self, culler.hub_port, wait_until_it_listens=done.append)
+        project.replace(self, os, execv=lambda path, command: done.append(command[1:3]))
+        with mock.patch.dict(os.environ, {"CREDENTIALS_DIRECTORY": "/run/credentials"}):
+            culler.main()
+        self.assertEqual(done, ["/run/credentials/settings", "10.0.0.5", ["-m", "jupyterhub_idle_culler"]])
+
+
+class Ready(unittest.TestCase):
+    ALERT = b"\x15\x03\x03\x00\x02\x02\x50"  # What Caddy answers where it has no certificate (RFC 8446, section 6).
+
+    def setUp(self):
+        self.now, self.said = 0, []
+        clock = mock.Mock(monotonic=lambda: self.now, sleep=self.sleep)
+        project.replace(self, announce_ready, announce=self.said.append, time=clock)
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def waits(self, seconds, closed, domain):
+        """While the page is closed in that way; then it opens."""
+
+        def is_open(name):
+            if self.now >= seconds:
+                return True
+            if isinstance(closed, Exception):
+                raise closed
+            return closed
+
+        with mock.patch.object(announce_ready, "is_open", is_open):
+            announce_ready.wait_until_open(domain or "10.0.0.5", domain)
+        return self.said
+
+    def test_a_name_without_a_certificate_is_told_once_with_what_to_look_at(self):
+        said = self.waits(900, ssl.SSLError(), "w.example.org")
+        advice = "does the name lead here, and are TCP 80 and 443 open to the world?"
+        self.assertEqual(said, [f"https://w.example.org/ has no certificate yet: {advice}"])
+
+    def test_a_certificate_may_take_its_time(self):
+        self.assertEqual(self.waits(100, ssl.SSLError(), "w.example.org"), [])
+
+    def test_what_is_no_matter_of_certificates_is_not_taken_for_one(self):
+        self.assertEqual(self.waits(900, False, "w.example.org"), [])
+        self.assertEqual(self.waits(900, ssl.SSLError(), None), [])
+
+    def test_a_server_without_a_certificate_is_told_from_one_that_does_not_listen(self):
+        socket = announce_ready.socket
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            place = server.getsockname()
+            connect = socket.create_connection
+
+            def answer():
+                line, _ = server.accept()
+                with line:
+                    line.recv(65536)
+                    line.sendall(self.ALERT)
+
+            with mock.patch.object(socket, "create_connection", lambda _, seconds: connect(place, seconds)):
+                answering = threading.Thread(target=answer)
+                answering.start()
+                with self.assertRaises(ssl.SSLError):
+                    announce_ready.is_open("w.example.org")
+                answering.join()
+                server.close()
+                self.assertFalse(announce_ready.is_open("w.example.org"))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,18 @@
 import hashlib
 import ipaddress
 import json
-import os
 import socket
 import ssl
 import subprocess
 import tempfile
 import threading
 import unittest
-import unittest.mock
+from unittest import mock
 
-import project  # noqa: F401  (sets the path)
-
-import join
-import rendezvous
+import project
+from imagegen import status
+from imagegen.hub import rendezvous
+from imagegen.node import hub
 
 ANSWER = '{"manager": "127.0.0.1:2377", "nodes": {"n1": "ready"}, "token": "SWMTKN-1-abc-def"}'
 NAME = "hub.imagegen.internal"
@@ -39,12 +38,13 @@ class Rendezvous(unittest.TestCase):
         self.answer = f"{self.folder.name}/join.json"
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(f"{self.folder.name}/hub.crt", f"{self.folder.name}/hub.key")
-        rendezvous.say = lambda _: None
+        project.replace(self, rendezvous, say=lambda _: None, PORT=0)
         network = ipaddress.ip_network("127.0.0.0/8")
-        self.server = rendezvous.Server(network, "the key", context, self.answer, f"{self.folder.name}/words.json")
+        self.server = rendezvous.Server("127.0.0.1", network, "the key", context, self.folder.name)
         self.addCleanup(self.server.server_close)
         self.addCleanup(self.server.shutdown)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.port = self.server.server_address[1]
         self.config = {"hub": "127.0.0.1", "hub_certificate": self.pin("hub"), "join_key": "the key"}
 
     def pin(self, name):
@@ -55,34 +55,39 @@ class Rendezvous(unittest.TestCase):
         with open(self.answer, "w") as file:
             file.write(ANSWER)
 
-    def test_words_that_come_at_once_do_not_get_in_each_others_way(self):
+    def test_messages_that_come_at_once_do_not_get_in_each_others_way(self):
         failures = []
-        with unittest.mock.patch("threading.excepthook", failures.append):
-            threads = [threading.Thread(target=self.server.note, args=(f"node-{number} is here",)) for number in range(100)]
+        with mock.patch("threading.excepthook", failures.append):
+            said = [f"node-{number} is here" for number in range(100)]
+            threads = [threading.Thread(target=self.server.note, args=("10.0.0.7", text)) for text in said]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join()
         self.assertEqual(failures, [])
-        with open(f"{self.folder.name}/words.json") as file:
-            self.assertIn({"text": "is here", "at": unittest.mock.ANY}, json.load(file).values())
+        with open(f"{self.folder.name}/node-status.json") as file:
+            self.assertIn({"text": "is here", "at": mock.ANY}, json.load(file).values())
+
+    def ask(self):
+        return hub.Hub(self.config, self.port).join_info()
 
     def refusal(self):
-        with self.assertRaises(join.Away) as raised:
-            join.ask(self.config)
+        with self.assertRaises(hub.HubUnavailable) as raised:
+            self.ask()
         return str(raised.exception)
 
     def test_the_right_key_gets_the_token(self):
         self.publish()
-        self.assertEqual(join.ask(self.config)["token"], "SWMTKN-1-abc-def")
+        self.assertEqual(self.ask()["token"], "SWMTKN-1-abc-def")
 
-    def test_the_last_word_of_a_node_is_noted_for_the_organiser(self):
+    def test_the_last_message_of_a_node_is_noted_for_the_organiser(self):
         self.publish()
-        join.announce = lambda _: None
-        join.tell("It has joined\nat last.")
-        join.ask(self.config)
-        with open(f"{self.folder.name}/words.json") as file:
-            self.assertEqual(json.load(file)[socket.gethostname()]["text"], "It has joined at last.")
+        project.replace(self, status, announce=lambda _: None)
+        project.replace(self, status._Status, text="")
+        status.report("It has joined\nat last.")
+        self.ask()
+        with open(f"{self.folder.name}/node-status.json") as file:
+            self.assertEqual(json.load(file)[f"127.0.0.1 {socket.gethostname()}"]["text"], "It has joined at last.")
 
     def test_before_the_swarm_is_up_the_node_hears_so(self):
         self.assertIn("the swarm is not up yet", self.refusal())
@@ -105,8 +110,8 @@ class Rendezvous(unittest.TestCase):
 
     def test_a_silent_client_holds_up_nobody(self):
         self.publish()
-        with socket.create_connection(("127.0.0.1", 7443)):
-            self.assertEqual(join.ask(self.config)["manager"], "127.0.0.1:2377")
+        with socket.create_connection(("127.0.0.1", self.port)):
+            self.assertEqual(self.ask()["manager"], "127.0.0.1:2377")
 
 
 class Verdict(unittest.TestCase):
@@ -116,15 +121,6 @@ class Verdict(unittest.TestCase):
         self.assertEqual(rendezvous.verdict("/v1/join", "", "k", "{}")[0], 401)
         self.assertEqual(rendezvous.verdict("/v1/join", "Bearer k", "k", None)[0], 503)
         self.assertEqual(rendezvous.verdict("/v1/join", "Bearer \u00e9", "k", "{}")[0], 401)
-
-
-class Waits(unittest.TestCase):
-    def test_waits_grow_and_stay_bounded(self):
-        waits = join.waits(longest=30)
-        seen = [next(waits) for _ in range(20)]
-        self.assertTrue(0.5 <= seen[0] <= 1)
-        self.assertTrue(all(15 <= wait <= 30 for wait in seen[6:]))
-        self.assertGreater(len(set(seen)), 15)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""Unpacks the files of a user-data into a folder, as cloud-init would. Usage: unpack.py USER_DATA FOLDER"""
+"""Unpacks the files of a user-data into a folder, as cloud-init and an ordinary image would. Usage: unpack.py USER_DATA FOLDER"""
+
 import base64
 import email
 import gzip
+import lzma
 import os
 import sys
 
@@ -23,14 +25,25 @@ def content(entry):
     return gzip.decompress(packed) if encoding == "gz+b64" else packed
 
 
+STOCK = "/var/lib/imagegen/stock"
+
+
+def archived(packed):
+    """The files that travel to an ordinary image: path and content."""
+    fields = iter(lzma.decompress(base64.b85decode(packed.strip())).split(b"\0"))
+    return {path.decode(): content for _, path, content in zip(fields, fields, fields)}
+
+
 def main(source, folder):
     with open(source) as file:
         config = cloud_config(file.read())
-    for entry in config["write_files"]:
-        path = folder + entry["path"]
+    files = {entry["path"]: content(entry) for entry in config["write_files"]}
+    files |= archived(files.pop(STOCK)) if STOCK in files else {}
+    for path, data in files.items():
+        path = folder + path
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
-            file.write(content(entry))
+            file.write(data)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::registry::debugfs;
-use crate::{convert, imagegen, recipes_with, text};
+use crate::{convert, imagegen, processes_with, recipes_with, text, wait_for};
 
 #[test]
 fn the_plan_of_the_built_in_recipes() {
@@ -174,14 +174,16 @@ fn a_build_that_is_stopped_leaves_nothing() {
         .env("TMPDIR", &temporary)
         .spawn()
         .unwrap();
-    let deadline = Instant::now() + Duration::from_secs(60);
-    // Packages are there before anything is installed.
-    while entries(&packages).is_empty() || chroots(&temporary) == 0 {
-        assert!(Instant::now() < deadline, "mmdebstrap has not begun");
-        std::thread::sleep(Duration::from_millis(200));
-    }
-    // Well into its work.
-    std::thread::sleep(Duration::from_secs(8));
+    // Well into its work: packages are there before anything is installed.
+    wait_for("a dpkg that installs packages", || {
+        let running = processes_with(&temporary);
+        let installs = running.iter().any(|line| line.contains("dpkg") && line.contains("--configure"));
+        if installs && !entries(&packages).is_empty() && chroots(&temporary) > 0 {
+            Ok(())
+        } else {
+            Err(running)
+        }
+    });
     let begun = Instant::now();
     std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));

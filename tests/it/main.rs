@@ -8,6 +8,7 @@
     reason = "a test stops at the first thing that is wrong, and starts the program as a user does"
 )]
 
+mod budgets;
 mod build;
 mod cli;
 mod clouds;
@@ -25,8 +26,10 @@ mod tidy;
 mod userdata;
 mod workshops;
 
+use std::fmt::Debug;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 
@@ -72,6 +75,30 @@ fn are_as_told(files: &[serde_json::Value], folder: &Path) {
         let (sha256, bytes) = imagegen::build::hash(&path).unwrap();
         assert_eq!((file["sha256"].as_str(), file["bytes"].as_u64()), (Some(sha256.as_str()), Some(bytes)));
     }
+}
+
+/// Looks until what is waited for is there, and gives it. The failure has what there was last.
+fn wait_for<Found, Seen: Debug>(what: &str, mut look: impl FnMut() -> Result<Found, Seen>) -> Found {
+    const BOUND: Duration = Duration::from_secs(300);
+    let begun = Instant::now();
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(seen) if begun.elapsed() > BOUND => {
+                panic!("waited {BOUND:?} in vain for {what}; what was there last: {seen:?}")
+            }
+            Err(_) => std::thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}
+
+/// The command lines of processes that name a folder.
+fn processes_with(folder: &Path) -> Vec<String> {
+    let name = folder.to_string_lossy().into_owned();
+    let processes = std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+    // Processes end while they are looked at.
+    let lines = processes.filter_map(|process| std::fs::read(process.join("cmdline")).ok());
+    lines.map(|line| text(&line)).filter(|line| line.contains(&name)).collect()
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -104,10 +104,6 @@ impl Random {
     }
 }
 
-fn is_full_name(text: &str) -> bool {
-    !text.is_empty() && !text.contains([':', ',']) && !text.contains(char::is_control)
-}
-
 fn is_printable(text: &str) -> bool {
     text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
@@ -120,21 +116,21 @@ const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEe7xJlXn2mP0s7cQ4V1r8b6k
 
 /// A workshop with a nasty string in every place, and how many there are.
 fn workshop(random: &mut Random) -> (Value, usize) {
-    let users = (0..120).map(|number| json!({"name": format!("u{number}"), "uid": 2001 + number, "full_name": random.taken(is_full_name)}));
-    let users: Vec<Value> = users.collect();
+    let users: Vec<Value> =
+        (0..120).map(|number| json!({"name": format!("u{number}"), "uid": 2001 + number})).collect();
     let content = |random: &mut Random, path: String| json!({"path": path, "content": random.string()});
     let mut files: Vec<Value> =
-        (0..120).map(|number| content(random, format!("/srv/content/{number}"))).collect();
+        (0..300).map(|number| content(random, format!("/srv/content/{number}"))).collect();
     files.extend((0..80).map(|number| {
         let path = format!("/srv/names/{number}-{}", random.taken(is_file_name));
         content(random, path)
     }));
     let keys: Vec<String> = (0..40).map(|_| format!("{KEY} {}", random.taken(is_printable))).collect();
-    let domains: Vec<String> = (0..100).map(|_| random.string()).collect();
-    let count = users.len() + files.len() + 80 + keys.len() + domains.len();
+    let tag = random.taken(|text| !text.contains(['{', '}']));
+    let count = files.len() + 80 + keys.len() + 1;
     let workshop = json!({
         "version": 1, "users": users, "node": {"files": files}, "admin_ssh_keys": keys,
-        "docker": {"options": {"dns-search": domains}},
+        "docker": {"options": {"log-opts": {"tag": tag}}},
     });
     (workshop, count)
 }

@@ -1,23 +1,21 @@
 //! Container images from a registry: a real one on the loopback interface, which wants a name and a password.
 
-use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use base64::Engine;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use crate::{convert, imagegen, recipes_with, text};
+use crate::{convert, imagegen, recipes_with, text, wait_for};
 
 const USER: &str = "ci";
 const PASSWORD: &str = "ImagegenCredential0815";
 /// Made by `htpasswd -Bbn` of Apache from both.
 const HTPASSWD: &str = "ci:$2y$05$kF8STu55dT/NrmVMlTJYl.282EM8f.S4N8zx37hebRpfhCamxq1xe\n";
 const CONFIG: &str = "version: 0.1\nstorage: {filesystem: {rootdirectory: ROOT/store}}\n\
-                      http: {addr: ADDRESS, tls: {certificate: ROOT/ca.crt, key: ROOT/ca.key}}\n\
+                      http: {addr: '127.0.0.1:0', tls: {certificate: ROOT/ca.crt, key: ROOT/ca.key}}\n\
                       auth: {htpasswd: {realm: imagegen, path: ROOT/htpasswd}}\n";
 
 /// A registry that ends with the test.
@@ -39,19 +37,10 @@ impl Registry {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
         certificate(folder.path());
-        let trusted = at("home/.config/containers/certs.d").join(&address);
-        std::fs::create_dir_all(&trusted).unwrap();
-        std::fs::copy(at("ca.crt"), trusted.join("ca.crt")).unwrap();
         std::fs::write(at("htpasswd"), HTPASSWD).unwrap();
         let root = folder.path().to_str().unwrap();
-        std::fs::write(at("config.yml"), CONFIG.replace("ROOT", root).replace("ADDRESS", &address)).unwrap();
-        let login = base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{PASSWORD}"));
-        let mut auths = json!({});
-        auths[&address] = json!({ "auth": login });
-        std::fs::write(at("auth.json"), json!({ "auths": auths }).to_string()).unwrap();
+        std::fs::write(at("config.yml"), CONFIG.replace("ROOT", root)).unwrap();
         let child = Command::new("docker-registry")
             .arg("serve")
             .arg(at("config.yml"))
@@ -59,12 +48,26 @@ impl Registry {
             .stderr(std::fs::File::create(at("log")).unwrap())
             .spawn()
             .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(&address).is_err() {
-            assert!(Instant::now() < deadline, "{}", std::fs::read_to_string(at("log")).unwrap());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Self { child, address, folder }
+        // It takes a free port, and says which.
+        let address = wait_for("a registry that listens", || {
+            let log = std::fs::read_to_string(at("log")).unwrap();
+            let place = log.split("listening on ").nth(1).and_then(|rest| rest.split([',', '"']).next());
+            place.map(str::to_owned).ok_or(log)
+        });
+        let registry = Self { child, address, folder };
+        registry.introduce();
+        registry
+    }
+
+    /// Writes down its certificate, and the password for it, where its users look for them.
+    fn introduce(&self) {
+        let trusted = self.at("home/.config/containers/certs.d").join(&self.address);
+        std::fs::create_dir_all(&trusted).unwrap();
+        std::fs::copy(self.at("ca.crt"), trusted.join("ca.crt")).unwrap();
+        let login = base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{PASSWORD}"));
+        let mut auths = json!({});
+        auths[&self.address] = json!({ "auth": login });
+        std::fs::write(self.at("auth.json"), json!({ "auths": auths }).to_string()).unwrap();
     }
 
     fn at(&self, name: &str) -> PathBuf {

@@ -90,21 +90,22 @@ fn this_systems_cloud_init_accepts_both_texts() {
     }
 }
 
+/// What travels to an ordinary image means the same to Python as the program in the project.
 #[test]
-fn pyyaml_reads_the_files_as_they_are_in_the_project() {
+fn programs_that_travel_are_the_ones_of_the_images() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("user-data"), printed(folder.path(), &["hub"])).unwrap();
-    let mut unpack = Command::new("/usr/bin/python3");
-    unpack
-        .arg(crate::project("tests/guest/unpack.py"))
-        .args(["user-data", "files"])
-        .current_dir(folder.path());
-    unpack.assert().success();
-    for name in ["hub/homes.py", "common/accounts.py", "swarm/rendezvous.py"] {
-        let source = std::fs::read_to_string(crate::project(&format!("userdata/{name}"))).unwrap();
-        let inside =
-            folder.path().join("files/usr/local/lib/imagegen").join(name.split('/').next_back().unwrap());
-        assert_eq!(std::fs::read_to_string(inside).unwrap(), source, "{name}");
+    for machine in [&["hub"][..], &["node", "--hub-ip", "10.0.0.5"]] {
+        let userdata = printed(folder.path(), &[machine, &["--stock"]].concat());
+        std::fs::write(folder.path().join("user-data"), userdata).unwrap();
+        let python = |program: &str, arguments: &[&str]| {
+            let mut command = Command::new("/usr/bin/python3");
+            command.arg("-B").arg(project(program)).args(arguments).current_dir(folder.path());
+            text(&command.assert().success().get_output().stdout)
+        };
+        python("tests/guest/unpack.py", &["user-data", machine[0]]);
+        let library = project("images/base/usr/lib/imagegen");
+        let compared = python("tests/guest/same_program.py", &[machine[0], library.to_str().unwrap()]);
+        assert!(compared.lines().count() > 15, "{compared}");
     }
 }
 
@@ -127,7 +128,7 @@ fn sizes_add_up_to_the_text() {
         let sizes = printed(folder.path(), &["hub", "--for", way, "--sizes"]);
         let total = sizes.lines().last().unwrap();
         assert!(total.contains(&format!(" {length} ")), "{sizes}");
-        assert!(sizes.contains("/usr/local/lib/imagegen/homes.py"), "{sizes}");
+        assert!(sizes.contains("/etc/imagegen/settings.json"), "{sizes}");
     }
 }
 
@@ -174,11 +175,11 @@ fn an_ordinary_image_keeps_its_own_user_and_that_is_minded() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("workshop.yaml"), "version: 1\nusers: [{name: ada, uid: 1000}]\n")
         .unwrap();
-    let output = imagegen(folder.path()).args(["node", "--hub-ip", "10.0.0.5", "--plain"]).output().unwrap();
+    let output = imagegen(folder.path()).args(["node", "--hub-ip", "10.0.0.5", "--stock"]).output().unwrap();
     assert!(output.status.success());
     assert!(text(&output.stderr).contains("UID or GID 1000"), "{}", text(&output.stderr));
     std::fs::write(folder.path().join("workshop.yaml"), "version: 1\nhomes: {volume: /dev/vdb}\n").unwrap();
-    let output = imagegen(folder.path()).args(["hub", "--plain"]).output().unwrap();
+    let output = imagegen(folder.path()).args(["hub", "--stock"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("/srv/homes"), "{}", text(&output.stderr));
 }

@@ -11,7 +11,7 @@ timed() {
 }
 
 apply() {
-	python3 /usr/local/lib/imagegen/accounts.py "$table"
+	python3 -I -m imagegen.accounts "$table"
 }
 
 timed useradd --no-create-home imagegen-probe

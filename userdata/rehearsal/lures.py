@@ -1,32 +1,49 @@
 """What notebooks must not reach, and a little of what they may: answers on each ADDRESS PORT of the arguments, by TCP, and
-by UDP where the address has `udp:` before it. An interface may follow the address: `fe80::a9fe:a9fe%docker0`."""
+by UDP where the address has `udp:` before it. An interface may follow the address: `fe80::a9fe:a9fe%docker0`. Tells
+systemd as soon as all of them listen."""
+import os
 import socket
 import sys
 import threading
 
 
-def serve_tcp(place):
+def listen_tcp(place):
     family = socket.AF_INET6 if ":" in place[0] else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(socket.getaddrinfo(*place, family, socket.SOCK_STREAM)[0][4])
     listener.listen()
-    while True:
-        listener.accept()[0].close()
+    return listener
 
 
-def serve_udp(place):
+def listen_udp(place):
     box = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     box.bind(place)
+    return box
+
+
+def serve(box):
     while True:
-        data, sender = box.recvfrom(512)
-        box.sendto(data, sender)
+        if box.type == socket.SOCK_STREAM:
+            box.accept()[0].close()
+        else:
+            data, sender = box.recvfrom(512)
+            box.sendto(data, sender)
 
 
-threads = []
+def tell_systemd():
+    """sd_notify(3): a name in the abstract namespace begins with a zero byte, written as @."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.connect(os.environ["NOTIFY_SOCKET"].replace("@", "\0", 1))
+        line.send(b"READY=1")
+
+
+boxes = []
 for text in sys.argv[1:]:
     address, port = text.removeprefix("udp:").rsplit(" ", 1)
-    serve = serve_udp if text.startswith("udp:") else serve_tcp
-    threads.append(threading.Thread(target=serve, args=((address, int(port)),)))
+    listen = listen_udp if text.startswith("udp:") else listen_tcp
+    boxes.append(listen((address, int(port))))
+threads = [threading.Thread(target=serve, args=(box,)) for box in boxes]
 for thread in threads:
     thread.start()
+tell_systemd()

@@ -17,12 +17,27 @@ import aiohttp
 from yarl import URL
 
 
+SOON = 300  # seconds for what has nothing to wait for but the machines
+
+
 class Refused(Exception):
     """What the login page says."""
 
 
 class Failed(Exception):
     """What the page says to somebody whose server does not start."""
+
+
+async def wait_for(what, bound, look):
+    """Looks until what is waited for is there: `look` gives whether it is, and what there is."""
+    deadline = time.monotonic() + bound
+    while True:
+        there, seen = await look()
+        if there:
+            return
+        if time.monotonic() > deadline:
+            raise Failed(f"waited {bound} s in vain for {what}; what was there last: {seen}")
+        await asyncio.sleep(1)
 
 
 def sentence(page):
@@ -53,15 +68,12 @@ class Student:
 
     async def visit(self, page, path):
         """Loads a page that gives a cookie for `path`. Just after a restart of hub or proxy it may have to be loaded again."""
-        deadline = time.monotonic() + 60
-        while True:
+
+        async def look():
             async with self.session.get(page) as answer:
-                seen = f"{answer.status} {answer.url}"
-            if "_xsrf" in self.cookies(path):
-                return
-            if time.monotonic() > deadline:
-                raise Failed(f"{page} gives no cookie: {seen}")
-            await asyncio.sleep(1)
+                return "_xsrf" in self.cookies(path), f"{answer.status} {answer.url}"
+
+        await wait_for(f"a cookie of {page}", SOON, look)
 
     async def log_in(self):
         await self.visit("/hub/login", "/hub/")
@@ -149,11 +161,13 @@ class Student:
         async with self.session.delete(path, headers={"X-XSRFToken": self.xsrf("/hub/")}) as answer:
             if answer.status not in (202, 204):
                 raise Failed(f"not stopped: {answer.status} {(await answer.text())[:300]}")
-        while True:
+
+        async def look():
             async with self.session.get(f"/hub/api/users/{self.name}", headers={"X-XSRFToken": self.xsrf("/hub/")}) as answer:
-                if not (await answer.json()).get("server") and not (await answer.json()).get("pending"):
-                    return
-            await asyncio.sleep(0.5)
+                user = await answer.json()
+            return not user.get("server") and not user.get("pending"), f"server {user.get('server')}, pending {user.get('pending')}"
+
+        await wait_for(f"the end of the server of {self.name}", SOON, look)
 
     async def work(self, after):
         seen = {"name": self.name}

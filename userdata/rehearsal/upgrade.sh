@@ -4,9 +4,18 @@
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 
-# Whatever starts at boot has its own look at the partition; it has to be over.
+# What starts at boot has its own look at the partition; it has to be over.
 systemctl is-system-running --wait >&2 || true
-journalctl -b -o cat -u imagegen-esp.service | grep '^Finished' >&2
+looks=0
+until journalctl -b -o cat -u imagegen-esp.service | grep '^Finished' >&2; do
+	looks=$((looks + 1))
+	if [ "$looks" = 60 ]; then
+		echo "waited 300 s in vain for the end of imagegen-esp.service; what is there last:" >&2
+		systemctl status --no-pager imagegen-esp.service >&2
+		exit 1
+	fi
+	sleep 5
+done
 
 folder=$(mktemp -d)
 mount -t vfat /dev/disk/by-partlabel/esp "$folder"

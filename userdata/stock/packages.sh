@@ -25,6 +25,8 @@ install() {
 # What a golden image decides at each boot: units start only where this file is.
 mkdir -p /run/imagegen
 : >/run/imagegen/accepted
+# Before students get accounts here, sshd reads the rules for them.
+systemctl try-reload-or-restart ssh.service || true
 [ "$(cat "$installed" 2>/dev/null)" != "$packages" ] || exit 0
 announce "Installing $packages."
 # Homes travel by NFS 4 alone, which needs no port mapper; an upgraded Docker ends notebooks.

@@ -7,6 +7,7 @@ use crate::failure::Result;
 use crate::rehearsal::Student;
 use crate::rehearsal::agent::Outcome;
 use crate::rehearsal::machine::Machine;
+use crate::rehearsal::waiting::{Look, wait_for};
 
 /// Looks for what is on standard input in the journal. It is not an argument: the guest agent notes those in there.
 const SEARCH: &str = r#"read -r password && journalctl -b -o cat | grep -F -e "$password""#;
@@ -16,11 +17,12 @@ pub(super) fn passwords_are_the_cards(stage: &mut Stage) -> Result<String> {
     let Some(student) = stage.students.last().cloned() else {
         return Err(anyhow!("the workshop has no students").into());
     };
-    let given = ["systemctl", "is-active", "imagegen-passwords.service"];
-    stage.hub.until(PATIENCE, &given, |state| (state == "active").then_some(()))?;
-    if !opens(&mut stage.hub, &student, &student.password)? {
-        return Err(anyhow!("the hub does not take the password of {}", student.name).into());
-    }
+    let right = format!("{}\0", student.password);
+    let what = format!("an account that the password of {} opens", student.name);
+    wait_for(&what, PATIENCE, || {
+        let outcome = stage.hub.script(&opening(&student), &right)?;
+        Ok(if outcome.ok() { Look::Found(()) } else { Look::NotYet(format!("unix_chkpwd: {outcome}")) })
+    })?;
     if opens(&mut stage.hub, &student, "not the password")? {
         return Err(anyhow!("the hub takes a wrong password").into());
     }
@@ -40,8 +42,12 @@ pub(super) fn passwords_are_the_cards(stage: &mut Stage) -> Result<String> {
 
 /// Whether PAM's own helper takes a password.
 fn opens(machine: &mut Machine, student: &Student, password: &str) -> Result<bool> {
-    let ask = ["/usr/sbin/unix_chkpwd", &student.name, "nonull"];
-    Ok(machine.script(&ask, &format!("{password}\0"))?.ok())
+    Ok(machine.script(&opening(student), &format!("{password}\0"))?.ok())
+}
+
+/// Asks for a password on standard input, with a zero byte at its end.
+fn opening(student: &Student) -> [&str; 3] {
+    ["/usr/sbin/unix_chkpwd", &student.name, "nonull"]
 }
 
 /// Appends a key, which is on standard input, to a user's own: user.

@@ -6,15 +6,13 @@ use anyhow::{Context, anyhow};
 use serde_json::{Value as Json, json};
 
 use super::students::{self, Task};
-use super::{PATIENCE, Stage, answers};
+use super::{API, PATIENCE, SOON, Stage, answers, until_it_answers};
 use crate::failure::Result;
 use crate::rehearsal::machine::Machine;
 
 const DOCKER: u16 = 2375;
 const MANAGER: u16 = 4000;
 const STORE: u16 = 8500;
-/// The port of the hub's API, which containers do reach: the proof that a closed port would be noticed.
-const API: u16 = 8081;
 
 /// Breaks the stand-in's key-value store for as long as its container lives.
 const BREAK: &[&str] =
@@ -35,7 +33,7 @@ pub(super) fn manager_sees_nodes(stage: &mut Stage) -> Result<String> {
         let names: Vec<&str> = printed.lines().collect();
         wanted.iter().all(|name| names.contains(&name.as_str())).then(|| names.join(", "))
     };
-    stage.hub.until(PATIENCE, LIST, seen)
+    stage.hub.until("the join containers of all nodes", PATIENCE, LIST, seen)
 }
 
 /// What must be true of a student's container: `docker inspect` prints it so.
@@ -57,10 +55,8 @@ pub(super) fn students_work(stage: &mut Stage) -> Result<String> {
     }
     let tasks: Vec<Task> = students::present(stage).iter().map(|it| Task::of(it).stops()).collect();
     students::at_work(stage, &tasks, 0.0)?;
-    let left = stage.hub.read(LIST)?;
-    if left.contains("notebook-") {
-        return Err(anyhow!("containers are left: {left}").into());
-    }
+    let none = |left: &str| (!left.contains("notebook-")).then_some(());
+    stage.hub.until("a list without containers of students", SOON, LIST, none)?;
     Ok(spread)
 }
 
@@ -69,6 +65,8 @@ pub(super) fn ports_are_closed(stage: &mut Stage) -> Result<String> {
     let hub = stage.hub.spec.place.address();
     let nodes: Vec<Ipv4Addr> = stage.nodes.iter().map(|node| node.spec.place.address()).collect();
     let Stage { hub: hub_machine, nodes: machines, .. } = stage;
+    // What containers reach has to be there before they try.
+    until_it_answers(hub_machine, hub, API, PATIENCE)?;
     for node in &nodes {
         expect(hub_machine, *node, DOCKER, true)?;
     }
@@ -88,6 +86,9 @@ pub(super) fn ports_are_closed(stage: &mut Stage) -> Result<String> {
 }
 
 fn expect(machine: &mut Machine, address: Ipv4Addr, port: u16, open: bool) -> Result<()> {
+    if open {
+        return until_it_answers(machine, address, port, SOON);
+    }
     let seen = answers(machine, address, port)?;
     judge(machine, "", address, port, open, seen)
 }
@@ -133,7 +134,7 @@ pub(super) fn consul_is_mended(stage: &mut Stage) -> Result<String> {
     stage.hub.read(BREAK)?;
     let outcome = stage.hub.patiently(&["sh", "-c", UNTIL_BROKEN], "")?;
     let outcome = stage.hub.succeeded(&outcome, &["docker", "-H", ":4000", "ps", "-a"])?;
-    stage.hub.until(PATIENCE, &id, |found| (found != broken).then_some(()))?;
+    stage.hub.until("another Consul", PATIENCE, &id, |found| (found != broken).then_some(()))?;
     manager_sees_nodes(stage)?;
     Ok(format!("`{outcome}`, and then all nodes again"))
 }

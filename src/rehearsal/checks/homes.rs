@@ -14,10 +14,12 @@ pub(super) fn travel(stage: &mut Stage) -> Result<String> {
     let on_the_hub = format!("{}/{name}/from-the-hub", stage.homes);
     let text = format!("written at {}", stage.hub.read(&["date", "+%s.%N"])?);
     let write = r#"printf %s "$1" >"$2""#;
-    stage.hub.read(&as_user(&name, &["sh", "-c", write, "sh", &text, &on_the_hub]))?;
+    let write = as_user(&name, &["sh", "-c", write, "sh", &text, &on_the_hub]);
+    stage.hub.until_ok(&format!("a home in which {name} writes"), PATIENCE, &write)?;
     for node in &mut stage.nodes {
         // The student reads: root is squashed by the export, and the home is the student's alone.
-        node.until(PATIENCE, &as_user(&name, &["cat", &file]), |read| (read == text).then_some(()))?;
+        let what = format!("{file} with what was written on the hub");
+        node.until(&what, PATIENCE, &as_user(&name, &["cat", &file]), |read| (read == text).then_some(()))?;
         let owner = node.read(&as_user(&name, &["stat", "-c", "%u:%g", &file]))?;
         if owner != format!("{uid}:{gid}") {
             return Err(anyhow!("on {}: {file} belongs to {owner}", node.spec.name).into());
@@ -34,10 +36,12 @@ pub(super) fn travel(stage: &mut Stage) -> Result<String> {
 pub(super) fn shares_are_read(stage: &mut Stage) -> Result<String> {
     let Stage { hub, nodes, shares, .. } = stage;
     for (path, folder) in shares.iter() {
-        hub.read(&["sh", "-c", r#"echo shared >"$1/data.csv""#, "sh", folder])?;
+        let write = ["sh", "-c", r#"echo shared >"$1/data.csv""#, "sh", folder];
+        hub.until_ok(&format!("a folder {folder}"), PATIENCE, &write)?;
         for node in nodes.iter_mut() {
             let file = format!("{path}/data.csv");
-            node.until(PATIENCE, &["cat", &file], |read| (read == "shared").then_some(()))?;
+            let what = format!("{file} with what was written on the hub");
+            node.until(&what, PATIENCE, &["cat", &file], |read| (read == "shared").then_some(()))?;
             let written = node.run(&["sh", "-c", r#"echo mine >"$1""#, "sh", &file])?;
             if written.ok() || !written.stderr.contains("Read-only") {
                 return Err(anyhow!("on {}, writing {file} ends with {written}", node.spec.name).into());

@@ -23,12 +23,13 @@ const FETCH: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/
 /// Asks for a page on the hub, with a token after its URL if there is one, until what comes is what `wanted` is after.
 pub(super) fn fetch<T>(
     stage: &mut Stage,
+    what: &str,
     arguments: &[&str],
     wanted: impl Fn(&str) -> Option<T>,
 ) -> Result<T> {
     stage.hub.put("/run/imagegen-fetch.py", FETCH)?;
     let command = ["python3", "/run/imagegen-fetch.py"];
-    stage.hub.until(PATIENCE, &[&command[..], arguments].concat(), wanted)
+    stage.hub.until(what, PATIENCE, &[&command[..], arguments].concat(), wanted)
 }
 
 /// Plain HTTP leads to HTTPS, which has the certificate on the cards.
@@ -37,7 +38,8 @@ pub(super) fn is_encrypted(stage: &mut Stage) -> Result<String> {
     let address = stage.hub.spec.place.address().to_string();
     let plain = format!("http://{address}/hub/login");
     let wanted = format!("301 https://{address}/hub/login");
-    fetch(stage, &[&plain], |shown| (shown.lines().next() == Some(&wanted)).then_some(()))?;
+    let what = "a page by HTTP that leads to HTTPS";
+    fetch(stage, what, &[&plain], |shown| (shown.lines().next() == Some(&wanted)).then_some(()))?;
     let script = r#"openssl s_client -connect "$1:443" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256"#;
     let shown = stage.hub.read(&["sh", "-c", script, "sh", &address])?;
     let found = shown.split('=').next_back().unwrap_or_default().replace(':', "").to_lowercase();
@@ -56,6 +58,7 @@ pub(super) fn is_encrypted(stage: &mut Stage) -> Result<String> {
 
 /// All services together, before anybody has logged in.
 pub(super) fn takes_little(stage: &mut Stage) -> Result<String> {
+    stage.hub.until_ok("all services", PATIENCE, &[&["systemctl", "is-active"][..], &SERVICES].concat())?;
     let outcome = stage.hub.script(&[&["sh", "-s"][..], &SERVICES].concat(), MEMORY)?;
     let printed = stage.hub.succeeded(&outcome, &["userdata/rehearsal/memory.sh"])?;
     let sizes: Vec<u64> = printed.split_whitespace().filter_map(|word| word.parse().ok()).collect();
@@ -87,10 +90,12 @@ pub(super) fn starts_are_fast(stage: &mut Stage) -> Result<String> {
 pub(super) fn metrics_need_a_token(stage: &mut Stage) -> Result<String> {
     let token = stage.hub.read(&["sh", "-c", ". /var/lib/imagegen/hub.env; echo $IMAGEGEN_METRICS_TOKEN"])?;
     let metrics = format!("https://{}/hub/metrics", stage.hub.spec.place.address());
-    let closed = fetch(stage, &[&metrics], |shown| shown.split(' ').next().map(str::to_owned))?;
-    let shown = fetch(stage, &[&metrics, &token], |it| it.starts_with("200 ").then(|| it.to_owned()))?;
-    let running = shown.lines().find_map(|line| line.strip_prefix("jupyterhub_running_servers "));
-    let running = running.with_context(|| format!("no such metric:\n{shown}"))?;
+    let running = fetch(stage, "the metric of running servers", &[&metrics, &token], |shown| {
+        let metric = |line: &str| Some(line.strip_prefix("jupyterhub_running_servers ")?.to_owned());
+        shown.starts_with("200 ").then(|| shown.lines().find_map(metric))?
+    })?;
+    let status = |shown: &str| shown.split(' ').next().filter(|it| !it.starts_with('5')).map(str::to_owned);
+    let closed = fetch(stage, "the hub's answer without a token", &[&metrics], status)?;
     if closed != "403" {
         return Err(anyhow!("without a token, the metrics answer with status {closed}").into());
     }

@@ -4,17 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::anyhow;
 
-use super::{PATIENCE, Stage};
+use super::{SOON, Stage};
 use crate::failure::Result;
 use crate::rehearsal::Student;
+use crate::rehearsal::waiting::{Look, wait_for};
 
 pub(super) fn ids_are_equal(stage: &mut Stage) -> Result<String> {
     let students = stage.students.clone();
     for machine in stage.machines() {
-        let table = machine.until(PATIENCE, &["getent", "passwd"], |printed| Some(ids(printed)))?;
-        if let Some(fault) = difference(&students, &table) {
-            return Err(anyhow!("on {}: {fault}", machine.spec.name).into());
-        }
+        let name = machine.spec.name.clone();
+        wait_for(&format!("the workshop's accounts on {name}"), SOON, || {
+            machine.look(&["getent", "passwd"], |printed| {
+                difference(&students, &ids(printed)).map_or(Look::Found(()), Look::NotYet)
+            })
+        })?;
     }
     Ok(format!("{} students", students.len()))
 }
@@ -44,9 +47,10 @@ pub(super) fn clones_differ(stage: &mut Stage) -> Result<String> {
     let mut count = 0;
     for machine in stage.machines() {
         for what in ["/etc/machine-id", "/var/lib/docker/engine-id"] {
-            let id = machine.read(&["cat", what])?;
-            if id.len() < 32 || !seen.insert(id.clone()) {
-                return Err(anyhow!("{what} of {} is `{id}`, as elsewhere or none", machine.spec.name).into());
+            let whole = |id: &str| (id.len() >= 32).then(|| id.to_owned());
+            let id = machine.until(&format!("an id in {what}"), SOON, &["cat", what], whole)?;
+            if !seen.insert(id.clone()) {
+                return Err(anyhow!("{what} of {} is `{id}`, as elsewhere", machine.spec.name).into());
             }
             count += 1;
         }

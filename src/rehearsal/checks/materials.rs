@@ -9,26 +9,34 @@ use crate::failure::Result;
 /// Makes an archive and serves it where the rehearsal's workshop looks for its materials.
 const SERVE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/materials.sh"));
 
+/// What a kernel sees of both. A node may remember for a minute that a folder was not in the share.
+const LOOK: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/look.py"));
+
+/// Where the hub keeps what nodes see in /share.
+const IN_THE_SHARE: &str = "/srv/imagegen-share/data/README";
+
 /// A copy is in each home, of the student's own; another is in /share, where nobody may write.
 pub(super) fn arrive(stage: &mut Stage) -> Result<String> {
     let outcome = stage.hub.script(&["sh", "-s"], SERVE)?;
     stage.hub.succeeded(&outcome, &["userdata/rehearsal/materials.sh"])?;
     for student in students::present(stage) {
         let file = format!("{}/{}/course/README", stage.homes, student.name);
-        let wanted = format!("{}:{}", student.uid, student.gid);
-        stage
-            .hub
-            .until(PATIENCE, &["stat", "-c", "%u:%g", &file], |owner| (owner == wanted).then_some(()))?;
+        are_there(stage, &file, &format!("{}:{}", student.uid, student.gid))?;
     }
+    are_there(stage, IN_THE_SHARE, "0:0")?;
     let Some(student) = students::present(stage).into_iter().next() else {
         return Err(anyhow!("nobody is present").into());
     };
-    let code = "print(open('course/README').read().strip(), open('/share/data/README').read().strip())\n\
-                try:\n    open('/share/data/mine', 'w')\nexcept OSError as error:\n    print(error.strerror)";
-    let seen = students::alone(stage, Task::of(&student).runs(code))?;
+    let seen = students::alone(stage, Task::of(&student).runs(LOOK))?;
     let output = seen.output.clone().unwrap_or_default();
-    if output.trim() != "Welcome Welcome\nRead-only file system" {
+    if output.trim() != "Welcome Welcome Read-only file system" {
         return Err(anyhow!("a notebook sees {seen:?}").into());
     }
     Ok("a copy in each home, and one in /share that nobody can change".into())
+}
+
+/// Waits until a file of the materials is on the hub, with its owner.
+fn are_there(stage: &mut Stage, file: &str, owner: &str) -> Result<()> {
+    let what = format!("{file} of {owner}");
+    stage.hub.until(&what, PATIENCE, &["stat", "-c", "%u:%g", file], |seen| (seen == owner).then_some(()))
 }

@@ -4,6 +4,7 @@
 mod accounts;
 mod carried;
 mod classic;
+mod cloud_init;
 mod homes;
 mod hub;
 mod identity;
@@ -19,19 +20,25 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 
-use super::Stage;
 use super::machine::Machine;
-use super::spec::Role;
+use super::{Stage, boot};
 use crate::failure::Result;
+use crate::userdata::paths;
 
 /// How long the slowest part of a boot may take under emulation.
 const PATIENCE: Duration = Duration::from_secs(1500);
+
+/// How long what has nothing to wait for any more may take.
+const SOON: Duration = Duration::from_secs(300);
 
 /// The port of SSH.
 const SSH: u16 = 22;
 /// A port that every member of a swarm has open, and one that every hub has: the proof that an open one is noticed.
 const GOSSIP: u16 = 7946;
 const NFS: u16 = 2049;
+
+/// The port of the hub's API, which containers do reach: the proof that a closed one would be noticed.
+const API: u16 = 8081;
 
 /// One check.
 pub(super) struct Check {
@@ -76,7 +83,7 @@ const AMONG_MACHINES: &[Check] = &[
 ];
 
 const EACH: &[Check] = &[
-    Check { name: "cloud-init finished without error on each machine", run: cloud_init_is_content },
+    Check { name: "cloud-init finished without error on each machine", run: cloud_init::is_content },
     Check { name: "every student's UID and GID are equal on all machines", run: identity::ids_are_equal },
     Check {
         name: "the password on a card opens the account on the hub alone",
@@ -89,7 +96,7 @@ const EACH: &[Check] = &[
 /// At each boot cloud-init looks at the user-data with its schema and warns, which [`EACH`] would find. Asking it by its
 /// command is a rehearsal's proof that it looks; where students work too, the machines have enough to do.
 const SCHEMA: &[Check] =
-    &[Check { name: "cloud-init's own schema accepts the user-data", run: schema_accepts }];
+    &[Check { name: "cloud-init's own schema accepts the user-data", run: cloud_init::accepts }];
 
 const VOLUME: &[Check] = &[Check { name: "the homes are on the volume", run: volume::holds_homes }];
 
@@ -119,13 +126,16 @@ const WORK: Check =
 const SANDBOX: Check =
     Check { name: "a notebook reaches what it may, and nothing else", run: sandbox::holds };
 
+const RESTARTS: Check =
+    Check { name: "servers survive restarts of hub and proxy", run: students::restarts_are_survived };
+
 const AT_WORK: &[Check] = &[
     ENCRYPTED,
     Check { name: "the hub's services take little memory", run: hub::takes_little },
     WORK,
     Check { name: "strangers are refused", run: students::strangers_are_refused },
     SANDBOX,
-    Check { name: "servers survive restarts of hub and proxy", run: students::restarts_are_survived },
+    RESTARTS,
     Check { name: "the metrics are there for a token", run: hub::metrics_need_a_token },
 ];
 
@@ -138,6 +148,7 @@ const ALONE: &[Check] = &[
     ENCRYPTED,
     WORK,
     SANDBOX,
+    RESTARTS,
     Check { name: "a kernel without bounds loses itself alone", run: students::memory_is_limited },
 ];
 
@@ -167,7 +178,8 @@ const CLASSIC_FAULTS: &[Check] = &[
 fn nodes_are_ready(stage: &mut Stage) -> Result<String> {
     let wanted: Vec<String> = stage.nodes.iter().map(|node| node.spec.name.clone()).collect();
     let list = ["docker", "node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}"];
-    stage.hub.until(PATIENCE, &list, |printed| all_ready(printed, &wanted).then_some(()))?;
+    let ready = |printed: &str| all_ready(printed, &wanted).then_some(());
+    stage.hub.until("every node once, ready and a worker", PATIENCE, &list, ready)?;
     Ok(wanted.join(", "))
 }
 
@@ -175,9 +187,10 @@ fn lost_node_returns(stage: &mut Stage) -> Result<String> {
     let name = stage.nodes[0].spec.name.clone();
     let filter = format!("name={name}");
     let show = ["docker", "node", "ls", "--filter", &filter, "--format", "{{.ID}} {{.Status}}"];
-    let lost = stage.hub.until(PATIENCE, &show, ready_id)?;
+    let lost = stage.hub.until(&format!("{name}, ready"), PATIENCE, &show, ready_id)?;
     stage.hub.read(&["docker", "node", "rm", "--force", &lost])?;
-    let found = stage.hub.until(PATIENCE, &show, |printed| ready_id(printed).filter(|id| *id != lost))?;
+    let other = |printed: &str| ready_id(printed).filter(|id| *id != lost);
+    let found = stage.hub.until(&format!("{name}, ready under another id"), PATIENCE, &show, other)?;
     Ok(format!("{name} was {lost} and is {found}"))
 }
 
@@ -201,8 +214,7 @@ fn nodes_came_first(stage: &mut Stage) -> Result<String> {
         if own >= hub {
             return Err(anyhow!("{} was started {} s after the hub", node.spec.name, own - hub).into());
         }
-        let joined = node
-            .until(PATIENCE, &["cat", crate::userdata::paths::JOINED], |printed| Some(printed.to_owned()))?;
+        let joined = node.until_ok("the note that it has joined", PATIENCE, &["cat", paths::JOINED])?;
         seen.push(format!(
             "{} {} s earlier, joined {joined} s after its kernel started",
             node.spec.name,
@@ -218,48 +230,6 @@ fn boot_time(line: &str) -> Result<i64> {
     Ok(number.ok_or_else(|| anyhow!("`{line}` is no boot time"))?)
 }
 
-fn cloud_init_is_content(stage: &mut Stage) -> Result<String> {
-    stage.on_each(|machine| {
-        // cloud-init writes this file last of all.
-        machine.until(PATIENCE, &["cat", "/run/cloud-init/result.json"], |_| Some(()))?;
-        let status = machine.read(&["cloud-init", "status", "--format", "json"])?;
-        match cloud_init_fault(&status) {
-            Some(fault) => Err(anyhow!("on {}: {fault}", machine.spec.name).into()),
-            None => Ok(()),
-        }
-    })?;
-    Ok("status done, no errors, no warnings".into())
-}
-
-/// What is wrong by `cloud-init status --format json`, if anything is.
-fn cloud_init_fault(status: &str) -> Option<String> {
-    let Ok(status) = serde_json::from_str::<serde_json::Value>(status) else {
-        return Some(status.to_owned());
-    };
-    let empty = |key: &str| {
-        status[key].as_array().is_some_and(Vec::is_empty)
-            || status[key].as_object().is_some_and(serde_json::Map::is_empty)
-    };
-    let sound = status["extended_status"] == "done" && empty("errors") && empty("recoverable_errors");
-    (!sound).then(|| status.to_string())
-}
-
-/// All nodes share a text, of which the first one's cloud-init is asked.
-fn schema_accepts(stage: &mut Stage) -> Result<String> {
-    let first = stage.nodes.first().map(|node| node.spec.name.clone());
-    stage.on_each(|machine| {
-        if machine.spec.role == Role::Node && first.as_ref() != Some(&machine.spec.name) {
-            return Ok(());
-        }
-        let said = machine.read(&["cloud-init", "schema", "--system"])?;
-        if said.contains("Valid schema user-data") {
-            return Ok(());
-        }
-        Err(anyhow!("on {}, cloud-init says: {said}", machine.spec.name).into())
-    })?;
-    stage.hub.read(&["cloud-init", "--version"])
-}
-
 fn no_ssh(stage: &mut Stage) -> Result<String> {
     for machine in stage.machines() {
         let sockets = machine.read(&["ss", "-H", "-l", "-t", "-n"])?;
@@ -269,9 +239,8 @@ fn no_ssh(stage: &mut Stage) -> Result<String> {
     }
     let control = if stage.classic { NFS } else { GOSSIP };
     let hub = stage.hub.spec.place.address();
-    if !answers(&mut stage.nodes[0], hub, control)? {
-        return Err(anyhow!("{hub} does not answer on port {control} either: this tells nothing").into());
-    }
+    // Without this one, the others would tell nothing.
+    until_it_answers(&mut stage.nodes[0], hub, control, SOON)?;
     let addresses: Vec<Ipv4Addr> = stage.nodes.iter().map(|node| node.spec.place.address()).collect();
     for address in addresses {
         if answers(&mut stage.hub, address, SSH)? {
@@ -298,15 +267,24 @@ fn failures_are_told(stage: &mut Stage) -> Result<String> {
 
 /// Whether a connection from `machine` is accepted.
 fn answers(machine: &mut Machine, address: Ipv4Addr, port: u16) -> Result<bool> {
-    let connect = format!("exec 3<>/dev/tcp/{address}/{port}");
-    Ok(machine.run(&["timeout", "10", "bash", "-c", &connect])?.ok())
+    Ok(machine.run(&["sh", "-c", &connecting(address, port)])?.ok())
+}
+
+/// Waits until a connection from `machine` is accepted.
+fn until_it_answers(machine: &mut Machine, address: Ipv4Addr, port: u16, bound: Duration) -> Result<()> {
+    let what = format!("an answer of {address} on port {port}");
+    machine.until_ok(&what, bound, &["sh", "-c", &connecting(address, port)]).map(drop)
+}
+
+fn connecting(address: Ipv4Addr, port: u16) -> String {
+    format!("timeout 10 bash -c 'exec 3<>/dev/tcp/{address}/{port}'")
 }
 
 /// The rehearsal's LAN is told to be as narrow as a tenant network.
 fn mtu_is_the_links(stage: &mut Stage) -> Result<String> {
     let mut seen = vec![];
     for machine in stage.machines() {
-        let mtu = machine.read(&["cat", "/sys/class/net/docker0/mtu"])?;
+        let mtu = machine.until_ok("docker0", PATIENCE, &["cat", "/sys/class/net/docker0/mtu"])?;
         let options = machine.read(&["grep", "mtu", "/etc/docker/daemon.json"])?;
         if !options.contains("1450") {
             return Err(anyhow!(
@@ -328,12 +306,7 @@ fn listens_on(line: &str, port: u16) -> bool {
 fn disk_has_grown(stage: &mut Stage) -> Result<String> {
     let mut sizes = BTreeMap::new();
     for machine in stage.machines() {
-        let shown = machine.read(&["df", "--output=size", "--block-size=1M", "/"])?;
-        let size: u64 = shown.lines().last().and_then(|line| line.trim().parse().ok()).unwrap_or(0);
-        if size < 10 * 1024 {
-            return Err(anyhow!("on {} the root file system has {size} MiB", machine.spec.name).into());
-        }
-        sizes.insert(machine.spec.name.clone(), size);
+        sizes.insert(machine.spec.name.clone(), boot::root_has_grown(machine)?);
     }
     Ok(sizes.iter().map(|(name, size)| format!("{name} {size} MiB")).collect::<Vec<_>>().join(", "))
 }
@@ -350,19 +323,6 @@ mod tests {
         assert!(!all_ready("node-1 Ready \nnode-1 Ready \n", &wanted));
         assert!(!all_ready("node-1 Ready Reachable\n", &wanted));
         assert!(!all_ready("node-12 Ready \n", &wanted));
-    }
-
-    #[test]
-    fn cloud_init_is_content_only_without_any_complaint() {
-        let status = |extended: &str, recoverable: &str| {
-            format!(
-                r#"{{"extended_status": "{extended}", "errors": [], "recoverable_errors": {recoverable}}}"#
-            )
-        };
-        assert_eq!(cloud_init_fault(&status("done", "{}")), None);
-        assert!(cloud_init_fault(&status("degraded done", "{}")).is_some());
-        assert!(cloud_init_fault(&status("done", r#"{"WARNING": ["x"]}"#)).is_some());
-        assert!(cloud_init_fault("Traceback").is_some());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow};
 use serde_json::json;
 
 use super::students::{self, Task};
-use super::{GOSSIP, NFS, Stage};
+use super::{API, GOSSIP, NFS, Stage};
 use crate::failure::Result;
 use crate::rehearsal::machine::Machine;
 
@@ -75,7 +75,7 @@ fn places(
         closed("rendezvous", &hub, 7443),
         closed("page by the private address", &hub, 443),
         closed("another student's notebook", &neighbour.0, neighbour.1),
-        open("hub's API", hub.clone(), 8081),
+        open("hub's API", hub.clone(), API),
         open("name resolution", format!("udp:{hub}"), 53),
     ];
     if !stage.nodes.is_empty() {
@@ -154,6 +154,9 @@ fn lure(machine: &mut Machine, places: &[String]) -> Result<()> {
         "--quiet",
         "--unit=imagegen-lures",
         "--collect",
+        // systemd-run ends when all of them listen.
+        "--service-type=notify",
+        "--property=TimeoutStartSec=300",
         "python3",
         "/run/imagegen-lures.py",
     ];

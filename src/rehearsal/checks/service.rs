@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 
-use super::{PATIENCE, Stage};
+use super::{PATIENCE, SOON, Stage};
 use crate::failure::Result;
 use crate::rehearsal::Student;
 
@@ -31,26 +31,26 @@ pub(super) fn works(stage: &mut Stage) -> Result<String> {
 
 fn look(stage: &mut Stage, student: &Student) -> Result<String> {
     let Student { name, uid, gid, .. } = student;
-    let place =
-        stage.hub.until(PATIENCE, &["sh", "-c", WHERE], settled)?.map_err(|reason| anyhow!(reason))?;
+    let place = stage.hub.until("a task that runs or has ended", PATIENCE, &["sh", "-c", WHERE], settled)?;
+    let place = place.map_err(|reason| anyhow!(reason))?;
     if !stage.nodes.iter().any(|node| node.spec.name == place.node) {
         return Err(anyhow!("the task runs on {}, which is no node", place.node).into());
     }
     let file = format!("/home/{name}/from-a-container");
     let wanted = format!("{uid}:{gid}");
     let on_the_hub = format!("{}/{name}/from-a-container", stage.homes);
-    let written = stage
-        .hub
-        .until(PATIENCE, &["cat", &on_the_hub], |read| (!read.is_empty()).then(|| read.to_owned()))?;
+    let what = format!("what the container writes to {on_the_hub}");
+    let whole = |read: &str| (!read.is_empty()).then(|| read.to_owned());
+    let written = stage.hub.until(&what, PATIENCE, &["cat", &on_the_hub], whole)?;
     let owner = stage.hub.read(&["stat", "-c", "%u:%g", &on_the_hub])?;
     if written != wanted || owner != wanted {
         return Err(anyhow!("{file} says `{written}` and belongs to {owner}, in place of {wanted}").into());
     }
     let page = format!("http://{}:{}/from-a-container", place.address, place.port);
-    let fetched = stage.hub.read(&["busybox", "wget", "-q", "-O", "-", "-T", "20", &page])?;
-    if fetched != written {
-        return Err(anyhow!("{page} gives `{fetched}`").into());
-    }
+    // The container writes first and serves then.
+    let fetch = ["busybox", "wget", "-q", "-O", "-", "-T", "20", &page];
+    let what = format!("`{written}` at {page}");
+    stage.hub.until(&what, SOON, &fetch, |fetched| (fetched == written).then_some(()))?;
     Ok(format!("on {} as {wanted}, and its page answers at port {}", place.node, place.port))
 }
 

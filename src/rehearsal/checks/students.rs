@@ -250,8 +250,10 @@ pub(super) fn a_lost_node_is_survived(stage: &mut Stage) -> Result<String> {
     set_link(stage, lost, "down")?;
     let seen = after_the_loss(stage, &student, &before);
     set_link(stage, lost, "up")?;
-    let (name, now) = (&before.node, seen?);
+    // The next check finds the node as this one did.
+    let name = &before.node;
     wait_until_node_is(stage, name, "Ready")?;
+    let now = seen?;
     Ok(format!(
         "{name} was cut off, {} went on on {now} with the same files, and {name} is back",
         student.name
@@ -270,7 +272,8 @@ fn after_the_loss(stage: &mut Stage, student: &Student, before: &Kernel) -> Resu
 
 fn wait_until_node_is(stage: &mut Stage, name: &str, wanted: &str) -> Result<()> {
     let show = ["docker", "node", "ls", "--filter", &format!("name={name}"), "--format", "{{.Status}}"];
-    stage.hub.until(super::PATIENCE, &show, |status| (status == wanted).then_some(()))
+    let what = format!("{name} to be {wanted}");
+    stage.hub.until(&what, super::PATIENCE, &show, |status| (status == wanted).then_some(()))
 }
 
 /// Cuts a node off from the LAN (`down`), or connects it again (`up`).
@@ -280,21 +283,47 @@ fn set_link(stage: &mut Stage, node: usize, to: &str) -> Result<()> {
     stage.nodes[node].read(&["sh", "-c", script, "sh", &mac, to]).map(drop)
 }
 
-/// Neither the hub nor the proxy takes a student's server along when it starts again.
+/// Neither the hub nor the proxy takes a student's server along when it starts again: the hub's API is where notebooks know
+/// it, and they reach it.
 pub(super) fn restarts_are_survived(stage: &mut Stage) -> Result<String> {
     let students = present(stage);
     let student = students.last().context("nobody is present")?;
-    let before = alone(stage, Task::of(student))?;
+    let before = alone(stage, Task::of(student).runs(WHO))?;
+    let place = kernel(&before)?;
+    let api = api_address(stage)?;
     stage.hub.read(&["systemctl", "restart", "jupyterhub.service", "imagegen-proxy.service"])?;
     page_is_back(stage)?;
+    let now = api_address(stage)?;
+    if now != api {
+        return Err(
+            anyhow!("the hub's API was at {api}, and is at {now}, where no notebook looks for it").into()
+        );
+    }
+    let seen = api_answers(stage, &place)?;
     ask_the_same(stage, student, &before)?;
-    Ok(format!("the server of {} was the same before and after", student.name))
+    Ok(format!("the server of {} was the same before and after, and reached {seen}", student.name))
+}
+
+/// Where JupyterHub listens for notebooks.
+fn api_address(stage: &mut Stage) -> Result<String> {
+    let show = ["ss", "-H", "-l", "-t", "-n", "sport", "=", &format!(":{}", super::API)];
+    let local = |printed: &str| printed.split_whitespace().nth(3).map(str::to_owned);
+    stage.hub.until("the hub's API", super::SOON, &show, local)
+}
+
+/// Asks the hub's API for its version, by the address that a container was given.
+const ASK_THE_API: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/ask_api.py"));
+
+fn api_answers(stage: &mut Stage, place: &Kernel) -> Result<String> {
+    let ask = ["docker", "exec", &place.container, "python3", "-c", ASK_THE_API];
+    let what = format!("an answer of the hub's API to {}", place.name);
+    stage.machine(&place.node)?.until_ok(&what, super::SOON, &ask)
 }
 
 /// Waits until the hub answers through web server and proxy.
 pub(super) fn page_is_back(stage: &mut Stage) -> Result<()> {
     let page = format!("https://{}/hub/health", stage.hub.spec.place.address());
-    super::hub::fetch(stage, &[&page], |shown| shown.starts_with("200 ").then_some(()))
+    super::hub::fetch(stage, "the hub's page", &[&page], |shown| shown.starts_with("200 ").then_some(()))
 }
 
 /// A kernel that takes more memory than there is dies, and nothing else does.

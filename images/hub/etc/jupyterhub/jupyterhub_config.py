@@ -1,28 +1,34 @@
 """JupyterHub as a workshop needs it. What differs between workshops comes from the user-data."""
 
+import os
+
 from imagegen.hub import hub_port
 from imagegen.hub.address import find_interface
-from imagegen.jupyter import settings, specification
+from imagegen.jupyter import specification
 from imagegen.jupyter.login import WorkshopAuthenticator
-from imagegen.jupyter.page import WorkshopPage
+from imagegen.jupyter.page import Workshop, WorkshopPage
 from imagegen.jupyter.spawner import ClassicNotebooks, SwarmNotebooks
+from imagegen.settings import settings
 from imagegen.users import table
 
-c = get_config()  # noqa: F821 (JupyterHub defines it)
+c = get_config()  # type: ignore[name-defined]  # JupyterHub defines it.
 
 STATE = "/var/lib/jupyterhub"
-config = settings.load()
-workshop = config["page"]
-notebooks = workshop["notebooks"]
+config = settings()
+page = config["page"]
+notebooks = page["notebooks"]
 own_address = str(find_interface(config).ip)
 classic = config["engine"] == "classic"
+# The tokens that the first boot has made (imagegen.hub.setup).
+culler_token = os.environ["JUPYTERHUB_API_TOKEN"]
+metrics_token = os.environ["IMAGEGEN_METRICS_TOKEN"]
 
 # Students come through the proxy; containers, from their nodes, to the API.
 c.JupyterHub.bind_url = "http://127.0.0.1:8000"
 c.JupyterHub.hub_bind_url = f"http://{own_address}:{hub_port.NUMBER}"
 c.JupyterHub.trusted_downstream_ips = ["127.0.0.1"]
 c.ConfigurableHTTPProxy.should_start = False
-c.ConfigurableHTTPProxy.auth_token = settings.secret("CONFIGPROXY_AUTH_TOKEN")
+c.ConfigurableHTTPProxy.auth_token = os.environ["CONFIGPROXY_AUTH_TOKEN"]
 # A proxy that has started again knows no routes: the hub looks this often (seconds), and fills it.
 c.JupyterHub.last_activity_interval = 20
 
@@ -32,33 +38,32 @@ c.JupyterHub.db_url = f"sqlite:///{STATE}/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = f"{STATE}/cookie_secret"
 c.JupyterHub.template_paths = ["/usr/lib/imagegen/jupyter/templates"]
 places = {"homes": config["homes"], "JupyterHub's database": STATE}
-page = {"options": notebooks, "own_address": own_address, "classic": classic, "places": places}
-c.JupyterHub.extra_handlers = [(r"/workshop", WorkshopPage, page)]
+workshop = Workshop(notebooks, own_address, classic, places, metrics_token)
+c.JupyterHub.extra_handlers = [(r"/workshop", WorkshopPage, {"workshop": workshop})]
 # The id is on the cards too. A text made by an earlier imagegen has none.
 title = " ".join(filter(None, (config["workshop"], config.get("workshop_id"))))
 c.JupyterHub.template_vars = {"announcement": f"Workshop {title}", "workshop": title}
 
 c.JupyterHub.authenticator_class = WorkshopAuthenticator
 c.Authenticator.allowed_users = set(table().users)
-c.Authenticator.admin_users = set(workshop["admins"])
+c.Authenticator.admin_users = set(page["admins"])
 c.PAMAuthenticator.service = "jupyterhub"
 c.PAMAuthenticator.open_sessions = False
 
-spawner = ClassicNotebooks if classic else SwarmNotebooks
-c.JupyterHub.spawner_class = spawner
-c[spawner.__name__].options = notebooks
-c[spawner.__name__].own_address = own_address
+c.JupyterHub.spawner_class = ClassicNotebooks if classic else SwarmNotebooks
+c.WorkshopSpawner.options = notebooks
+c.WorkshopSpawner.own_address = own_address
 c.Spawner.port = specification.PORT
 c.Spawner.cmd = ["jupyterhub-singleuser"]
 c.Spawner.default_url = "/lab"
-c.Spawner.environment = {"TZ": workshop["timezone"]} if workshop["timezone"] else {}
+c.Spawner.environment = {"TZ": page["timezone"]} if page["timezone"] else {}
 c.Spawner.start_timeout = notebooks["start_seconds"]
 # In the swarm each waits for a turn first; from then on the spawner itself looks at its clock.
 c.SwarmNotebooks.start_timeout = 3600 + notebooks["start_seconds"]
 # The turns are the limit: beyond one of its own, JupyterHub would send students away.
 c.JupyterHub.concurrent_spawn_limit = 0
 c.Spawner.http_timeout = notebooks["start_seconds"]
-# In the swarm the spawner has had an answer before; after a start of all machines, addresses of the time before have none.
+# In the swarm the spawner has had an answer before; after a start of all machines, earlier addresses have none.
 c.SwarmNotebooks.http_timeout = 60
 c.Spawner.poll_interval = 20
 c.Spawner.mem_limit = notebooks["memory"]
@@ -73,10 +78,14 @@ if classic:
     c.DockerSpawner.host_ip = "0.0.0.0"
 
 c.JupyterHub.services = [
-    {"name": "culler", "api_token": settings.secret("JUPYTERHUB_API_TOKEN")},
-    {"name": "metrics", "api_token": settings.secret("IMAGEGEN_METRICS_TOKEN")},
+    {"name": "culler", "api_token": culler_token},
+    {"name": "metrics", "api_token": metrics_token},
 ]
 c.JupyterHub.load_roles = [
-    {"name": "culler", "services": ["culler"], "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"]},
+    {
+        "name": "culler",
+        "services": ["culler"],
+        "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
+    },
     {"name": "metrics", "services": ["metrics"], "scopes": ["read:metrics"]},
 ]

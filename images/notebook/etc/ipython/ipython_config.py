@@ -1,3 +1,4 @@
-# Homes are on NFS, where SQLite's locks are slow at best: a notebook keeps its own history.
-c = get_config()  # noqa: F821 (IPython defines it)
+"""Homes are on NFS, where SQLite's locks are slow at best: a notebook keeps its own history."""
+
+c = get_config()
 c.HistoryManager.enabled = False

@@ -1,1 +1,1 @@
-"""The programs of a workshop's machines. They are the same for every workshop; what an organiser decides comes as data."""
+"""The programs of a workshop's machines. They are the same for every workshop: what an organiser decides is data."""

@@ -10,7 +10,7 @@ def write_whole(path: str, text: str, mode: int = 0o644) -> bool:
         with open(path) as file:
             if file.read() == text:
                 return False
-    except OSError:
+    except (OSError, ValueError):
         pass
     # Made for its owner alone: nobody reads a secret before the file has its mode.
     number, unfinished = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path) or ".")

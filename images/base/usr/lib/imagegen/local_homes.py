@@ -13,14 +13,15 @@ MAP = "/etc/auto.imagegen-local"
 
 def map_lines(kept: str) -> str:
     """A line of autofs's map for each home that is there."""
-    names = sorted(name for name in os.listdir(kept) if os.path.isdir(f"{kept}/{name}") and not os.path.islink(f"{kept}/{name}"))
+    names = sorted(entry.name for entry in os.scandir(kept) if entry.is_dir(follow_symlinks=False))
     return "".join(f"{name} -fstype=bind :{kept}/{name}\n" for name in names)
 
 
 def keep(kept: str = KEPT, path: str = MAP) -> None:
     """Binds the folder aside, once, and writes the map."""
     os.makedirs(kept, exist_ok=True)
-    if not os.path.ismount(kept):
+    # os.path.ismount does not see a folder that is bound within its own file system.
+    if subprocess.run(["mountpoint", "-q", kept]).returncode:
         # Private, or what autofs mounts at /home would appear here too.
         subprocess.run(["mount", "--bind", "--make-private", "/home", kept], check=True)
     write_whole(path, map_lines(kept))

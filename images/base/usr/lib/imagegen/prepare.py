@@ -24,6 +24,10 @@ def main() -> None:
         from imagegen import local_homes
 
         local_homes.keep()
+    if "users_sha256" in config:
+        from imagegen.hub import exchange
+
+        exchange.wait_for_table(config)
     accounts.main()
     if config["engine"] == "classic":
         from imagegen.classic import listener

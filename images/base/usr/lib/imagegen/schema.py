@@ -21,6 +21,7 @@ class Notebooks(TypedDict):
     idle_minutes: int
     start_seconds: int
     on_hub: bool
+    users_sha256: str
     homes: str
     shares: list[tuple[str, bool]]
 
@@ -79,4 +80,5 @@ class Settings(TypedDict, total=False):
     shares: list[tuple[str, bool]]
     links: dict[str, str]
     on_hub: bool
+    users_sha256: str
     page: Page

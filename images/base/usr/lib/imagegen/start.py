@@ -46,7 +46,8 @@ def check(config: Settings, level: int, role: str | None) -> None:
     """Raises a Refusal where image and user-data do not fit together."""
     if config.get("level", 0) > level:
         raise Refusal(
-            f"This image is too old for its user-data, which needs level {config['level']}; the image has level {level}. "
+            f"This image is too old for its user-data, which needs level {config['level']}; "
+            f"the image has level {level}. "
             "Build and upload a new image, or print the user-data with the imagegen that built this one."
         )
     if role not in (None, config["role"]):
@@ -75,8 +76,9 @@ def units(config: Settings) -> list[str]:
     if config["role"] == "node":
         found = ["imagegen-join.service", "autofs.service"]
     else:
-        engine = ["imagegen-swarm.service", "imagegen-rendezvous.service"] if swarm else ["imagegen-manager.service"]
-        found = ["nfs-server.service", "imagegen-homes.service", "imagegen-passwords.service", *engine, "imagegen-hub.target"]
+        found = ["nfs-server.service", "imagegen-homes.service", "imagegen-passwords.service"]
+        found += ["imagegen-swarm.service", "imagegen-rendezvous.service"] if swarm else ["imagegen-manager.service"]
+        found.append("imagegen-hub.target")
     # A node of a swarm fetches it before it joins: one without it would get each new server, and fail.
     if "notebook_image" in config and not (swarm and config["role"] == "node"):
         found.append("imagegen-notebook.service")

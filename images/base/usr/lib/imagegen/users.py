@@ -1,17 +1,16 @@
 """The UID table of the user-data.
 
 The file has a line for each user or range, `UID[:GID]`, a tab, and the name; `s{08..10}` stands for three names with
-UIDs that follow. `@GID`, group and members declare a group. `+1000 5 7` and `ada bob eve` are many users: each number is
-the distance from the UID before. A file whose first line is PACKED holds such lines as LZMA in base85 (RFC 1924).
+UIDs that follow. `@GID`, group and members declare a group. `+1000`, `000`, `057` and `ada bob eve` are many users: the
+first UID, the high and the low digits (of DIGITS) of the steps from one UID to the next, and the names. A file whose
+first line is PACKED holds such lines as LZMA in base85 (RFC 1924).
 """
 
-import base64
-import lzma
 from typing import NamedTuple
 
 TABLE = "/etc/imagegen/users"
 PACKED = "lzma base85"
-LARGEST = 1 << 24  # bytes that a packed table may unpack to
+DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
 
 
 class User(NamedTuple):
@@ -44,28 +43,23 @@ def numbered(names: str) -> list[str]:
     return [f"{prefix}{number:0{len(first)}}" for number in range(int(first), int(last) + 1)]
 
 
-def unpacked(text: str) -> str:
-    """The lines of a table, packed or not."""
-    head, _, body = text.partition("\n")
-    if head != PACKED:
-        return text
-    decompressor = lzma.LZMADecompressor(lzma.FORMAT_ALONE)
-    return decompressor.decompress(base64.b85decode("".join(body.split())), LARGEST).decode("ascii")
-
-
 def parse(text: str) -> Table:
     """Reads a table."""
     users: dict[str, User] = {}
     groups: dict[str, Group] = {}
-    for line in unpacked(text).splitlines():
+    if text.startswith(PACKED):
+        from imagegen import packed  # An ordinary image gets all that it has packed together, and not this.
+
+        text = packed.lines(text)
+    for line in text.splitlines():
         ids, names, *rest = line.split("\t")
         if ids[0] == "@":
             members = [member for part in rest[0].split(",") if part for member in numbered(part)]
             groups[names] = Group(int(ids[1:]), members)
         elif ids[0] == "+":
-            uid = 0
-            for step, name in zip(ids.split(), names.split()):
-                uid += int(step)
+            uid = int(ids)
+            for high, low, name in zip(names, rest[0], rest[1].split(), strict=True):
+                uid += 64 * DIGITS.index(high) + DIGITS.index(low)
                 users[name] = User(uid, uid)
         else:
             number, _, gid = ids.partition(":")

@@ -1,14 +1,19 @@
-"""Containers that are always there, made anew when they should be other ones."""
+"""Containers that always run, and are replaced when their arguments change."""
+
+from __future__ import annotations
+
 import hashlib
 import json
+from typing import Any
 
 from imagegen.console import announce, say
 from imagegen.dockerd import DockerError, docker
 
 LABEL = "imagegen"
+Json = dict[str, Any]
 
 
-def specification(image, command):
+def specification(image: str, command: list[str]) -> Json:
     """On the machine's own network: its firewall sees every connection, and no port is forwarded around it."""
     spec = {
         "Image": image,
@@ -19,16 +24,19 @@ def specification(image, command):
     return {**spec, "Labels": {LABEL: digest}}
 
 
-def inspect(name):
+def inspect(name: str) -> Json | None:
+    """What Docker knows of the container; None if there is none."""
     try:
-        return docker("GET", f"/containers/{name}/json")
+        found: Json = docker("GET", f"/containers/{name}/json")
+        return found
     except DockerError as error:
         if "No such container" in str(error):
             return None
         raise
 
 
-def fetch(image):
+def fetch(image: str) -> None:
+    """Pulls the image unless it is here."""
     try:
         docker("GET", f"/images/{image}/json")
     except DockerError:
@@ -37,16 +45,16 @@ def fetch(image):
             docker("POST", f"/images/create?fromImage={image}", timeout=1800)
             docker("GET", f"/images/{image}/json")
         except DockerError as error:
-            raise DockerError(f"the image {image} cannot be had: {error}") from error
+            raise DockerError(f"the image {image} cannot be fetched: {error}") from error
 
 
-def remove(name):
+def remove(name: str) -> None:
     """With its volumes: what a broken key-value store has written must not come back."""
     docker("DELETE", f"/containers/{name}?force=1&v=1")
 
 
-def ensure(name, spec):
-    """True where the container had to be made."""
+def ensure(name: str, spec: Json) -> bool:
+    """True if the container had to be made."""
     here = inspect(name)
     if here and here["Config"]["Labels"].get(LABEL) == spec["Labels"][LABEL]:
         if not here["State"]["Running"] and not here["State"]["Restarting"]:

@@ -1,57 +1,73 @@
 """Opens Docker's port 2375 at this machine's private address, behind a firewall that admits the hub alone.
 
-There is neither encryption nor a password on that port: whoever reaches it is root here. The rules come first."""
+There is neither encryption nor a password on that port, and it gives root's rights: the rules come first."""
+
+from __future__ import annotations
+
 import ipaddress
 import os
 import subprocess
 import time
+from typing import TYPE_CHECKING
 
 from imagegen.console import announce
-from imagegen.hub.address import find_interface
-from imagegen.routes import route_source
-from imagegen.settings import settings
 from imagegen.files import write_whole
+from imagegen.routes import route_source
+
+if TYPE_CHECKING:
+    from imagegen.schema import Settings
 
 SOCKET = "imagegen-docker.socket"
 ENVIRONMENT = "/run/imagegen/docker.env"  # docker.service reads it.
 DOCKER, MANAGER, STORE = 2375, 4000, 8500
 
 
-def rules(hub, network):
+def rules(hub: str, network: object) -> str:
     """For iptables-restore. In the table `raw` they come before all that Docker makes. Containers reach none of the
     ports, here or elsewhere; from outside, the hub reaches Docker, and the network the hub's key-value store."""
-    drops = [f"-i {bridge} -p tcp --dport {port}" for port in (DOCKER, MANAGER, STORE) for bridge in ("docker+", "br-+")]
+    bridges, ports = ("docker+", "br-+"), (DOCKER, MANAGER, STORE)
+    drops = [f"-i {bridge} -p tcp --dport {port}" for port in ports for bridge in bridges]
     local = "! -i lo -p tcp -m addrtype --dst-type LOCAL --dport"
-    drops += [f"{local} {DOCKER} ! -s {hub}", f"{local} {MANAGER}", f"{local} {STORE}" + (f" ! -s {network}" if network else "")]
+    drops += [f"{local} {DOCKER} ! -s {hub}", f"{local} {MANAGER}"]
+    drops += [f"{local} {STORE}" + (f" ! -s {network}" if network else "")]
     return "\n".join(["*raw", ":IMAGEGEN - [0:0]", *(f"-A IMAGEGEN {drop} -j DROP" for drop in drops), "COMMIT", ""])
 
 
-def apply(text):
+def apply(text: str) -> None:
+    """Replaces our rules, and has the kernel look at them first."""
     subprocess.run(["iptables-restore", "--wait", "--noflush"], input=text, text=True, check=True)
     jump = ["PREROUTING", "-j", "IMAGEGEN"]
-    if subprocess.run(["iptables", "-w", "-t", "raw", "-C", *jump], stderr=subprocess.DEVNULL).returncode:
+    check = ["iptables", "-w", "-t", "raw", "-C", *jump]
+    if subprocess.run(check, stderr=subprocess.DEVNULL).returncode:
         subprocess.run(["iptables", "-w", "-t", "raw", "-I", *jump], check=True)
 
 
-def own_place(config):
+def addresses(config: Settings) -> tuple[str, str, object]:
     """Our own address, the hub's, and the network that may ask the hub's key-value store."""
     if "hub" not in config:
-        interface = find_interface(config)
-        return str(interface.ip), str(interface.ip), interface.network
+        from imagegen.hub.address import find_interface, find_network
+
+        own = str(find_interface(config).ip)
+        return own, own, find_network(config)
     while not (own := route_source(config["hub"])):
         time.sleep(2)
     return own, config["hub"], None
 
 
-def listen(own):
-    """systemd gives the socket to dockerd as it does with the unix socket. To a dockerd that runs already it cannot."""
+def is_active(unit: str) -> bool:
+    """Whether systemd runs the unit."""
+    return not subprocess.run(["systemctl", "--quiet", "is-active", unit]).returncode
+
+
+def listen(own: str) -> None:
+    """systemd hands the socket to dockerd as it does with the Unix socket; it cannot, once dockerd runs."""
     unit = f"[Socket]\nListenStream={own}:{DOCKER}\nFreeBind=yes\nService=docker.service\n"
     changed = write_whole(f"/run/systemd/system/{SOCKET}", unit)
     if changed:
         subprocess.run(["systemctl", "daemon-reload"], check=True)
-    if not changed and not subprocess.run(["systemctl", "--quiet", "is-active", SOCKET]).returncode:
+    if not changed and is_active(SOCKET):
         return
-    running = not subprocess.run(["systemctl", "--quiet", "is-active", "docker.service"]).returncode
+    running = is_active("docker.service")
     if running:
         subprocess.run(["systemctl", "stop", "docker.service"], check=True)
     subprocess.run(["systemctl", "restart", SOCKET], check=True)
@@ -59,12 +75,12 @@ def listen(own):
         subprocess.run(["systemctl", "start", "--no-block", "docker.service"], check=True)
 
 
-def open_docker(config):
+def open_docker(config: Settings) -> None:
     """Opens the port, behind its firewall."""
-    own, hub, network = own_place(config)
+    own, hub, network = addresses(config)
     ipaddress.ip_address(hub)
     apply(rules(hub, network))
-    # The standalone Swarm speaks version 1.31 of Docker's API at most, which Docker 29 refuses unless it is told not to.
+    # The standalone Swarm speaks version 1.31 of Docker's API at most, which Docker 29 refuses by default.
     write_whole(ENVIRONMENT, "DOCKER_MIN_API_VERSION=1.24\n")
     os.makedirs("/run/systemd/system", exist_ok=True)
     listen(own)

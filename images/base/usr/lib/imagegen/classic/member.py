@@ -1,22 +1,27 @@
-"""Keeps this node's join container, which tells the hub's Consul where this node's Docker is."""
+"""Keeps this node's join container running, which tells the hub's Consul where this node's Docker is."""
+
+from __future__ import annotations
+
 import os
 import time
+from typing import Any
 
+from imagegen.classic.containers import ensure, specification
 from imagegen.console import announce
-from imagegen.status import note_joined
+from imagegen.dockerd import DockerError
 from imagegen.routes import route_source
 from imagegen.settings import settings
-from imagegen.classic.containers import ensure, specification
-from imagegen.dockerd import DockerError
+from imagegen.status import JOINED, note_joined
 
 
-def wanted(own, hub, image):
+def wanted(own: str, hub: str, image: str) -> dict[str, Any]:
     """Heartbeats well below the time to live: one that comes late must not throw the node out."""
     command = ["join", f"--advertise={own}:2375", "--heartbeat=20s", "--ttl=60s", f"consul://{hub}:8500"]
     return specification(image, command)
 
 
-def main():
+def main() -> None:
+    """Looks every few seconds, and never returns."""
     config = settings()
     said = None
     while True:
@@ -25,7 +30,7 @@ def main():
             if own is None:
                 raise DockerError(f"there is no route to the hub at {config['hub']}")
             made = ensure("swarm-join", wanted(own, config["hub"], config["images"]["swarm"]))
-            if made or not os.path.exists("/run/imagegen/joined"):
+            if made or not os.path.exists(JOINED):
                 announce(note_joined())
             said = None
         except DockerError as error:

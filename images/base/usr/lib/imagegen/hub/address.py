@@ -1,7 +1,8 @@
-"""Which of its addresses the hub has in the workshop's network."""
+"""Which of its addresses the hub has in the workshop's network, and which network that is."""
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import subprocess
@@ -42,10 +43,16 @@ def choose(found: list[ipaddress.IPv4Interface], config: Settings, outward: str 
     return next((each for each in found if str(each.ip) == outward), found[0] if found else None)
 
 
+def shown(what: str) -> list[dict[str, Any]]:
+    """What ip(8) shows of this machine's addresses or routes."""
+    command = ["ip", "-j", "-4", what]
+    found: list[dict[str, Any]] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return found
+
+
 def present() -> list[ipaddress.IPv4Interface]:
     """The candidates of this machine at this moment."""
-    shown = subprocess.run(["ip", "-j", "-4", "address"], check=True, capture_output=True, text=True).stdout
-    return candidates(json.loads(shown))
+    return candidates(shown("address"))
 
 
 def decided(found: list[ipaddress.IPv4Interface]) -> ipaddress.IPv4Interface | None:
@@ -76,7 +83,30 @@ def find_interface(config: Settings) -> ipaddress.IPv4Interface:
 
 def remember(interface: ipaddress.IPv4Interface) -> None:
     """Services without the right to write it read it."""
-    try:
+    with contextlib.suppress(OSError):
         write_whole(DECIDED, f"{interface}\n")
-    except PermissionError:
-        pass
+
+
+def routed(own: ipaddress.IPv4Interface, routes: list[dict[str, Any]]) -> ipaddress.IPv4Network | None:
+    """The network around an address: its own prefix, or with a prefix of /32 the largest network with a route."""
+    if own.network.prefixlen < 32:
+        return own.network
+    networks = [ipaddress.IPv4Network(each["dst"]) for each in routes if each["dst"] != "default"]
+    around = [each for each in networks if own.ip in each and 8 <= each.prefixlen < 32]
+    return min(around, key=lambda each: each.prefixlen, default=None)
+
+
+def find_network(config: Settings) -> ipaddress.IPv4Network:
+    """To which network homes are exported, and the rendezvous answers: the one that the workshop names, or the one around
+    the hub's address. Waits until there is one, and says so."""
+    if network := config.get("network"):
+        return ipaddress.IPv4Network(network)
+    said = False
+    while True:
+        own = find_interface(config)
+        if found := routed(own, shown("route")):
+            return found
+        if not said:
+            announce(f"The hub's address {own} names no network that the nodes are in: set `network.cidr` in the workshop.")
+            said = True
+        time.sleep(2)

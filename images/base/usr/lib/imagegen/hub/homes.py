@@ -1,17 +1,20 @@
 """Makes the homes, and exports them to the workshop's network."""
 
 import os
+import re
 import shutil
 import subprocess
 
 from imagegen.console import announce, say
 from imagegen.files import write_whole
-from imagegen.hub.address import find_interface
+from imagegen.hub.address import find_network
 from imagegen.settings import settings
 from imagegen.users import User, table
 
 EXPORTS = "/etc/exports.d/imagegen.exports"
 SKELETON = "/etc/skel"
+MARKER = ".imagegen"
+UNMARKED = "unmarked"
 
 
 def make_home(folder: str, name: str, user: User) -> None:
@@ -27,18 +30,69 @@ def make_home(folder: str, name: str, user: User) -> None:
     os.rename(unfinished, f"{folder}/{name}")
 
 
+def read_marker(folder: str) -> list[str]:
+    """Whose homes a folder has: the workshop's id and the names of its users; nothing where it has none yet."""
+    try:
+        with open(f"{folder}/{MARKER}") as file:
+            return file.read().split()
+    except FileNotFoundError:
+        return []
+
+
+def archive(folder: str, workshop: str) -> str:
+    """Where the homes of a workshop are while the folder belongs to another one."""
+    return f"{folder}/.archive/" + re.sub(r"\W", "-", workshop)
+
+
+def move(names: list[str], source: str, target: str) -> int:
+    """Moves the homes that are there, each in one step; returns how many."""
+    names = [name for name in dict.fromkeys(names) if "/" not in name and os.path.isdir(f"{source}/{name}")]
+    if names:
+        os.makedirs(os.path.dirname(target), 0o700, exist_ok=True)  # The archive is for root alone.
+        os.makedirs(target, exist_ok=True)
+    for name in names:
+        free = name
+        while os.path.lexists(f"{target}/{free}"):
+            free += "~"
+        os.rename(f"{source}/{name}", f"{target}/{free}")
+    return len(names)
+
+
+def separate(folder: str, own: str, users: list[str], unmarked: str) -> None:
+    """Puts the homes of another workshop aside, whose users may have had the same names and UIDs, and takes back those
+    that another one has put aside. Interrupted at any point, it goes on: the marker changes when everything is aside."""
+    before, *names = read_marker(folder) or [unmarked]
+    if before != own:
+        if aside := move([*names, *users], folder, archive(folder, before)):
+            announce(f"{aside} homes of another workshop ({before}) are kept aside in {archive(folder, before)}.")
+        names = []
+    returning = os.listdir(archive(folder, own)) if os.path.isdir(archive(folder, own)) else []
+    write_whole(f"{folder}/{MARKER}", "\n".join([own, *sorted({*names, *users, *returning})]) + "\n")
+    if returning:
+        announce(f"{move(returning, archive(folder, own), folder)} homes of this workshop are back.")
+
+
+def hand_over(home: str, user: User) -> None:
+    """Gives every file of the home's old UID and GID to the new ones, the folder itself last: what is interrupted begins
+    again. find(1) follows no links, stays in the file system, and takes little memory for any number of files."""
+    old = os.lstat(home)
+    for kind, tool, before, now in (("gid", "chgrp", old.st_gid, user.gid), ("uid", "chown", old.st_uid, user.uid)):
+        if before != now:
+            chosen = ["find", home, "-xdev", "-depth", f"-{kind}", str(before)]
+            subprocess.run([*chosen, "-execdir", tool, "-h", str(now), "{}", "+"], check=True)
+
+
 def make_homes(folder: str, users: dict[str, User]) -> None:
     """A home for everybody who has none."""
     made = 0
-    os.makedirs(folder, exist_ok=True)
     for name, user in users.items():
         home = f"{folder}/{name}"
         if not os.path.isdir(home):
             make_home(folder, name, user)
             made += 1
         elif os.stat(home).st_uid != user.uid:
-            os.chown(home, user.uid, user.gid)
-            say(f"{home} belongs to {name} again.")
+            hand_over(home, user)
+            say(f"{home} with all its files belongs to {name} again.")
     if made:
         announce(f"{made} homes made.")
 
@@ -67,12 +121,18 @@ def exports(network: object, homes: str, shares: list[tuple[str, bool]]) -> str:
 def main() -> None:
     """Makes what is missing, and exports it."""
     config = settings()
-    make_homes(config["homes"], table().users)
+    folder, users, own = config["homes"], table().users, config.get("workshop_id", config["workshop"])
+    os.makedirs(folder, exist_ok=True)
+    # Homes from before there were markers are this workshop's on its own disk, or where it says so.
+    theirs = config.get("volume") and not config.get("adopt")
+    separate(folder, own, list(users), UNMARKED if theirs else own)
+    make_homes(folder, users)
     make_shares(config["shares"], config["links"])
-    network = find_interface(config).network
+    network = find_network(config)
     os.makedirs(os.path.dirname(EXPORTS), exist_ok=True)
-    if write_whole(EXPORTS, exports(network, config["homes"], config["shares"])):
-        subprocess.run(["exportfs", "-ra"], check=True)
+    changed = write_whole(EXPORTS, exports(network, folder, config["shares"]))
+    subprocess.run(["exportfs", "-ra"], check=True)
+    if changed:
         announce(f"Homes are exported over NFS to {network}.")
 
 

@@ -1,4 +1,7 @@
 """Fetches the workshop's materials: into a folder that everybody reads, or into each home."""
+
+from __future__ import annotations
+
 import functools
 import hashlib
 import os
@@ -9,29 +12,32 @@ import tempfile
 import time
 import urllib.request
 import zipfile
+from typing import TYPE_CHECKING, Any
 
-from imagegen.users import table
 from imagegen.console import announce, say
+from imagegen.hub import repository
 from imagegen.settings import settings
+from imagegen.users import table
+
+if TYPE_CHECKING:
+    from imagegen.schema import Material
 
 WORK = "/var/lib/imagegen"
 KEPT = f"{WORK}/materials"
 SHARE = "/srv/imagegen-share"
-HEARD = {"stderr": subprocess.PIPE, "text": True, "errors": "replace"}
+HEARD: dict[str, Any] = {"stderr": subprocess.PIPE, "text": True, "errors": "replace"}
 
 
-def reason(error):
+def reason(error: Exception) -> str:
     """What a program that failed said first, or the error itself."""
-    said = (getattr(error, "stderr", None) or "").strip()
+    said: str = (getattr(error, "stderr", None) or "").strip()
     return said.partition("\n")[0] or str(error)
 
 
-def fetch(material, folder):
+def fetch(material: Material, folder: str) -> None:
     """Into the folder, which is empty."""
     if material["kind"] == "git":
-        branch = ["--branch", material["ref"]] if material["ref"] else []
-        command = ["git", "-c", "advice.detachedHead=false", "clone", "--quiet", "--depth", "1", *branch, "--", material["url"], folder]
-        subprocess.run(command, check=True, timeout=1800, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
+        repository.clone(material["url"], material["ref"], folder)
         return
     with tempfile.TemporaryDirectory(dir=WORK) as work:
         archive = os.path.join(work, "archive")
@@ -48,7 +54,7 @@ def fetch(material, folder):
             subprocess.run(["tar", "--no-same-owner", "-xf", archive, "-C", folder], check=True, **HEARD)
 
 
-def obtain(material):
+def obtain(material: Material) -> str:
     """The folder with it; fetched unless it was before."""
     kept = f"{KEPT}/{material['name']}"
     if not os.path.isdir(kept):
@@ -61,7 +67,7 @@ def obtain(material):
     return kept
 
 
-def copy(kept, target, uid=None, gid=None):
+def copy(kept: str, target: str, uid: int | None = None, gid: int | None = None) -> bool:
     """A copy of one's own; one that is there stays as it is."""
     if os.path.lexists(target):
         return False
@@ -69,7 +75,7 @@ def copy(kept, target, uid=None, gid=None):
     # hands over, who alone can read what was fetched.
     folder, name = os.path.split(target)
     unfinished = f".{name}.unfinished"
-    rights = {} if uid in (None, os.geteuid()) else {"user": uid, "group": gid, "extra_groups": []}
+    rights: dict[str, Any] = {} if uid in (None, os.geteuid()) else {"user": uid, "group": gid, "extra_groups": []}
     run = functools.partial(subprocess.run, cwd=folder, check=True, **HEARD, **rights)
     run(["rm", "-rf", "--", unfinished])
     try:
@@ -84,7 +90,7 @@ def copy(kept, target, uid=None, gid=None):
     return True
 
 
-def give(kept, home, user, uid, gid):
+def give(kept: str, home: str, user: str, uid: int, gid: int) -> bool | None:
     """Whether a user has got a copy now; None for one who cannot have it, which is no matter of the others."""
     name = os.path.basename(kept)
     try:
@@ -94,10 +100,11 @@ def give(kept, home, user, uid, gid):
         return None
 
 
-def place(material, homes):
+def place(material: Material, homes: str) -> None:
+    """Fetches it, and copies it to where it belongs."""
     kept, name = obtain(material), material["name"]
     if material["into"] == "share":
-        made = [copy(kept, f"{SHARE}/{name}")]
+        made: list[bool | None] = [copy(kept, f"{SHARE}/{name}")]
         subprocess.run(["chmod", "-R", "a+rX,go-w", f"{SHARE}/{name}"], check=True)
         places = "/share"
     else:
@@ -109,7 +116,7 @@ def place(material, homes):
         say(f"{name} is in its place.")
 
 
-def succeeds(material, homes, said):
+def succeeds(material: Material, homes: str, said: dict[str, str]) -> bool:
     """Whether it is in its place now. What is in the way is told once."""
     try:
         place(material, homes)
@@ -122,11 +129,12 @@ def succeeds(material, homes, said):
     return True
 
 
-def main():
+def main() -> None:
+    """Tries until everything is in its place."""
     config = settings()
     os.makedirs(KEPT, mode=0o700, exist_ok=True)
     os.makedirs(SHARE, exist_ok=True)
-    left, said = config["page"]["materials"], {}
+    left, said = config["page"]["materials"], dict[str, str]()
     while left := [material for material in left if not succeeds(material, config["homes"], said)]:
         time.sleep(20)
 

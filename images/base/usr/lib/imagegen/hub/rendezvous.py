@@ -12,8 +12,7 @@ from typing import Any
 
 from imagegen.console import announce, say
 from imagegen.files import write_whole
-from imagegen.hub.homes import EXPORTS
-from imagegen.routes import route_source
+from imagegen.hub.address import find_interface, find_network
 from imagegen.settings import settings
 
 PORT = 7443
@@ -55,10 +54,10 @@ class Server(http.server.ThreadingHTTPServer):
         """A client that breaks off is a sentence, and no traceback."""
         say(f"{client_address[0]} broke off.")
 
-    def note(self, status: str) -> None:
-        """A node's name and, after a space, the last sentence that it said."""
+    def note(self, address: str, status: str) -> None:
+        """A node's name and, after a space, the last sentence that it said. Two nodes may have one name."""
         name, _, text = status[:LONGEST].partition(" ")
-        self.status[name] = {"text": text, "at": int(time.time())}
+        self.status[f"{address} {name}"] = {"text": text, "at": int(time.time())}
         write_whole(self.status_path, json.dumps(self.status))
 
     def read_answer(self) -> str | None:
@@ -84,7 +83,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         )
         if status == 200:
             say(f"{self.client_address[0]} asked how to join.")
-            self.server.note(self.headers.get("X-Imagegen-Status", ""))
+            self.server.note(self.client_address[0], self.headers.get("X-Imagegen-Status", ""))
         body = text.encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json" if status == 200 else "text/plain")
@@ -96,16 +95,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Requests are told in a sentence, or not at all."""
 
 
-def workshop_network() -> ipaddress.IPv4Network:
-    """The network that the homes are exported to; it is known once the hub has found its address."""
-    while True:
-        try:
-            with open(EXPORTS) as exports:
-                return ipaddress.IPv4Network(exports.read().split()[1].split("(")[0])
-        except (OSError, IndexError, ValueError):
-            time.sleep(1)
-
-
 def main() -> None:
     """Serves for ever, with the credentials that systemd hands over."""
     credentials = os.environ["CREDENTIALS_DIRECTORY"]
@@ -113,8 +102,7 @@ def main() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(f"{credentials}/certificate", f"{credentials}/key")
-    network = workshop_network()
-    own = route_source(str(network[1])) or ""
+    own, network = str(find_interface(config).ip), find_network(config)
     server = Server(own, network, config["join_key"], context, os.environ["RUNTIME_DIRECTORY"])
     announce(f"Nodes in {network} can ask at port {PORT} how to join.")
     server.serve_forever()

@@ -1,11 +1,18 @@
-"""What the hub's services need beside their programs: secrets, made once at the first boot, and the web server's settings."""
+"""What the hub's services need beside their programs: secrets, made at the first boot, and web server settings."""
+
+from __future__ import annotations
+
 import os
 import pwd
 import secrets
+from typing import TYPE_CHECKING
 
 from imagegen.console import announce
-from imagegen.settings import settings
 from imagegen.files import write_whole
+from imagegen.settings import settings
+
+if TYPE_CHECKING:
+    from imagegen.schema import Web
 
 STATE = "/var/lib/jupyterhub"
 ENVIRONMENT = "/var/lib/imagegen/hub.env"
@@ -25,7 +32,7 @@ http:// {
 """
 
 
-def caddyfile(web):
+def caddyfile(web: Web) -> str:
     """For a domain, certificates of Let's Encrypt, which Caddy gets and renews; otherwise the workshop's own."""
     if not web["domain"]:
         return GLOBAL % "\tauto_https disable_redirects\n" + OWN % PROXY
@@ -33,7 +40,8 @@ def caddyfile(web):
     return GLOBAL % mail + f"{web['domain']} {{\n{STRICT}{PROXY}}}\n"
 
 
-def main():
+def main() -> None:
+    """Makes what is missing, and writes the web server's settings as the workshop says now."""
     user = pwd.getpwnam("jupyterhub")
     os.makedirs(STATE, mode=0o700, exist_ok=True)
     os.chown(STATE, user.pw_uid, user.pw_gid)

@@ -9,7 +9,7 @@ from typing import Any
 from imagegen.console import announce, fail
 from imagegen.dockerd import DockerError, docker
 from imagegen.files import write_whole
-from imagegen.hub.address import find_interface
+from imagegen.hub.address import DECIDED, find_interface
 from imagegen.routes import route_source
 from imagegen.settings import settings
 
@@ -21,27 +21,36 @@ OVERLAY_POOL = "198.18.0.0/16"
 # Nanoseconds between the heartbeats of a node, which counts as down after three times that: a class that starts keeps
 # small machines from answering for longer than Docker's own 5 seconds.
 HEARTBEAT = 15 * 10**9
-YEAR = 365 * 24 * 3600 * 10**9  # nanoseconds; nodes may sleep between two workshops
+# A year, in nanoseconds: machines may be off between two workshops. Docker makes the hub's first certificate before it reads
+# this, for 90 days; a rotation makes another one.
+CERTIFICATES = {"NodeCertExpiry": 365 * 24 * 3600 * 10**9, "ForceRotate": 1}
+# Seen so many times, two machines have one name: a machine that joined again is there twice until Docker has missed it.
+LOOKS = 15
+# What keeps the hub's address from its start on.
+ADDRESSED = ("imagegen-homes", "imagegen-rendezvous", "jupyterhub", "imagegen-culler", "imagegen-ready")
 
 
 def ensure_swarm(address: str) -> None:
-    """Makes the swarm, or tells it its new address. A hub never leaves a swarm: that would be the swarm's end."""
-    state = docker("GET", "/info")["Swarm"]
-    if state["LocalNodeState"] == "active" and state["NodeAddr"] == address:
+    """Makes the swarm, or tells it its new address. A hub leaves a swarm only where Docker can start it no more: the hub was
+    off until its certificate expired, or has another address than before. Nodes then join the new one by themselves."""
+    swarm = docker("GET", "/info")["Swarm"]
+    state = swarm["LocalNodeState"]
+    if state == "active" and swarm["NodeAddr"] == address:
         return
-    if state["LocalNodeState"] == "pending":
+    if state == "pending":
         raise DockerError("Docker is still starting it.")
+    if state in ("error", "locked"):
+        announce(f"Docker cannot start the old swarm, so the hub makes a new one: {swarm['Error']}")
+        docker("POST", "/swarm/leave?force=1")
     request = {
         "ListenAddr": f"{address}:2377",
         "AdvertiseAddr": address,
-        "ForceNewCluster": state["LocalNodeState"] != "inactive",
+        "ForceNewCluster": state == "active",
         "DefaultAddrPool": [OVERLAY_POOL],
         "SubnetSize": 24,
-        "Spec": {"CAConfig": {"NodeCertExpiry": YEAR}, "Dispatcher": {"HeartbeatPeriod": HEARTBEAT}},
+        "Spec": {"CAConfig": CERTIFICATES, "Dispatcher": {"HeartbeatPeriod": HEARTBEAT}},
     }
     docker("POST", "/swarm/init", request)
-    if request["ForceNewCluster"]:  # The rendezvous listens at the old address.
-        subprocess.run(["systemctl", "--no-block", "try-restart", "imagegen-rendezvous.service"], check=True)
     announce(f"The swarm is up at {address}; nodes can join.")
 
 
@@ -56,7 +65,7 @@ def keep_tasks_away(node_id: str, notebooks: bool) -> None:
 
 def superseded(nodes: list[dict[str, Any]]) -> list[str]:
     """Nodes that are down although a machine of the same name is ready: a machine that joined again."""
-    ready = {node["Description"]["Hostname"] for node in nodes if node["Status"]["State"] == "ready"}
+    ready = {node["Description"].get("Hostname") for node in nodes if node["Status"]["State"] == "ready"} - {None}
     return [
         node["ID"]
         for node in nodes
@@ -64,16 +73,32 @@ def superseded(nodes: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def publish_join_info(address: str) -> None:
-    """What the rendezvous may tell: the token of workers, never that of managers, and who belongs to the swarm."""
-    nodes = docker("GET", "/nodes")
+def namesakes(nodes: list[dict[str, Any]]) -> list[str]:
+    """Sentences on names that several machines have, by their addresses."""
+    machines: dict[str, set[str]] = {}
+    for node in nodes:
+        if node["Status"]["State"] == "ready":
+            machines.setdefault(node["Description"].get("Hostname", ""), set()).add(node["Status"]["Addr"])
+    return [
+        f"Machines at {' and '.join(sorted(each))} have the same host name, {name}: launch one with another name."
+        for name, each in machines.items()
+        if name and len(each) > 1
+    ]
+
+
+def publish_join_info(address: str) -> list[dict[str, Any]]:
+    """What the rendezvous may tell: the token of workers, never that of managers, and who belongs to the swarm. Gives the
+    swarm's nodes."""
+    nodes: list[dict[str, Any]] = docker("GET", "/nodes")
     for node_id in superseded(nodes):
         docker("DELETE", f"/nodes/{node_id}?force=1")
-    known = {node["ID"]: node["Status"]["State"] for node in nodes}
-    token = docker("GET", "/swarm")["JoinTokens"]["Worker"]
-    answer = {"token": token, "manager": f"{address}:2377", "nodes": known}
-    # Its folder is closed to everybody but root and the rendezvous.
-    write_whole(JOIN_INFO, json.dumps(answer, sort_keys=True))
+    swarm = docker("GET", "/swarm")
+    if not swarm["RootRotationInProgress"]:  # It ends with another token.
+        known = {node["ID"]: node["Status"]["State"] for node in nodes}
+        answer = {"token": swarm["JoinTokens"]["Worker"], "manager": f"{address}:2377", "nodes": known}
+        # Its folder is closed to everybody but root and the rendezvous.
+        write_whole(JOIN_INFO, json.dumps(answer, sort_keys=True))
+    return nodes
 
 
 def publish_status() -> None:
@@ -92,11 +117,15 @@ def main() -> None:
     config = settings()
     own = str(find_interface(config).ip)
     said = None
+    seen: dict[str, int] = {}
     while True:
         try:
             ensure_swarm(own)
             keep_tasks_away(docker("GET", "/info")["Swarm"]["NodeID"], config["on_hub"])
-            publish_join_info(own)
+            seen = {each: seen.get(each, 0) + 1 for each in namesakes(publish_join_info(own))}
+            for each in seen:
+                if seen[each] == LOOKS:
+                    announce(each)
             publish_status()
             said = None
         except (DockerError, OSError) as error:
@@ -105,7 +134,9 @@ def main() -> None:
                 announce(f"The swarm is not ready yet: {said}")
         time.sleep(5)
         if route_source(own) != own:
-            subprocess.run(["systemctl", "--no-block", "restart", "imagegen-homes.service"], check=True)
+            os.remove(DECIDED)
+            # An ordinary image does not have all of them.
+            subprocess.run(["systemctl", "--no-block", "restart", *ADDRESSED], check=False)
             fail("The hub's address has changed: setting up the swarm for the new one.")
 
 

@@ -1,13 +1,15 @@
-"""Whether the hub's file systems have room left."""
+"""Whether the hub's file systems have space left."""
+
 import os
 
 SHARE = 20  # One part in so many is to be free,
-LEAST = 2**30  # and these bytes in any case.
+LEAST = 2**30  # and this many bytes in any case.
 
 
-def troubles(places):
-    """`places` are the folders of what is kept on the hub, by its name. What is on one file system is told together."""
-    together = {}
+def warnings(places: dict[str, str]) -> list[str]:
+    """Sentences on full file systems. `places` are the folders of what is kept on the hub, by its name; what is on one
+    file system is named together."""
+    together: dict[int, list[tuple[str, str]]] = {}
     for name, folder in places.items():
         if os.path.isdir(folder):
             together.setdefault(os.stat(folder).st_dev, []).append((name, folder))

@@ -1,74 +1,109 @@
 """The organiser's page: machines, students, room, and what is wrong."""
+
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import json
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import docker
+from docker.api.client import APIClient
+from docker.errors import APIError, DockerException
 from jupyterhub import __version__
 from jupyterhub.handlers import BaseHandler
 from jupyterhub.scopes import needs_scope
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPError
 
-from imagegen.jupyter import disk, overview, settings
+from imagegen.jupyter import disk, overview
 from imagegen.jupyter.tokens import Tokens
 
-STATUS = "/run/imagegen/node-status.json"  # swarm.py writes it.
+if TYPE_CHECKING:
+    from imagegen.jupyter.specification import Json
+    from imagegen.schema import Notebooks
+
+STATUS = "/run/imagegen/node-status.json"  # hub/swarm.py writes it.
+METRICS_TIMEOUT = 3  # seconds
 
 
-def last_words():
+def node_status(path: str = STATUS) -> dict[str, dict[str, object]]:
+    """The last message of each node, by the node's name."""
     try:
-        with open(STATUS) as file:
-            return json.load(file)
+        with open(path) as file:
+            value: dict[str, dict[str, object]] = json.load(file)
+            return value
     except (OSError, ValueError):
         return {}
+
+
+def swarm_state() -> tuple[list[Json], list[Json], list[str]]:
+    """Nodes, tasks, and what is wrong with Docker itself."""
+    try:
+        with contextlib.closing(APIClient(version="auto")) as client:
+            return client.nodes(), client.tasks(), []
+    except APIError:
+        return [], [], []  # There is no swarm yet.
+    except (DockerException, OSError) as error:
+        return [], [], [f"Docker on the hub does not answer: {error}."]
+
+
+class Workshop(NamedTuple):
+    """What the page knows of the workshop."""
+
+    notebooks: Notebooks
+    own_address: str
+    classic: bool
+    places: dict[str, str]  # folders on the hub's disks, by what is in them
+    metrics_token: str
 
 
 class WorkshopPage(BaseHandler):
     """At /hub/workshop, for admins."""
 
     tokens = Tokens()
+    workshop: Workshop
 
-    def initialize(self, options, own_address, classic, places):
-        self.options, self.own_address, self.classic, self.places = options, own_address, classic, places
+    def initialize(self, workshop: Workshop) -> None:
+        """Tornado calls it for each request, with what stands beside the handler's path."""
+        self.workshop = workshop
 
     @web.authenticated
     @needs_scope("admin-ui")
-    async def get(self):
-        students = dict(await asyncio.gather(*(self.student(user) for user in self.users.values() if user.active)))
-        # With the classic engine, Docker's own API knows neither machines nor tasks.
-        nodes, tasks, troubles = (None, [], []) if self.classic else await asyncio.get_running_loop().run_in_executor(None, self.swarm)
-        found = overview.of(nodes, tasks, students, last_words(), self.options, self.own_address)
-        found["troubles"] += [*troubles, *disk.troubles(self.places)]
-        html = await self.render_template(
-            "workshop.html", **found, metrics_token=settings.secret("IMAGEGEN_METRICS_TOKEN"), version=__version__
-        )
+    async def get(self) -> None:
+        """The page."""
+        active = (user for user in self.users.values() if user.active)
+        running = dict(await asyncio.gather(*(self.student(user) for user in active)))
+        found = await self.summary(running)
+        found["warnings"] += disk.warnings(self.workshop.places)
+        token = self.workshop.metrics_token
+        html = await self.render_template("workshop.html", **found, metrics_token=token, version=__version__)
         self.finish(html)
 
-    def swarm(self):
-        """Nodes, tasks, and what is wrong with Docker itself."""
-        try:
-            with contextlib.closing(docker.APIClient(version="auto")) as client:
-                return client.nodes(), client.tasks(), []
-        except docker.errors.APIError:
-            return [], [], []  # There is no swarm yet.
-        except (docker.errors.DockerException, OSError) as error:
-            return [], [], [f"Docker on the hub does not answer: {error}."]
+    async def summary(self, running: dict[str, overview.Running]) -> overview.Overview:
+        """What Docker says of the machines, with the students' servers."""
+        if self.workshop.classic:
+            return overview.students_only(running)
+        nodes, tasks, faults = await asyncio.get_running_loop().run_in_executor(None, swarm_state)
+        options, own_address = self.workshop.notebooks, self.workshop.own_address
+        found = overview.summarise(nodes, tasks, running, node_status(), options, own_address)
+        found["warnings"] += faults
+        return found
 
-    async def student(self, user):
+    async def student(self, user: Any) -> tuple[str, overview.Running]:
+        """A student's name, since when the server runs, and its memory."""
         spawner = user.spawners[""]
         started = spawner.orm_spawner.started
         return user.name, (f"{started:%H:%M}" if started else "", await self.memory(user, spawner))
 
-    async def memory(self, user, spawner):
-        """Bytes that the server's processes take, as it measures them itself; None where it does not say."""
+    async def memory(self, user: Any, spawner: Any) -> float | None:
+        """Bytes that the server's processes take, as the server measures them; None if it does not say."""
         if not spawner.server:
             return None
         try:
             answer = await AsyncHTTPClient().fetch(
                 f"{spawner.server.url}api/metrics/v1",
                 headers={"Authorization": f"token {self.tokens.of(user)}"},
-                request_timeout=3,
+                request_timeout=METRICS_TIMEOUT,
                 follow_redirects=False,
             )
             return float(json.loads(answer.body)["rss"])

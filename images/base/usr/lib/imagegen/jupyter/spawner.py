@@ -1,6 +1,11 @@
 """Where students' servers run: as services of the swarm, or as containers of the classic engine."""
+
+from __future__ import annotations
+
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from docker.errors import APIError, DockerException
 from dockerspawner import DockerSpawner, SwarmSpawner
@@ -8,232 +13,256 @@ from jupyterhub import __version__
 from jupyterhub.spawner import SpawnException
 from tornado.httpclient import AsyncHTTPClient, HTTPError
 from traitlets import Dict, Integer, Unicode
-from traitlets.config import LoggingConfigurable
 
-from imagegen.jupyter import settings, specification, words
-from imagegen.jupyter.turns import Turns
+from imagegen.jupyter import account, messages, specification
+from imagegen.jupyter.admission import AdmissionQueue
+
+if TYPE_CHECKING:
+    from imagegen.jupyter.messages import SpawnFailure
+    from imagegen.jupyter.specification import Json
+    from imagegen.schema import Notebooks
+
+# Seconds after which a Docker that does not answer counts as failed.
+DOCKER_TIMEOUT = 180
+NOT_FOUND = 404
+SERVER_ERROR = 500
 
 
-# Seconds for which Docker may say nothing before that is an answer.
-DOCKER_PATIENCE = 180
-
-
-def pause(begun):
-    """Seconds to the next look at what began at a monotonic time: a tenth of the wait so far, so that a class that waits
-    does not keep the hub from what it waits for."""
+def pause(begun: float) -> float:
+    """Seconds to the next look at what began at this monotonic time: a tenth of the wait so far, so that a class that
+    waits does not keep the hub from what it waits for."""
     return min(max(0.3, (time.monotonic() - begun) / 10), 3)
 
 
-class Workshop(LoggingConfigurable):
+class WorkshopSpawner(DockerSpawner):
     """What both engines have in common."""
 
     options = Dict(config=True, help="The section `notebooks` of the hub's settings")
     own_address = Unicode(config=True, help="The hub's address in the workshop's network")
     patience = Integer(90, config=True, help="Seconds for which a student waits for room or for a machine")
 
-    def _object_name_default(self):
-        """Also for somebody who is in the hub's database and no more in the workshop."""
+    @property
+    def notebooks(self) -> Notebooks:
+        """The workshop's `notebooks`."""
+        return cast("Notebooks", self.options)
+
+    def _object_name_default(self) -> str:
+        """Also for somebody who is in the hub's database and no longer in the workshop."""
         try:
-            return specification.service_name(settings.account(self.user.name))
+            return specification.service_name(account.find(self.user.name))
         except KeyError:
             return "notebook-of-nobody"
 
-    def account(self):
+    def account(self) -> account.Account:
+        """The student's account."""
         try:
-            return settings.account(self.user.name)
+            return account.find(self.user.name)
         except KeyError:
-            self.give_up(words.not_listed(self.user.name))
+            self.give_up(messages.not_listed(self.user.name))
 
-    def give_up(self, trouble):
-        self.log.warning(trouble.organiser)
-        raise SpawnException(trouble.student, reason=trouble.reason, log_message=trouble.organiser)
+    def give_up(self, failure: SpawnFailure) -> NoReturn:
+        """Tells student and organiser, each what they need to know."""
+        self.log.warning(failure.organiser)
+        raise SpawnException(failure.student, reason=failure.reason, log_message=failure.organiser)
 
-    async def check_version(self, url):
-        """Waits until the server answers, and looks whether it is of the hub's kind."""
+    async def check_version(self, url: str) -> None:
+        """Waits until the server answers, and compares its version with the hub's."""
         have = await self.answered(f"{url}/api")
         if have.split(".")[0] != __version__.split(".")[0]:
             await self.stop()
-            self.give_up(words.wrong_version(self.user.name, have, __version__))
+            self.give_up(messages.wrong_version(self.user.name, have, __version__))
 
-    async def answered(self, url):
+    async def answered(self, url: str) -> str:
+        """The version in the server's first answer."""
         client = AsyncHTTPClient()
         begun = time.monotonic()
         while True:
             if (ended := await self.poll()) is not None:
-                self.give_up(words.of_task(self.user.name, {"State": "failed", "Err": str(ended)}))
+                self.give_up(messages.task_end(self.user.name, {"Err": str(ended)}))
             try:
                 # A student's own program must not send the hub anywhere else.
                 response = await client.fetch(url, raise_error=False, request_timeout=10, follow_redirects=False)
-                if response.code < 500:
+                if response.code < SERVER_ERROR:
                     return response.headers.get("X-JupyterHub-Version", "")
             except (OSError, HTTPError):
                 pass  # It does not listen yet, or is too busy starting to answer.
             await asyncio.sleep(pause(begun))
 
 
-class SwarmNotebooks(Workshop, SwarmSpawner):
+class SwarmNotebooks(WorkshopSpawner, SwarmSpawner):
     """A service of one task for each student, reached at the port that its machine chose."""
 
-    word = ""
-    turns = Turns()
+    message = ""  # for the student who waits
+    queue = AdmissionQueue()
 
-    async def start(self):
+    async def start(self) -> tuple[str, int]:
+        """Address and port of the new server."""
         try:
-            with self.turns.standing(self):
+            with self.queue.admit(self):
                 return await self.start_in_turn()
         except (DockerException, OSError) as error:
-            self.give_up(words.no_docker(self.user.name, error))
+            self.give_up(messages.no_docker(self.user.name, error))
 
-    async def start_in_turn(self):
-        account = self.account()
+    async def start_in_turn(self) -> tuple[str, int]:
+        """Waits for its turn; from then on `start_seconds` count."""
+        own = self.account()
         if await self.get_object() is not None:
             await self.stop()
         image = await self.image_to_run(time.monotonic())
-        await self.turn()
+        await self.wait_for_turn()
+        seconds = self.notebooks["start_seconds"]
         try:
-            async with asyncio.timeout(self.options["start_seconds"]):
-                return await self.place(account, image)
+            async with asyncio.timeout(seconds):
+                return await self.create(own, image)
         except TimeoutError:
             await self.stop()
-            self.give_up(words.too_slow(self.user.name, self.options["start_seconds"]))
+            self.give_up(messages.too_slow(self.user.name, seconds))
 
-    async def turn(self):
-        while ahead := self.turns.ahead(self):
-            self.word = words.turn(ahead)
+    async def wait_for_turn(self) -> None:
+        """Until there is a slot."""
+        while position := self.queue.position(self):
+            self.message = messages.queued(position)
             await asyncio.sleep(0.5)
 
-    async def place(self, account, image):
+    async def create(self, own: account.Account, image: str) -> tuple[str, int]:
+        """Has Docker make the service, and waits until it answers."""
         begun = time.monotonic()
         command = await self.get_command()
-        request = specification.service(account, image, command, self.get_env(), self.options)
+        request = specification.service(own, image, command, self.get_env(), self.notebooks)
         self.object_id = (await self.docker("create_service", **request))["ID"]
         await self.until_running(begun)
         url = await self.get_url()
         await self.check_version(url.rstrip("/"))
         return await self.get_ip_and_port()
 
-    async def get_command(self):
+    async def get_command(self) -> list[str]:
+        """Without a look at the image, which dockerspawner would take and the hub does not have."""
         return [*self.cmd, *self.get_args()]
 
-    async def image_to_run(self, begun):
+    async def image_to_run(self, begun: float) -> str:
+        """Waits until a machine has one."""
         while True:
             nodes = await self.docker("nodes")
-            self.turns.room = specification.processors(nodes, self.options)
-            image = specification.image_of(nodes, self.options)
+            self.queue.slots = specification.processors(nodes, self.notebooks)
+            image = specification.image_of(nodes, self.notebooks)
             if image:
                 return image
-            await self.wait_for(words.no_machine(self.user.name), begun)
+            await self.wait(messages.no_machine(self.user.name), begun)
 
-    async def until_running(self, begun):
+    async def until_running(self, begun: float) -> None:
+        """Until the task runs and its machine has chosen a port."""
         while True:
             task = await self.get_task()
             if task and task["Status"]["State"] == "running" and specification.published_port(task):
                 return
-            trouble = task and words.of_task(self.user.name, task["Status"])
-            await self.wait_for(trouble, begun)
+            failure = messages.task_failure(self.user.name, task["Status"]) if task else None
+            await self.wait(failure, begun)
 
-    async def wait_for(self, trouble, begun):
-        """Goes on for as long as waiting may help."""
+    async def wait(self, failure: SpawnFailure | None, begun: float) -> None:
+        """A moment, if waiting may help."""
         waited = time.monotonic() - begun
-        if trouble and (not trouble.may_pass or waited > self.patience):
+        if failure and (not failure.is_temporary or waited > self.patience):
             await self.stop()
-            self.give_up(trouble)
-        self.word = trouble.student if trouble else words.slow(waited)
+            self.give_up(failure)
+        self.message = failure.student if failure else messages.starting(waited)
         await asyncio.sleep(pause(begun))
 
-    async def progress(self):
+    async def progress(self) -> AsyncIterator[dict[str, object]]:
         """What the page says while a student waits."""
         said = None
         while True:
-            if self.word and self.word != said:
-                said = self.word
+            if self.message and self.message != said:
+                said = self.message
                 yield {"progress": 50, "message": said}
             await asyncio.sleep(1)
 
-    async def get_task(self):
+    async def get_task(self) -> Json | None:
+        """The service's task."""
         tasks = await self.docker("tasks", filters={"service": self.object_name})
         return specification.current(tasks)
 
-    async def poll(self):
-        """None while the server runs. A Docker that is only starting, as after the hub's own start, says nothing of that, and
-        JupyterHub would end every server of which it hears nothing."""
+    async def poll(self) -> int | str | None:
+        """None while the server runs.
+
+        A Docker that is only starting, as after a start of the hub, does not know yet, and JupyterHub would end every
+        server on an error."""
         begun = time.monotonic()
         while True:
             try:
                 return await self.how_it_ended()
             except (DockerException, OSError) as error:
-                if time.monotonic() - begun > DOCKER_PATIENCE:
+                if time.monotonic() - begun > DOCKER_TIMEOUT:
                     raise
                 self.log.warning("Docker does not say yet how the server of %s is: %s", self.user.name, error)
             await asyncio.sleep(3)
 
-    async def how_it_ended(self):
+    async def how_it_ended(self) -> int | str | None:
+        """None while the server runs."""
         try:
             task = await self.get_task()
         except APIError as error:
-            if error.status_code == 404:
+            if error.status_code == NOT_FOUND:
                 return 0
             raise
         if task is None:
             return 0
         if not specification.is_alive(task):
-            trouble = words.of_task(self.user.name, {**task["Status"], "State": "failed"})
-            return f"{trouble.organiser}"
-        if not specification.published_port(task) and self not in self.turns.line:
-            # A hub that has ended was starting it, and nobody waits for it any more.
+            return messages.task_end(self.user.name, task["Status"]).organiser
+        if not specification.published_port(task) and self not in self.queue.waiting:
+            # A hub that has ended was starting it, and nobody waits for it any longer.
             await self.stop(now=True)
             return 0
         return None
 
-    async def stop(self, now=False):
-        """Takes the service away, and waits until its container has written its last byte."""
+    async def stop(self, now: bool = False) -> None:
+        """Removes the service, and waits until its container has written its last byte."""
         try:
             await self.docker("remove_service", self.object_name)
         except APIError as error:
-            if error.status_code != 404:
+            if error.status_code != NOT_FOUND:
                 raise
         deadline = time.monotonic() + (0 if now else specification.GRACE + 10)
-        while time.monotonic() < deadline and await self.left_over():
+        while time.monotonic() < deadline and await self.is_ending():
             await asyncio.sleep(0.5)
         self.object_id = ""
 
-    async def left_over(self):
-        """Whether a container of the service is still ending. A removed service's tasks are found by their name alone."""
+    async def is_ending(self) -> bool:
+        """Whether a container of the service still runs. A removed service's tasks are found by their name alone."""
         tasks = await self.docker("tasks", filters={"name": f"{self.object_name}."})
-        # They are all no longer wanted.
+        # None of them is wanted any longer.
         return any(task["Status"]["State"] in specification.ALIVE for task in tasks)
 
-    async def get_ip_and_port(self):
+    async def get_ip_and_port(self) -> tuple[str, int]:
+        """Where the server is, as Docker says now."""
         task = await self.get_task()
-        port = task and specification.published_port(task)
-        if not port:
+        port = specification.published_port(task) if task else None
+        if not task or not port:
             raise RuntimeError(f"the server of {self.user.name} has no port")
         node = await self.docker("inspect_node", task["NodeID"])
         return specification.address(node, self.own_address), port
 
-    async def get_url(self):
-        """Asked for anew when the hub has started again."""
+    async def get_url(self) -> str:
+        """JupyterHub asks again after its own start."""
         address, port = await self.get_ip_and_port()
         return f"http://{address}:{port}{self.server.base_url}"
 
 
-class ClassicNotebooks(Workshop, DockerSpawner):
+class ClassicNotebooks(WorkshopSpawner):
     """A container for each student, placed by the manager of the standalone Swarm."""
 
-    async def start(self):
-        account = self.account()
-        create, host = specification.container(account, self.options)
-        self.extra_create_kwargs, self.extra_host_config = create, host
-        self.image = self.options["image"]
+    async def start(self) -> Any:
+        """Address and port of the new server."""
+        self.extra_create_kwargs, self.extra_host_config = specification.container(self.account(), self.notebooks)
+        self.image = self.notebooks["image"] or ""
         try:
             return await super().start()
         except APIError as error:
             said = str(error.explanation or error)
             full = "no resources available" in said.lower()
-            status = {"State": "failed", "Err": f"no suitable node (insufficient resources): {said}" if full else said}
-            self.give_up(words.of_task(self.user.name, status))
+            cause = f"no suitable node (insufficient resources): {said}" if full else said
+            self.give_up(messages.task_end(self.user.name, {"Err": cause}))
 
-    def get_env(self):
-        given = super().get_env()
-        pairs = specification.environment(self.account(), given)
+    def get_env(self) -> dict[str, str]:
+        """JupyterHub's own variables, and the account's."""
+        pairs = specification.environment(self.account(), super().get_env())
         return dict(pair.split("=", 1) for pair in pairs)

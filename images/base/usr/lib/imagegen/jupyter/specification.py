@@ -1,24 +1,39 @@
 """What Docker is told about a student's server. Nothing here talks to Docker or JupyterHub."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from imagegen.jupyter.account import Account
+
+if TYPE_CHECKING:
+    from imagegen.schema import Notebooks
+
+# What Docker's API says of a node or a task.
+Json = dict[str, Any]
+
 PORT = 8888
-# Who runs `docker-stacks` images as somebody else needs their group to write to the environment.
+# `docker-stacks` images run as any UID, if it is in the group that may write to their environment.
 STACKS_GROUP = 100
-# A node says with it which notebook image it has, and with `-digest` after it the digest alone: a swarm's constraints cannot
-# name what has an `@` in it.
+# A node says with it which notebook image it has, and with `-digest` after it the digest alone: a swarm's constraints
+# cannot name what has an `@` in it.
 LABEL = "imagegen.notebook"
+# The student whose server a container is.
+STUDENT = "imagegen.student"
 # Seconds until a server that does not end by itself is killed.
 GRACE = 10
-# Answers in place of the names that are nobody's on the machine: `whoami` and Python's getpass look here.
+# These replace the image's own, in which students have no names: `whoami` and Python's getpass look here.
 ACCOUNT_FILES = ("/etc/passwd", "/etc/group")
 
 
-def service_name(account):
-    """By number: a name may hold dots, and may be longer than what Docker takes."""
+def service_name(account: Account) -> str:
+    """By number: a name may have dots, and may be longer than what Docker takes."""
     return f"notebook-{account.uid}"
 
 
-def environment(account, given):
-    """The server's environment. What it notes while it runs stays out of the home, where another node would find it."""
+def environment(account: Account, given: Mapping[str, str]) -> list[str]:
+    """The server's environment. What it writes as it runs stays out of the home, where another node would find it."""
     own = {
         "HOME": account.home,
         "USER": account.name,
@@ -31,40 +46,43 @@ def environment(account, given):
     return [f"{name}={value}" for name, value in sorted({**given, **own}.items())]
 
 
-def homes(account, options):
-    """The folder of the account's home as the machines see it, and where the container has it."""
+def homes(account: Account, options: Notebooks) -> tuple[str, str]:
+    """The account's home on the machines, and in the container."""
     return f"{options['homes']}/{account.name}", account.home
 
 
-def groups(account):
+def groups(account: Account) -> list[str]:
+    """The GIDs of the container beside the first one."""
     return [str(gid) for gid in dict.fromkeys((*account.groups, STACKS_GROUP))]
 
 
-def mounts(account, options):
+def mounts(account: Account, options: Notebooks) -> list[Json]:
+    """Home, shares, the machine's list of accounts, and shared memory."""
     source, target = homes(account, options)
     bind = {"Type": "bind", "BindOptions": {"Propagation": "rslave"}}
-    found = [{**bind, "Source": source, "Target": target}]
-    found += [{**bind, "Source": path, "Target": path, "ReadOnly": not writable} for path, writable in options["shares"]]
+    found: list[Json] = [{**bind, "Source": source, "Target": target}]
+    found += [
+        {**bind, "Source": path, "Target": path, "ReadOnly": not writable} for path, writable in options["shares"]
+    ]
     found += [{"Type": "bind", "Source": path, "Target": path, "ReadOnly": True} for path in ACCOUNT_FILES]
-    # PyTorch and others share memory by files there, and Docker's own are of 64 MB.
+    # PyTorch and others share memory by files there, and Docker's default is 64 MB.
     found.append({"Type": "tmpfs", "Target": "/dev/shm", "TmpfsOptions": {"SizeBytes": options["memory"] // 2}})
     return found
 
 
-def constraints(image, options):
-    """Which machines may run the server: not the hub, unless that is asked for, and none without the image."""
+def constraints(image: str, options: Notebooks) -> list[str]:
+    """Which machines may run the server: not the hub, unless the workshop says so, and none without the image."""
     found = [] if options["on_hub"] else ["node.role==worker"]
     if not options["image"]:
         found.append(f"engine.labels.{LABEL}-digest=={image.partition('@')[2]}")
     return found
 
 
-def service(account, image, command, given, options):
-    """The arguments of docker-py's `create_service`: one task, on the port that its machine chooses."""
-    limits = {"MemoryBytes": options["memory"], "Pids": options["processes"]}
-    if options["cpus"]:
-        limits["NanoCPUs"] = int(options["cpus"] * 1e9)
-    container = {
+def container_spec(
+    account: Account, image: str, command: Sequence[str], given: Mapping[str, str], options: Notebooks
+) -> Json:
+    """The service's container."""
+    return {
         "Image": image,
         "Args": list(command),
         "Env": environment(account, {**given, "IMAGEGEN_NODE": "{{.Node.Hostname}}"}),  # Docker fills it in.
@@ -74,31 +92,40 @@ def service(account, image, command, given, options):
         "Mounts": mounts(account, options),
         "CapabilityDrop": ["ALL"],
         "Privileges": {"NoNewPrivileges": True},
-        # The hub asks the server itself whether it is well; an image's own check would start a Python every 3 seconds.
+        # The hub polls the server itself; an image's own check would start a Python every 3 seconds.
         "Healthcheck": {"Test": ["NONE"]},
         "StopGracePeriod": GRACE * 10**9,
-        "Labels": {"imagegen.student": account.name},
+        "Labels": {STUDENT: account.name},
     }
+
+
+def service(
+    account: Account, image: str, command: Sequence[str], given: Mapping[str, str], options: Notebooks
+) -> Json:
+    """The arguments of docker-py's `create_service`: one task, on a port that its machine chooses."""
+    limits = {"MemoryBytes": options["memory"], "Pids": options["processes"]}
+    if options["cpus"]:
+        limits["NanoCPUs"] = int(options["cpus"] * 1e9)
     task = {
-        "ContainerSpec": container,
+        "ContainerSpec": container_spec(account, image, command, given, options),
         "Resources": {"Limits": limits, "Reservations": {"MemoryBytes": options["reserve"]}},
         # A kernel does not survive its server. The student starts a new one, and knows.
         "RestartPolicy": {"Condition": "none"},
         "Placement": {"Constraints": constraints(image, options)},
         "Networks": [],
     }
-    # In host mode no overlay network is between hub and server, and each machine chooses a free port.
+    # In host mode there is no overlay network between hub and server, and each machine chooses a free port.
     ports = [{"Protocol": "tcp", "TargetPort": PORT, "PublishMode": "host"}]
     return {
         "task_template": task,
         "name": service_name(account),
-        "labels": {"imagegen.student": account.name},
+        "labels": {STUDENT: account.name},
         "endpoint_spec": {"Ports": ports},
     }
 
 
-def container(account, options):
-    """For the classic engine: what dockerspawner is to add to a container, and to its host."""
+def container(account: Account, options: Notebooks) -> tuple[Json, Json]:
+    """For the classic engine: what dockerspawner adds to a container, and to its host configuration."""
     source, target = homes(account, options)
     binds = {source: {"bind": target, "mode": "rw"}}
     binds |= {path: {"bind": path, "mode": "rw" if writable else "ro"} for path, writable in options["shares"]}
@@ -107,7 +134,7 @@ def container(account, options):
         "user": f"{account.uid}:{account.gid}",
         "working_dir": account.home,
         "healthcheck": {"test": ["NONE"]},
-        "labels": {"imagegen.student": account.name},
+        "labels": {STUDENT: account.name},
         "stop_timeout": GRACE,
     }
     host = {
@@ -124,48 +151,56 @@ def container(account, options):
     return create, host
 
 
-ALIVE = frozenset({"new", "allocated", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running"})
+ALIVE = frozenset(
+    {"new", "allocated", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running"}
+)
 
 
-def is_alive(task):
-    """A task of a lost machine goes on saying that it runs; that it is no longer wanted tells it apart."""
+def is_alive(task: Json) -> bool:
+    """A task of a lost machine goes on saying that it runs; but it is no longer wanted."""
     return task["DesiredState"] in ("running", "ready") and task["Status"]["State"] in ALIVE
 
 
-def current(tasks):
-    """The task that counts: the newest one alive, or the newest."""
+def current(tasks: Sequence[Json]) -> Json | None:
+    """The task that counts: the newest one that is alive, or the newest."""
     pool = [task for task in tasks if is_alive(task)] or tasks
     return max(pool, key=lambda task: task["CreatedAt"], default=None)
 
 
-def published_port(task):
+def published_port(task: Json) -> int | None:
+    """The port that the machine chose, once it has."""
     ports = (task["Status"].get("PortStatus") or {}).get("Ports") or []
-    return next((each["PublishedPort"] for each in ports if each.get("TargetPort") == PORT and each.get("PublishMode") == "host"), None)
+    own = (each for each in ports if each.get("TargetPort") == PORT and each.get("PublishMode") == "host")
+    return next((each["PublishedPort"] for each in own), None)
 
 
-def image_of(nodes, options):
-    """The image to run: the organiser's, or the one that most machines have; None where none has one."""
+def image_of(nodes: Sequence[Json], options: Notebooks) -> str | None:
+    """The image to run: the organiser's, or the one that most machines have; None if no machine has one."""
     if options["image"]:
         return options["image"]
     found = [labels[LABEL] for node in nodes if is_ready(node) and LABEL in (labels := engine_labels(node))]
     return max(sorted(set(found)), key=found.count, default=None)
 
 
-def engine_labels(node):
+def engine_labels(node: Json) -> dict[str, str]:
+    """The labels that the machine's dockerd has by its own configuration."""
     return node["Description"].get("Engine", {}).get("Labels") or {}
 
 
-def is_ready(node):
-    return node["Status"]["State"] == "ready" and node["Spec"]["Availability"] == "active"
+def is_ready(node: Json) -> bool:
+    """Whether the machine takes servers."""
+    ready: bool = node["Status"]["State"] == "ready" and node["Spec"]["Availability"] == "active"
+    return ready
 
 
-def processors(nodes, options):
-    """How many all machines together have that servers can start on, and one at least."""
+def processors(nodes: Sequence[Json], options: Notebooks) -> int:
+    """How many all machines together have that servers can start on; one at least."""
     usable = [node for node in nodes if is_ready(node) and (options["on_hub"] or node["Spec"]["Role"] == "worker")]
-    return max(1, sum(node["Description"]["Resources"]["NanoCPUs"] // 10**9 for node in usable))
+    count: int = sum(node["Description"]["Resources"]["NanoCPUs"] // 10**9 for node in usable)
+    return max(1, count)
 
 
-def address(node, own):
+def address(node: Json, own: str) -> str:
     """Where the machine is reached; a manager may not know its own address."""
-    found = node["Status"].get("Addr", "")
+    found: str = node["Status"].get("Addr", "")
     return own if node["Spec"]["Role"] == "manager" or found in ("", "0.0.0.0", "127.0.0.1") else found

@@ -2,7 +2,7 @@
 
 from imagegen.dockerd import DockerError
 from imagegen.node.hub import Hub, HubUnavailable
-from imagegen.status import report
 from imagegen.node.swarm import Swarm, pauses
+from imagegen.status import report
 
 __all__ = ["DockerError", "Hub", "HubUnavailable", "Swarm", "pauses", "report"]

@@ -7,12 +7,11 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from imagegen import notebook_image
+from imagegen.console import say
 from imagegen.dockerd import DockerError, docker
 from imagegen.node.hub import Hub, HubUnavailable
-from imagegen.status import current, note_joined, report
-from imagegen.console import say
 from imagegen.routes import route_source
+from imagegen.status import current, note_joined, report
 
 if TYPE_CHECKING:
     from imagegen.schema import Settings
@@ -40,6 +39,8 @@ class Swarm:
     def wait_for_image(self) -> None:
         """The swarm gives new servers to the node with the fewest, also to one without their image: it joins later."""
         if "notebook_image" in self.config:
+            from imagegen import notebook_image  # An ordinary image has it only then.
+
             notebook_image.fetch(self.config["notebook_image"], report)
 
     def stay(self, hub: Hub) -> None:

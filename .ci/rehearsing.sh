@@ -1,0 +1,57 @@
+# The rehearsals, for scripts to source, which say where things are: the program (IMAGEGEN), the folder of golden images
+# (IMAGES), the ordinary image (PLAIN), and the folder for logs (LOGS).
+# shellcheck source=/dev/null
+. .ci/wait-for.sh
+
+# A folder for temporary files of our own: what is left in it is ours, whoever else rehearses on this machine.
+TMPDIR=$(mktemp -d /tmp/ci-XXXXXX)
+chmod 1777 "$TMPDIR"
+export TMPDIR
+
+# A port of the loopback interface that nobody has at this moment.
+free_port() {
+	python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])'
+}
+
+rehearse_students() {
+	"$IMAGEGEN" rehearse --nodes 2 --students 2 --images "$IMAGES" \
+		--workshop tests/fixtures/rehearsals/students.yaml "$@"
+}
+
+# With a door, the hub has a second network and is told its address; without one, it finds that by itself.
+students_and_a_browser() {
+	rehearse_students --logs "$LOGS/students" --door "$(free_port)" --then "tests/browser/page.py '$LOGS/screenshots'"
+}
+students_without_a_door() {
+	rehearse_students --logs "$LOGS/students-without-a-door"
+}
+one_machine() {
+	"$IMAGEGEN" rehearse --nodes 0 --students 2 --images "$IMAGES" --logs "$LOGS/one-machine" \
+		--workshop tests/fixtures/rehearsals/solo.yaml
+}
+classic() {
+	"$IMAGEGEN" rehearse --nodes 1 --students 1 --images "$IMAGES" --logs "$LOGS/classic" \
+		--workshop tests/fixtures/rehearsals/classic.yaml
+}
+ordinary() {
+	"$IMAGEGEN" rehearse --nodes 1 --plain "$PLAIN" --logs "$LOGS/ordinary" \
+		--workshop tests/fixtures/rehearsals/plain.yaml
+}
+secure_boot() {
+	"$IMAGEGEN" rehearse --boot "$IMAGES/hub.qcow2" --firmware secure-boot --logs "$LOGS/secure-boot"
+}
+stopped() {
+	"$IMAGEGEN" rehearse --nodes 1 --images "$IMAGES" --logs "$LOGS/stopped" &
+	wait_for "a machine of the rehearsal" 300 pgrep -f "$TMPDIR/imagegen-rehearsal-"
+	kill -INT $!
+	local code=0
+	wait $! || code=$?
+	[ "$code" = 130 ]
+}
+
+nothing_left() {
+	if pgrep -f "$TMPDIR/imagegen-rehearsal-" || compgen -G "$TMPDIR/imagegen-rehearsal-*"; then
+		echo "a rehearsal left this behind"
+		return 1
+	fi
+}

@@ -1,0 +1,71 @@
+"""What ordinary machines bring each other where their user-data has no room for both the programs and the UID table: the
+hub has the programs, and hands them to its nodes; the nodes have the table, of which the hub knows the SHA-256."""
+
+from __future__ import annotations
+
+import base64
+import glob
+import hashlib
+import lzma
+import os
+import time
+from typing import TYPE_CHECKING
+
+from imagegen.console import announce
+from imagegen.files import write_whole
+from imagegen.users import TABLE, parse
+
+if TYPE_CHECKING:
+    from imagegen.schema import Settings
+
+RECEIVED = "/run/imagegen-rendezvous/users"  # where the rendezvous, which is not root, leaves it
+LARGEST = 1 << 20  # bytes of a table
+SHARED = ("/usr/lib/imagegen/*.py", "/usr/lib/imagegen/node/*.py")
+
+
+def digest(text: str) -> str:
+    """SHA-256 of what a table says, however it says it."""
+    users, groups = parse(text)
+    lines = [f"{uid}:{gid}:{name}\n" for name, (uid, gid) in users.items()]
+    lines += [f"@{gid}:{name}:{','.join(members)}\n" for name, (gid, members) in groups.items() if members]
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def is_wanted(config: Settings, received: str = RECEIVED) -> bool:
+    """Whether a node should bring the table."""
+    return "users_sha256" in config and not os.path.exists(received)
+
+
+def take(text: str, config: Settings, received: str = RECEIVED) -> bool:
+    """Keeps a table if it is the right one."""
+    try:
+        right = digest(text) == config["users_sha256"]
+    except (ValueError, IndexError):
+        return False
+    return right and write_whole(received, text)
+
+
+def wait_for_table(config: Settings, received: str = RECEIVED, table: str = TABLE) -> None:
+    """Returns when the table is in its place."""
+    said = False
+    while not os.path.exists(table):
+        try:
+            with open(received) as file:
+                text = file.read()
+            if digest(text) == config["users_sha256"]:
+                write_whole(table, text)
+        except FileNotFoundError:
+            if not said:
+                said = True
+                announce("Waiting for the table of users, which the first node brings.")
+            time.sleep(2)
+
+
+def programs(shared: tuple[str, ...] = SHARED) -> str:
+    """The programs that hub and nodes share, packed like those that travel with user-data."""
+    fields = []
+    for path in sorted(path for pattern in shared for path in glob.glob(pattern)):
+        with open(path) as file:
+            fields += ["0644", path, file.read()]
+    packed = lzma.compress("".join(f"{field}\0" for field in fields).encode(), lzma.FORMAT_ALONE)
+    return base64.b85encode(packed).decode()

@@ -1,0 +1,250 @@
+//! The wording of what can be wrong with dockerd's options.
+
+use std::sync::Arc;
+
+use super::values::Kind;
+use crate::document::findings::{instead, nearest};
+use crate::document::{Finding, Key, Node, Place, Source};
+
+/// A key that dockerd does not have.
+pub(super) fn unknown_key(source: &Arc<Source>, key: &Key, known: &[&str]) -> Finding {
+    let remedy = match nearest(&key.name, known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "remove it; the keys of daemon.json are in dockerd's reference".to_owned(),
+    };
+    Finding::error(
+        format!("`{}` is not an option of dockerd, which would not start with it", key.name),
+        remedy,
+    )
+    .at(source, key.span.clone(), "unknown to dockerd")
+}
+
+/// A key of a later version than the images have.
+pub(super) fn newer_key(source: &Arc<Source>, key: &Key, version: &str) -> Finding {
+    Finding::error(
+        format!(
+            "`{}` is an option of Docker {version}; the images have 26.1.5, which would not start with it",
+            key.name
+        ),
+        "remove it",
+    )
+    .at(source, key.span.clone(), "not in this version")
+}
+
+/// A key that has one of ours.
+pub(super) fn key_of_our_own(source: &Arc<Source>, key: &Key, own: &str) -> Finding {
+    Finding::error(format!("`{}` has a place of its own", key.name), format!("write it as `docker.{own}`"))
+        .at(source, key.span.clone(), "not here")
+}
+
+/// An option that does harm.
+pub(super) fn refused(source: &Arc<Source>, key: &Key, reason: &str, remedy: &str) -> Finding {
+    Finding::error(reason, remedy).at(source, key.span.clone(), "refused")
+}
+
+/// Why dockerd gets no listeners.
+pub(super) fn listener(tcp: bool, swarm: bool) -> (&'static str, &'static str) {
+    const OPEN: &str = "a TCP listener without TLS gives root to everybody who reaches it";
+    match (tcp, swarm) {
+        (true, true) => (
+            OPEN,
+            "remove it; the engine `swarm` needs no TCP listener, and `classic` makes its own behind a firewall",
+        ),
+        (true, false) => (OPEN, "remove it; the classic engine opens port 2375 itself, to the hub alone"),
+        (false, _) => (
+            "`hosts` beside systemd's `-H fd://` keeps dockerd from starting",
+            "remove it; dockerd listens on its unix socket already",
+        ),
+    }
+}
+
+/// Text that an option does not take.
+pub(super) fn wrong_text(source: &Arc<Source>, name: &str, text: &str, node: &Node, kind: &Kind) -> Finding {
+    Finding::error(
+        format!("`{name}` cannot be `{text}`: it takes {}", kind.wanted),
+        format!("write it like `{}`", kind.example),
+    )
+    .at(source, node.span.clone(), "not possible")
+}
+
+/// A container that may call the kernel as it likes.
+pub(super) fn unconfined(source: &Arc<Source>, node: &Node) -> Finding {
+    Finding::warning(
+        "without a seccomp profile students can use every system call",
+        "remove it unless a program in a notebook fails for want of one",
+    )
+    .at(source, node.span.clone(), "loosens what keeps notebooks in")
+}
+
+/// A profile that dockerd would not find.
+pub(super) fn absent_profile(source: &Arc<Source>, path: &str, node: &Node) -> Finding {
+    Finding::error(
+        format!("no file of the workshop is at `{path}`, and dockerd would not start without it"),
+        format!(
+            "add it to `files` of `hub` and of `node`, like `files: [{{path: {path}, from: seccomp.json}}]`"
+        ),
+    )
+    .at(source, node.span.clone(), "not there")
+}
+
+/// A limit without a name that the kernel knows.
+pub(super) fn unnamed_limit(source: &Arc<Source>, node: &Node, key: &str, known: &[&str]) -> Finding {
+    let name = nearest(key, known).unwrap_or("nofile");
+    Finding::error(
+        "this limit has no name that Linux knows, and no container would start",
+        format!("write it like `{name}: {{Name: {name}, Hard: 4096, Soft: 4096}}`"),
+    )
+    .at(source, node.span.clone(), "no `Name` of a limit")
+}
+
+/// A soft limit above the hard one.
+pub(super) fn soft_above_hard(source: &Arc<Source>, soft: &Node, hard: &Node) -> Finding {
+    Finding::error(
+        "a soft limit above the hard one lets no container start",
+        "make `Soft` at most as large as `Hard`; -1 is no limit",
+    )
+    .at(source, soft.span.clone(), "larger")
+    .at(source, hard.span.clone(), "than this")
+}
+
+/// More open files than the kernel lets anybody have.
+pub(super) fn too_many_files(source: &Arc<Source>, node: &Node, most: i64) -> Finding {
+    Finding::error(
+        "the kernel lets nobody have as many files open, and no container would start",
+        format!("choose a number up to {most}"),
+    )
+    .at(source, node.span.clone(), "too many")
+}
+
+/// A runtime with the name of dockerd's own.
+pub(super) fn reserved_runtime(source: &Arc<Source>, key: &Key) -> Finding {
+    Finding::error("the runtime `runc` is dockerd's own, which would not start", "choose another name").at(
+        source,
+        key.span.clone(),
+        "reserved",
+    )
+}
+
+/// A runtime of two kinds, or of none.
+pub(super) fn path_or_type(source: &Arc<Source>, key: &Key) -> Finding {
+    Finding::error(
+        format!(
+            "the runtime `{}` has not either a `path` or a `runtimeType`, and dockerd would not start",
+            key.name
+        ),
+        "write `path`, perhaps with `runtimeArgs`, or `runtimeType`, perhaps with `options`",
+    )
+    .at(source, key.span.clone(), "not a runtime")
+}
+
+/// A runtime that is nowhere.
+pub(super) fn absent_runtime(place: &Place, name: &str) -> Finding {
+    Finding::error(
+        format!("there is no runtime `{name}`, and dockerd would not start"),
+        format!("add it, like `runtimes: {{{name}: {{path: /usr/bin/{name}}}}}`, or remove this"),
+    )
+    .at_place(place, "not a runtime")
+}
+
+/// A runtime that the images do not have.
+pub(super) fn nobody_brings_the_runtime(place: &Place, program: &str) -> Finding {
+    Finding::warning(
+        format!("the images do not have `{program}`, and without it no container starts"),
+        "name its package under `packages` of `node`, and of `hub` if that carries notebooks",
+    )
+    .at_place(place, "not in the images")
+}
+
+/// An option that a log driver does not have.
+pub(super) fn unknown_log_option(place: &Place, option: &str, driver: &str, known: &[&str]) -> Finding {
+    let remedy = if ["max-size", "max-file"].contains(&option) && driver != "local" {
+        "remove it with `log_max_size` and `log_max_files`, or remove the other driver".to_owned()
+    } else {
+        instead(option, known, "options of this driver")
+    };
+    Finding::error(
+        format!("the log driver `{driver}` has no option `{option}`, and dockerd would not start"),
+        remedy,
+    )
+    .at_place(place, "unknown to the driver")
+}
+
+/// A value that an option of a log driver does not take.
+pub(super) fn wrong_log_option(place: &Place, option: &str, wanted: &str) -> Finding {
+    Finding::error(format!("`{option}` takes {wanted}"), "no container would start; correct it or remove it")
+        .at_place(place, "not possible")
+}
+
+/// An option without which a log driver does nothing.
+pub(super) fn missing_log_option(place: &Place, option: &str, driver: &str) -> Finding {
+    Finding::error(
+        format!("the log driver `{driver}` needs `{option}`, and no container would start"),
+        format!("add it to `log-opts`: `{option}: …`"),
+    )
+    .at_place(place, "needs more")
+}
+
+/// Logs that are to be compressed and are never put aside.
+pub(super) fn nothing_to_compress(place: &Place) -> Finding {
+    Finding::error(
+        "one log file alone cannot be compressed, and no container would start",
+        "keep 2 files or more, or write `log-opts: {compress: \"false\"}`",
+    )
+    .at_place(place, "one alone")
+}
+
+/// IPv6 without addresses.
+pub(super) fn ipv6_without_network(place: &Place) -> Finding {
+    Finding::error(
+        "Docker's bridge has no IPv6 network, and dockerd would not start",
+        "add one, like `fixed-cidr-v6: \"fd00:1::/64\"`",
+    )
+    .at_place(place, "needs `fixed-cidr-v6`")
+}
+
+/// Rules for IPv6 that this version has only for trial.
+pub(super) fn ip6tables_is_an_experiment(place: &Place) -> Finding {
+    Finding::error(
+        "`ip6tables` is an experiment in Docker 26, which would not start with it alone",
+        "add `experimental: true`",
+    )
+    .at_place(place, "needs `experimental`")
+}
+
+/// Another store for images.
+pub(super) fn another_image_store(place: &Place) -> Finding {
+    Finding::error(
+        "with containerd's image store dockerd would not see the image that nodes carry",
+        "remove it",
+    )
+    .at_place(place, "hides the image")
+}
+
+/// What does not lie in the network of the bridge.
+pub(super) fn outside_of_the_bridge(place: &Place, network: &str) -> Finding {
+    Finding::error(
+        format!(
+            "this is not another address in Docker's own bridge, {network}: containers would have no network"
+        ),
+        "choose it within `bip`, like `bip: 172.30.0.1/24` with `fixed-cidr: 172.30.0.128/25`",
+    )
+    .at_place(place, "outside")
+}
+
+/// A parent of control groups that systemd does not take.
+pub(super) fn not_a_slice(place: &Place) -> Finding {
+    Finding::error(
+        "systemd takes a slice as parent, and dockerd would not start",
+        "write it like `workshop.slice`",
+    )
+    .at_place(place, "not a slice")
+}
+
+/// A resource that has both a number and names.
+pub(super) fn number_and_names(place: &Place, name: &str) -> Finding {
+    Finding::error(
+        format!("the resource `{name}` has a number and names, and dockerd would not start"),
+        format!("write `{name}=2`, or each by a name, like `{name}=a` and `{name}=b`"),
+    )
+    .at_place(place, "both")
+}

@@ -1,0 +1,179 @@
+//! What an option takes.
+
+use super::values::Kind;
+use super::{Judge, builder, findings, log, runtimes, ulimits, values};
+use crate::document::{Key, Node, Value};
+use crate::workshop::Engine;
+
+/// What an option takes.
+#[derive(Clone, Copy)]
+pub(super) enum Rule {
+    /// True or false.
+    Flag,
+    /// Only one of the two, because the other one breaks a workshop: for that reason.
+    Only(bool, &'static str),
+    /// A whole number between these two.
+    Count(i64, i64),
+    /// Text of a kind.
+    Text(&'static Kind),
+    /// A list of such texts.
+    Texts(&'static Kind),
+    /// A mapping with such texts under these keys.
+    Keys(&'static [&'static str], &'static Kind),
+    /// A mapping with true or false under these keys.
+    Flags(&'static [&'static str]),
+    /// A key of the workshop file stands for it.
+    Own(&'static str),
+    /// Nothing, for a reason; and what to do.
+    Refused(&'static str, &'static str),
+    /// Nothing with the engine `swarm`.
+    NotInASwarm(&'static str, &'static str),
+    /// Listeners, each for the reason that it has.
+    Hosts,
+    /// Options of log drivers.
+    LogOptions,
+    /// Limits of processes.
+    Ulimits,
+    /// Programs that start containers.
+    Runtimes,
+    /// Where the list of system calls stands.
+    Seccomp,
+    /// Options of new networks.
+    NetworkOptions,
+    /// The garbage collection of what builds leave.
+    Builder,
+}
+
+/// Applies the rule of an option to its value.
+pub(super) fn apply(judge: &mut Judge<'_, '_>, rule: Rule, key: &Key, node: &Node) {
+    let name = key.name.as_str();
+    match rule {
+        Rule::Flag => flag(judge, name, node),
+        Rule::Only(wanted, reason) => only(judge, key, node, wanted, reason),
+        Rule::Count(least, most) => count(judge, name, node, least, most),
+        // To dockerd an empty text is an option that is not there.
+        Rule::Text(_) if node.value == Value::Text(String::new()) => {}
+        Rule::Text(kind) => text(judge, name, node, kind),
+        Rule::Texts(kind) => texts(judge, name, node, kind),
+        Rule::Keys(keys, kind) => {
+            mapping(judge, name, node, keys, |judge, name, node| text(judge, name, node, kind));
+        }
+        Rule::Flags(keys) => mapping(judge, name, node, keys, flag),
+        Rule::Own(own) => judge.findings.push(findings::key_of_our_own(judge.source, key, own)),
+        Rule::Refused(reason, remedy) => {
+            judge.findings.push(findings::refused(judge.source, key, reason, remedy));
+        }
+        Rule::NotInASwarm(reason, remedy) => not_in_a_swarm(judge, key, node, reason, remedy),
+        Rule::Hosts => hosts(judge, key, node),
+        Rule::LogOptions => log::judge_kinds(judge, node),
+        Rule::Ulimits => ulimits::judge(judge, node),
+        Rule::Runtimes => runtimes::judge(judge, node),
+        Rule::Seccomp => seccomp(judge, node),
+        Rule::NetworkOptions => network_options(judge, node),
+        Rule::Builder => builder::judge(judge, node),
+    }
+}
+
+pub(super) fn flag(judge: &mut Judge<'_, '_>, name: &str, node: &Node) {
+    if !matches!(node.value, Value::Bool(_)) {
+        judge.wrong_kind(name, node, "true or false", &format!("{name}: true"));
+    }
+}
+
+fn only(judge: &mut Judge<'_, '_>, key: &Key, node: &Node, wanted: bool, reason: &str) {
+    flag(judge, &key.name, node);
+    if node.value == Value::Bool(!wanted) {
+        judge.findings.push(findings::refused(judge.source, key, reason, "remove it"));
+    }
+}
+
+pub(super) fn count(judge: &mut Judge<'_, '_>, name: &str, node: &Node, least: i64, most: i64) {
+    match node.value {
+        Value::Int(number) if (least..=most).contains(&number) => {}
+        Value::Int(_) => {
+            let finding =
+                crate::document::findings::out_of_range(judge.source, name, node, &(least..most + 1));
+            judge.findings.push(finding);
+        }
+        _ => judge.wrong_kind(name, node, "a whole number", &format!("{name}: {}", least.max(6))),
+    }
+}
+
+pub(super) fn text(judge: &mut Judge<'_, '_>, name: &str, node: &Node, kind: &Kind) {
+    match &node.value {
+        Value::Text(text) if (kind.is)(text) => {}
+        Value::Text(text) => judge.findings.push(findings::wrong_text(judge.source, name, text, node, kind)),
+        _ => judge.wrong_kind(name, node, "text", &format!("{name}: \"{}\"", kind.example)),
+    }
+}
+
+pub(super) fn texts(judge: &mut Judge<'_, '_>, name: &str, node: &Node, kind: &Kind) {
+    let Value::List(items) = &node.value else {
+        return judge.wrong_kind(name, node, "a list of texts", &format!("{name}: [\"{}\"]", kind.example));
+    };
+    for item in items {
+        text(judge, name, item, kind);
+    }
+}
+
+/// A mapping with values of one kind under known keys.
+pub(super) fn mapping(
+    judge: &mut Judge<'_, '_>,
+    name: &str,
+    node: &Node,
+    keys: &[&str],
+    each: impl Fn(&mut Judge<'_, '_>, &str, &Node),
+) {
+    for (key, value) in judge.entries(name, node, &format!("{name}: {{{}: …}}", keys[0])) {
+        if keys.contains(&key.name.as_str()) {
+            each(judge, &key.name, value);
+        } else {
+            judge.findings.push(crate::document::findings::unknown_key(judge.source, key, keys));
+        }
+    }
+}
+
+fn not_in_a_swarm(judge: &mut Judge<'_, '_>, key: &Key, node: &Node, reason: &str, remedy: &str) {
+    flag(judge, &key.name, node);
+    if matches!(judge.machines.engine, Engine::Swarm) && node.value != Value::Bool(false) {
+        judge.findings.push(findings::refused(judge.source, key, reason, remedy));
+    }
+}
+
+fn hosts(judge: &mut Judge<'_, '_>, key: &Key, node: &Node) {
+    let is_tcp = |node: &Node| matches!(&node.value, Value::Text(text) if text.starts_with("tcp:"));
+    let tcp = match &node.value {
+        Value::List(items) => items.iter().any(is_tcp),
+        _ => is_tcp(node),
+    };
+    let swarm = matches!(judge.machines.engine, Engine::Swarm);
+    let (reason, remedy) = findings::listener(tcp, swarm);
+    judge.findings.push(findings::refused(judge.source, key, reason, remedy));
+}
+
+/// A profile is read when dockerd starts; the files of the workshop are there by then.
+fn seccomp(judge: &mut Judge<'_, '_>, node: &Node) {
+    let Value::Text(profile) = &node.value else {
+        return judge.wrong_kind("seccomp-profile", node, "text", "seccomp-profile: builtin");
+    };
+    let machines = judge.machines;
+    let carried = [machines.hub, machines.node]
+        .iter()
+        .all(|extras| extras.files.iter().any(|file| file.path == *profile));
+    match profile.as_str() {
+        "builtin" => {}
+        "unconfined" => judge.findings.push(findings::unconfined(judge.source, node)),
+        _ if carried => {}
+        _ => judge.findings.push(findings::absent_profile(judge.source, profile, node)),
+    }
+}
+
+fn network_options(judge: &mut Judge<'_, '_>, node: &Node) {
+    const EXAMPLE: &str = "default-network-opts: {bridge: {com.docker.network.driver.mtu: \"1450\"}}";
+    for (driver, options) in judge.entries("default-network-opts", node, EXAMPLE) {
+        for (option, value) in judge.entries(&driver.name, options, EXAMPLE) {
+            let is_mtu = option.name.rsplit('.').next() == Some("mtu");
+            text(judge, &option.name, value, if is_mtu { &values::MTU } else { &values::ANY });
+        }
+    }
+}

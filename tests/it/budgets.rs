@@ -1,0 +1,150 @@
+//! How large user-data may become: for every fixture, for other secrets, and for large workshops.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use imagegen::document::{Findings, Source};
+use imagegen::userdata::{Budget, Form, Image, Machine, Role};
+use imagegen::workshop::{self, Secrets, Workshop};
+
+use crate::project;
+
+/// What a golden machine's text may have, in bytes: half of what the oldest Horizon takes.
+const GOLDEN: usize = 8_000;
+/// What an ordinary hub's text may have.
+const STOCK: usize = 14_000;
+const NODE: Role = Role::Node { hub: Ipv4Addr::new(192, 168, 100, 200) };
+
+fn workshop(name: &str, text: &str) -> Workshop {
+    let folder = project("tests/fixtures/workshops");
+    let reader = |name: &str| {
+        let text = std::fs::read_to_string(folder.join(name)).map_err(|error| error.to_string())?;
+        Ok(Source::new(name, text))
+    };
+    let mut findings = Findings::default();
+    let workshop = workshop::parse(Source::new(name, text), &reader, &mut findings);
+    assert!(!findings.has_errors(), "{name}: {findings:?}");
+    workshop
+}
+
+fn fixtures() -> Vec<(PathBuf, Workshop)> {
+    let files = std::fs::read_dir(project("tests/fixtures/workshops")).unwrap();
+    let files = files.map(|file| file.unwrap().path());
+    let files = files.filter(|file| file.extension().is_some_and(|ending| ending == "yaml"));
+    files.map(|file| (file.clone(), workshop("fixture", &std::fs::read_to_string(file).unwrap()))).collect()
+}
+
+fn render(workshop: &Workshop, secrets: &Secrets, role: Role, image: Image) -> (Form, String) {
+    let rendered = Machine { workshop, secrets, role, image }.render(Budget::Horizon).unwrap();
+    assert!(rendered.text.is_ascii());
+    (rendered.form, rendered.text)
+}
+
+#[test]
+fn golden_machines_of_every_fixture_have_a_short_readable_text_whatever_the_secrets() {
+    let fixtures = fixtures();
+    assert!(fixtures.len() >= 9);
+    for _ in 0..100 {
+        let secrets = Secrets::generate().unwrap();
+        for (name, workshop) in &fixtures {
+            for role in [Role::Hub, NODE] {
+                let (form, text) = render(workshop, &secrets, role, Image::Golden);
+                assert!(text.len() <= GOLDEN, "{name:?} {role:?}: {} bytes", text.len());
+                assert_eq!(form, Form::Plain, "{name:?} {role:?}");
+                let joins = text.contains("- path: /etc/imagegen/join.py\n  content: |\n   \"\"\"");
+                assert_eq!(joins, role == NODE, "the join script is readable");
+            }
+        }
+    }
+}
+
+/// 45 people with their names, and everything beside them that takes room on a hub.
+fn large_class() -> Workshop {
+    let first = ["Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Ken", "Dennis", "Margaret"];
+    let last = ["Lovelace", "Hopper", "Turing", "Dijkstra", "Liskov"];
+    let people = (0..45).map(|number| {
+        let (first, last) = (first[number % 9], last[number % 5]);
+        let name = format!("{}{}", &first[..1], last).to_lowercase();
+        format!("  - {{name: {name}{number}, uid: {}, full_name: {first} {last}}}\n", 1500 + 7 * number)
+    });
+    workshop(
+        "large class",
+        &format!(
+            "version: 1\nname: galaxy-2026\nusers:\n{}homes: {{export: /srv/homes, volume: /dev/disk/by-id/virtio-0123456789abcdef0123}}\n\
+             web: {{domain: jupyter.example.org, email: ada@example.org}}\nmaterials:\n  \
+             - {{git: 'https://example.org/course.git', ref: v1.0, into: homes}}\n  \
+             - {{archive: 'https://example.org/data.tar.gz', into: share}}\nadmin_ssh_keys:\n  \
+             - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEe7xJlXn2mP0s7cQ4V1r8b6k3yZ5t9u2w4A6C8E0G1I ada@laptop\n",
+            people.collect::<String>()
+        ),
+    )
+}
+
+#[test]
+fn an_ordinary_hub_with_everything_fits_with_room_to_spare() {
+    let secrets = Secrets::generate().unwrap();
+    let (_, text) = render(&large_class(), &secrets, Role::Hub, Image::Stock);
+    assert!(text.len() <= STOCK, "{} bytes", text.len());
+}
+
+/// A thousand people whose names and UIDs have nothing to do with each other: no table of them is small.
+fn thousand(seed: u64) -> Workshop {
+    let mut state = seed.wrapping_mul(2).wrapping_add(1);
+    // Numerical Recipes' linear congruential generator: the same people in each run.
+    let mut random = move |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let letter = |number: u64| char::from(b'a' + u8::try_from(number).unwrap());
+    let mut names = std::collections::BTreeSet::new();
+    while names.len() < 1000 {
+        let mut name: String = (0..5 + random(6)).map(|_| letter(random(26))).collect();
+        name.push(['.', '-', '_'][usize::try_from(random(3)).unwrap()]);
+        name.push(letter(random(26)));
+        (0..random(3)).for_each(|_| name.push_str(&random(10).to_string()));
+        names.insert(name);
+    }
+    let mut uids: Vec<u64> = (1001..60_000).collect();
+    let mut uid = || uids.swap_remove(usize::try_from(random(uids.len() as u64)).unwrap());
+    let users: String = names.iter().map(|name| format!("  - {{name: {name}, uid: {}}}\n", uid())).collect();
+    workshop("thousand", &format!("version: 1\nusers:\n{users}"))
+}
+
+#[test]
+fn a_thousand_unrelated_people_fit_the_oldest_horizon() {
+    let secrets = Secrets::generate().unwrap();
+    for seed in 0..3 {
+        let workshop = thousand(seed);
+        for role in [Role::Hub, NODE] {
+            for image in [Image::Golden, Image::Stock] {
+                let (_, text) = render(&workshop, &secrets, role, image);
+                assert!(text.len() <= Budget::Horizon.limit());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_names_what_the_organiser_can_change_and_nothing_of_ours() {
+    let secrets = Secrets::generate().unwrap();
+    let large = "version: 1\nhub:\n  files: [{path: /etc/large, content: \"{}\"}]\n";
+    // Random letters, which nothing compresses.
+    let workshop = workshop(
+        "large file",
+        &large.replace(
+            "{}",
+            &thousand(7).users.accounts().map(|user| user.name).collect::<Vec<_>>().join(" ").repeat(1),
+        ),
+    );
+    let both = Workshop { users: thousand(8).users, ..workshop };
+    for image in [Image::Golden, Image::Stock] {
+        let machine = Machine { workshop: &both, secrets: &secrets, role: Role::Hub, image };
+        let said = machine.render(Budget::Horizon).unwrap_err().to_string();
+        for part in ["`users` (1000 of them)", "`hub.files` with /etc/large", "--for nova"] {
+            assert!(said.contains(part), "{said}");
+        }
+        for ours in [".py", ".service", "/var/lib/imagegen", "/etc/imagegen"] {
+            assert!(!said.contains(ours), "{said}");
+        }
+    }
+}
