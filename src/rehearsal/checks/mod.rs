@@ -101,11 +101,13 @@ const SHARES: &[Check] = &[Check {
     run: homes::shares_are_read,
 }];
 
+const PASSWORDS: Check = Check {
+    name: "the password on a card opens the account on the hub alone",
+    run: accounts::passwords_are_the_cards,
+};
+
 const GOLDEN: &[Check] = &[
-    Check {
-        name: "the password on a card opens the account on the hub alone",
-        run: accounts::passwords_are_the_cards,
-    },
+    PASSWORDS,
     Check { name: "nothing listens on port 22", run: no_ssh },
     Check { name: "Docker mounts the container images that came with the node", run: carried::are_mounted },
     Check {
@@ -145,6 +147,7 @@ const SPEED: &[Check] =
 
 /// What may be different where the hub carries the notebooks itself, and has more to lose.
 const ALONE: &[Check] = &[
+    PASSWORDS,
     ENCRYPTED,
     WORK,
     SANDBOX,
