@@ -1,5 +1,7 @@
 //! The scripts that run inside instances, as far as they can run here.
 
+use std::path::Path;
+
 use assert_cmd::Command;
 
 use crate::{project, text};
@@ -47,7 +49,7 @@ fn shell_scripts_pass_shellcheck() {
     let files = text(&files.stdout);
     assert!(files.lines().count() >= 4, "{files}");
     let is_python = |file: &str| {
-        file.ends_with(".py")
+        Path::new(file).extension().is_some_and(|ending| ending == "py")
             || std::fs::read_to_string(project(file)).unwrap().starts_with("#!/usr/bin/env python3")
     };
     // Templates are looked at as they are in user-data, with the other files of it.
