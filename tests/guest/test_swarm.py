@@ -8,7 +8,6 @@ import unittest
 from unittest import mock
 
 import project
-
 from imagegen.dockerd import DockerError
 from imagegen.hub import machines, swarm
 
@@ -80,7 +79,9 @@ class Swarm(unittest.TestCase):
         self.decided = f"{folder.name}/address"
         self.config = {"on_hub": False, "page": {}}
         status = f"{folder.name}/node-status.json"
-        project.replace(self, machines, announce=self.said.append, STATUS=(status, f"{folder.name}/run/node-status.json"))
+        project.replace(
+            self, machines, announce=self.said.append, STATUS=(status, f"{folder.name}/run/node-status.json")
+        )
         project.replace(
             self,
             swarm,
@@ -107,7 +108,12 @@ class Swarm(unittest.TestCase):
             if len(published) == looks:
                 raise Stop
 
-        with mock.patch.object(swarm, "docker", docker), mock.patch.object(machines, "docker", docker), mock.patch("time.sleep", sleep), self.assertRaises(Stop):
+        with (
+            mock.patch.object(swarm, "docker", docker),
+            mock.patch.object(machines, "docker", docker),
+            mock.patch("time.sleep", sleep),
+            self.assertRaises(Stop),
+        ):
             swarm.main()
         return published
 
@@ -147,8 +153,16 @@ class Swarm(unittest.TestCase):
 
     def test_two_machines_with_one_name_are_told_once_and_a_machine_that_joined_again_is_not(self):
         docker = Docker("active")
-        docker.nodes += [machine("a", "node", "10.0.0.7"), machine("b", "node", "10.0.0.8"), machine("c", "", "10.0.0.9")]
-        docker.nodes += [machine("f", "", "10.0.0.6"), machine("d", "other", "10.0.0.9"), machine("e", "other", "10.0.0.9")]
+        docker.nodes += [
+            machine("a", "node", "10.0.0.7"),
+            machine("b", "node", "10.0.0.8"),
+            machine("c", "", "10.0.0.9"),
+        ]
+        docker.nodes += [
+            machine("f", "", "10.0.0.6"),
+            machine("d", "other", "10.0.0.9"),
+            machine("e", "other", "10.0.0.9"),
+        ]
         self.run_program(docker, 40)
         told = "Machines at 10.0.0.7 and 10.0.0.8 have the same host name, node: launch one with another name."
         self.assertEqual(self.said, [told])

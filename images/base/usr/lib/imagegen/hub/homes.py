@@ -40,7 +40,7 @@ def move(names: Iterable[str], source: str, target: str) -> None:
 
 def separate(folder: str, own: str, users: Iterable[str], unmarked: str) -> None:
     """Puts the homes of another workshop aside, whose users may have had the same names and UIDs, and takes back those
-    that another one has put aside. Interrupted at any point, it goes on: the marker changes when everything is aside."""
+    that another one has put aside. After an interruption it goes on: the marker changes when everything is aside."""
     archive = f"{folder}/.archive"
     os.makedirs(f"{archive}/{own}", exist_ok=True)
     os.chmod(archive, 0o700)
@@ -57,11 +57,13 @@ def separate(folder: str, own: str, users: Iterable[str], unmarked: str) -> None
 
 
 def hand_over(home: str, user: User) -> None:
-    """Gives every file of the home's old UID and GID to the new ones, the folder itself last: what is interrupted begins
-    again. find(1) follows no links, stays in the file system, and takes little memory for any number of files."""
+    """Gives every file of the home's old UID and GID to the new ones, the folder itself last: after an interruption it
+    goes on. find(1) follows no links, stays in the file system, and takes little memory for any number of files."""
     old = os.stat(home)
-    chown = f"-execdir chown -h --from=:{old.st_gid} :{user.gid} {{}} + -execdir chown -h --from={old.st_uid} {user.uid} {{}} +"
-    subprocess.run(["find", home, "-xdev", "-depth", *chown.split()], check=True)
+    command = ["find", home, "-xdev", "-depth"]
+    for owners in (f"--from=:{old.st_gid} :{user.gid}", f"--from={old.st_uid} {user.uid}"):
+        command += ["-execdir", "chown", "-h", *owners.split(), "{}", "+"]
+    subprocess.run(command, check=True)
 
 
 def make_homes(folder: str, users: dict[str, User]) -> None:

@@ -1,5 +1,5 @@
-"""Mounts the volume with the homes. It is formatted if it is blank; one with anything else on it is left alone, unless the
-file system is ours, or the workshop says `adopt`."""
+"""Mounts the volume with the homes. It is formatted if it is blank; one with anything else on it is left alone, unless
+the file system is ours, or the workshop says `adopt`."""
 
 from __future__ import annotations
 
@@ -37,11 +37,14 @@ def objection(found: str, adopt: bool) -> str:
     label = values.get("LABEL")
     if not found or values.get("TYPE") == "ext4" and label not in CLOUDS and (adopt or label in OURS):
         return ""
-    return " ".join(f"{name}={values[name]}" for name in ("PTTYPE", "TYPE", "LABEL") if name in values) or "unknown data"
+    return (
+        " ".join(f"{name}={values[name]}" for name in ("PTTYPE", "TYPE", "LABEL") if name in values) or "unknown data"
+    )
 
 
 def find(volume: str) -> str | None:
-    """The disk of a path or of a Cinder volume's UUID, of which virtio hands on 20 characters; None until it is attached."""
+    """The disk of a path or of a Cinder volume's UUID, of which virtio hands on 20 characters; None until it is
+    attached."""
     names = [volume]
     if "/" not in volume:
         names = [f"{BY_ID}/virtio-{volume[:20]}", *glob.glob(f"{BY_ID}/*{volume}")]
