@@ -93,7 +93,7 @@ class Homes(unittest.TestCase):
         self.assertEqual(os.stat(f"{aside}/training01/work").st_ino, before)
         archive = os.stat(f"{self.homes}/.archive")
         self.assertEqual((stat.S_IMODE(archive.st_mode), archive.st_uid), (0o700, 0))
-        self.assertEqual(self.said[0], f"2 homes moved from {self.homes} to {aside}: each workshop has its own.")
+        self.assertEqual(self.said[0], f"2 homes moved from {self.homes} to {aside}.")
         self.start("2026", volume="/dev/vdb")
         self.assertEqual(self.said, [])
 
@@ -111,7 +111,7 @@ class Homes(unittest.TestCase):
         self.write_work("this year's")
         self.start("2025")
         self.assertEqual(self.works(), {"training01": "last year's"})
-        moved = f"2 homes moved from {self.homes}/.archive/2025 to {self.homes}: each workshop has its own."
+        moved = f"2 homes moved from {self.homes}/.archive/2025 to {self.homes}."
         self.assertIn(moved, self.said)
         self.start("2026")
         self.assertEqual(self.works(), {"training01": "this year's"})

@@ -58,18 +58,19 @@ class Disks(unittest.TestCase):
 
 class Verdict(Disks):
     def objection(self, path, adopt=False):
-        found = volume.signature(path)
-        return volume.objection(found, adopt)
+        """What is on a disk that cannot have the homes."""
+        found = volume.content(path)
+        return "" if volume.is_usable(found, adopt) else found
 
     def test_a_blank_one_and_our_own_are_taken(self):
-        self.assertEqual(volume.signature(self.disk()), "")
+        self.assertEqual(volume.content(self.disk()), "")
         for path in (self.disk(), self.ext4("imagegen-homes"), self.ext4("homes")):
             self.assertEqual(self.objection(path), "")
 
     def test_a_foreign_file_system_is_taken_only_where_the_workshop_adopts_it(self):
         for label in ("research", "", "home"):
             path = self.ext4(label)
-            self.assertEqual(self.objection(path), f"TYPE=ext4 LABEL={label}" if label else "TYPE=ext4")
+            self.assertEqual(self.objection(path), f"LABEL={label} TYPE=ext4" if label else "TYPE=ext4")
             self.assertEqual(self.objection(path, True), "")
 
     def test_what_the_cloud_gives_is_never_taken(self):

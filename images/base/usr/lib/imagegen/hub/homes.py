@@ -35,7 +35,7 @@ def move(names: Iterable[str], source: str, target: str) -> None:
     for name in found:
         os.renames(f"{source}/{name}", f"{target}/{name}")
     if found:
-        announce(f"{len(found)} homes moved from {source} to {target}: each workshop has its own.")
+        announce(f"{len(found)} homes moved from {source} to {target}.")
 
 
 def separate(folder: str, own: str, users: Iterable[str], unmarked: str) -> None:

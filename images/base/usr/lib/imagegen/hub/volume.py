@@ -16,30 +16,27 @@ BY_ID = "/dev/disk/by-id"
 UNKNOWN = 2  # blkid's exit status where it finds no signature
 LOOKED_AT = 1 << 20  # bytes
 LABEL = "imagegen-homes"
-OURS = (LABEL, "homes")  # The second is of imagegen's first versions.
+# What the homes may be on: nothing, and the file systems of imagegen, of its first versions as well.
+OURS = ("", f"LABEL={LABEL} TYPE=ext4", "LABEL=homes TYPE=ext4")
 # What a cloud gives beside volumes: Nova's ephemeral disk, which goes with the machine, and the config drive.
-CLOUDS = ("ephemeral0", "config-2")
+CLOUDS = ("LABEL=ephemeral0", "LABEL=config-2")
 ADOPT = "`adopt: true` takes an ext4 file system that is neither imagegen's nor the cloud's."
 
 
-def signature(device: str) -> str:
-    """What blkid finds on it, one `NAME=value` a line; nothing on one that is blank, in the first MiB as well."""
-    probe = subprocess.run(["blkid", "-p", "-o", "export", device], capture_output=True, text=True, check=False)
+def content(device: str) -> str:
+    """What blkid finds on it; nothing on one that is blank, in the first MiB as well."""
+    command = ["blkid", "-p", "-o", "export", "-s", "LABEL", "-s", "TYPE", "-s", "PTTYPE", device]
+    probe = subprocess.run(command, capture_output=True, text=True)
     with open(device, "rb") as disk:
         if probe.returncode == UNKNOWN and not any(disk.read(LOOKED_AT)):
             return ""
-    return probe.stdout or "TYPE=unknown data"  # Also where signatures contradict each other.
+    # Nothing is known either where signatures contradict each other. The first line is the device.
+    return " ".join(probe.stdout.splitlines()[1:]) or "unknown data"
 
 
-def objection(found: str, adopt: bool) -> str:
-    """What is on a volume with this signature, if the homes cannot be there."""
-    values = dict(line.split("=", 1) for line in found.splitlines())
-    label = values.get("LABEL")
-    if not found or values.get("TYPE") == "ext4" and label not in CLOUDS and (adopt or label in OURS):
-        return ""
-    return (
-        " ".join(f"{name}={values[name]}" for name in ("PTTYPE", "TYPE", "LABEL") if name in values) or "unknown data"
-    )
+def is_usable(found: str, adopt: bool) -> bool:
+    """Whether the homes may be on a volume with this content."""
+    return found in OURS or adopt and found.endswith("TYPE=ext4") and not found.startswith(CLOUDS)
 
 
 def find(volume: str) -> str | None:
@@ -70,9 +67,9 @@ def wait_for(volume: str) -> str:
 
 def mount(device: str, folder: str, adopt: bool) -> None:
     """Formats it if it is blank, and mounts it."""
-    found = signature(device)
-    if trouble := objection(found, adopt):
-        fail(f"The volume {device} holds {trouble}: nothing is changed on it, and there are no homes. {ADOPT}")
+    found = content(device)
+    if not is_usable(found, adopt):
+        fail(f"The volume {device} holds {found}: nothing is changed on it, and there are no homes. {ADOPT}")
     try:
         os.close(os.open(device, os.O_EXCL))
         if not found:
