@@ -4,10 +4,11 @@ use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use libdeflater::{CompressionLvl, Compressor};
+use sha2::{Digest, Sha256};
 
-use super::Budget;
 use super::config::{CloudConfig, WriteFile};
 use super::table::Style;
+use super::{Budget, paths};
 use crate::failure::Result;
 
 /// User-data, and how it came to be.
@@ -115,10 +116,23 @@ fn body(heading: &str, config: &CloudConfig) -> Result<String> {
     let rest = CloudConfig { write_files: vec![], ..config.clone() };
     let rest = serde_yaml::to_string(&rest).context("writing cloud-config")?;
     let files: String = write_files.iter().map(file).collect();
-    Ok(format!(
+    let text = format!(
         "#cloud-config\n# {}. Made by imagegen; it holds secrets.\n{rest}write_files:\n{files}",
         capitalised(heading)
-    ))
+    );
+    // An ordinary image has nothing that would look.
+    let stock = write_files.iter().any(|file| file.path == paths::STOCK_ARCHIVE);
+    Ok(if stock { text } else { closed(&text, write_files.len()) })
+}
+
+/// How many bytes of the hash stand in the last line.
+const HASHED: usize = 8;
+
+/// The text with a last line by which a golden image sees what was cut off or has changed on the way. The line has this
+/// form in all levels, so that no image takes a text that is too new for it for one that is spoiled.
+fn closed(text: &str, files: usize) -> String {
+    let digest = crate::recipe::hex(&Sha256::digest(text)[..HASHED]);
+    format!("{text}# imagegen: end of {files} files, sha256 {digest}\n")
 }
 
 fn file(file: &WriteFile) -> String {

@@ -7,8 +7,10 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from imagegen.console import say
+from imagegen.console import announce, say
 from imagegen.files import write_whole
+from imagegen.paste import sentences, taken
+from imagegen.paste.verdict import Spoiled
 from imagegen.settings import settings
 
 if TYPE_CHECKING:
@@ -55,6 +57,19 @@ def check(config: Settings, level: int, role: str | None) -> None:
         )
 
 
+def accepted(role: str | None) -> Settings:
+    """The settings, where `cc_imagegen` has accepted the user-data; a Refusal says why it has not."""
+    verdict = taken.verdict(role)
+    if isinstance(verdict, Spoiled):
+        raise Refusal(verdict.sentence)
+    if not taken.is_applied(verdict):
+        check(taken.settings_of(verdict), own_level(), role)
+        raise Refusal(sentences.unwritten(role))
+    if verdict.sentence:
+        announce(verdict.sentence)
+    return settings()
+
+
 def units(config: Settings) -> list[str]:
     """What a machine starts beside what its target has in every workshop."""
     swarm = config["engine"] == "swarm"
@@ -87,9 +102,9 @@ def refuse(reason: str) -> None:
 def main() -> None:
     """Judges the user-data, and starts the units or says why not."""
     os.makedirs(os.path.dirname(ACCEPTED), exist_ok=True)
+    role = image_role()
     try:
-        config = settings()
-        check(config, own_level(), image_role())
+        config = accepted(role)
     except Refusal as refusal:
         refuse(str(refusal))
     write_whole(ACCEPTED, "")
