@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Runs in a system with Debian's cloud-init and with the programs of a golden image: whatever happened to a text on its way,
-the machine becomes what cloud-init by itself makes of the text as it was printed, or nothing is done.
-"""
+"""Runs in a system with Debian's cloud-init and with the programs of a golden image: whatever happened to a text on its
+way, the machine becomes what cloud-init by itself makes of the text as it was printed, or nothing is done. """
+
 import hashlib
 import os
 import shutil
@@ -10,6 +10,7 @@ import sys
 import time
 
 from cloudinit.cmd import main as cloud_init
+
 from imagegen import start
 from spoilings import CURABLE, CURABLE_PACKED, without_last_line
 
@@ -185,7 +186,10 @@ def main():
             count += 1
     version = subprocess.run(["cloud-init", "--version"], capture_output=True, text=True, check=True)
     said = f"{version.stdout.strip()}{version.stderr.strip()}"
-    print(f"{said} makes the right machine of {count} texts, spoiled or not, in {time.time() - began:.0f} s", file=sys.stderr)
+    print(
+        f"{said} makes the right machine of {count} texts, spoiled or not, in {time.time() - began:.0f} s",
+        file=sys.stderr,
+    )
 
 
 main()
