@@ -1,3 +1,4 @@
+import base64
 import hashlib
 import ipaddress
 import json
@@ -162,7 +163,7 @@ class Rendezvous(unittest.TestCase):
         fetch = {}
         exec(program, fetch)
         packed = fetch["fetch"](self.config, self.port)
-        files = unpack.archived(packed)
+        files = unpack.archived(base64.b85decode(packed))
         self.assertIn(f"{project.LIBRARY}/imagegen/accounts.py", files)
         self.assertNotIn(f"{project.LIBRARY}/imagegen/hub/swarm.py", files)
 
