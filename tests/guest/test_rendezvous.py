@@ -15,7 +15,7 @@ from unittest import mock
 import project
 import unpack
 from imagegen import status, users
-from imagegen.hub import exchange, machines, rendezvous
+from imagegen.hub import exchange, messages, rendezvous
 from imagegen.node import hub
 
 ANSWER = '{"manager": "127.0.0.1:2377", "nodes": {"n1": "ready"}, "token": "SWMTKN-1-abc-def"}'
@@ -43,9 +43,12 @@ class Rendezvous(unittest.TestCase):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(f"{self.folder.name}/hub.crt", f"{self.folder.name}/hub.key")
         project.replace(self, rendezvous, say=lambda _: None, PORT=0)
+        project.replace(self, messages, say=lambda _: None)
+        project.replace(self, messages.Handler, messages={})
         network = ipaddress.ip_network("127.0.0.0/8")
-        self.server = rendezvous.Server("127.0.0.1", network, {"join_key": "the key"}, context, self.folder.name)
-        self.server.note = machines.Messages(self.folder.name).note
+        self.server = rendezvous.Server(
+            "127.0.0.1", network, {"join_key": "the key", "page": {}}, context, self.folder.name
+        )
         self.addCleanup(self.server.server_close)
         self.addCleanup(self.server.shutdown)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -64,7 +67,8 @@ class Rendezvous(unittest.TestCase):
         failures = []
         with mock.patch("threading.excepthook", failures.append):
             said = [f"node-{number} is here" for number in range(100)]
-            threads = [threading.Thread(target=self.server.note, args=("10.0.0.7", text)) for text in said]
+            request = mock.Mock(messages={}, client_address=("10.0.0.7", 1), server=self.server)
+            threads = [threading.Thread(target=messages.Handler.note, args=(request, text)) for text in said]
             for thread in threads:
                 thread.start()
             for thread in threads:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import json
 import subprocess
@@ -87,8 +86,10 @@ def find_interface(config: Settings) -> ipaddress.IPv4Interface:
 
 def remember(interface: ipaddress.IPv4Interface) -> None:
     """Services without the right to write it read it."""
-    with contextlib.suppress(OSError):
+    try:
         write_whole(DECIDED, f"{interface}\n")
+    except OSError:
+        pass
 
 
 def around(own: ipaddress.IPv4Interface, routes: list[dict[str, Any]]) -> ipaddress.IPv4Network | None:
