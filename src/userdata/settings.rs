@@ -96,6 +96,10 @@ fn of_hub(machine: &Machine<'_>) -> Json {
     if machine.image == Image::Golden {
         settings["page"] = page(workshop);
     }
+    // What says nothing takes room all the same.
+    if let Json::Object(settings) = &mut settings {
+        settings.retain(|_, value| !value.is_null());
+    }
     settings
 }
 

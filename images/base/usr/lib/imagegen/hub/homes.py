@@ -6,7 +6,7 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
-from imagegen.console import announce, say
+from imagegen.console import announce, fail, say
 from imagegen.files import write_whole
 from imagegen.hub.address import find_network
 from imagegen.settings import settings
@@ -106,6 +106,8 @@ def main() -> None:
     """Makes what is missing, and exports it."""
     config = settings()
     folder, users, own = config["homes"], table().users, config.get("workshop_id", config["workshop"])
+    if config.get("volume") and not os.path.ismount(folder):
+        fail("There are no homes: their volume is not mounted.")
     os.makedirs(folder, exist_ok=True)
     # Homes from before there were markers are this workshop's on its own disk, or where it says so.
     theirs = config.get("volume") and not config.get("adopt")
