@@ -14,7 +14,7 @@ from unittest import mock
 import project
 import unpack
 from imagegen import status, users
-from imagegen.hub import exchange, rendezvous
+from imagegen.hub import exchange, machines, rendezvous
 from imagegen.node import hub
 
 ANSWER = '{"manager": "127.0.0.1:2377", "nodes": {"n1": "ready"}, "token": "SWMTKN-1-abc-def"}'
@@ -44,6 +44,7 @@ class Rendezvous(unittest.TestCase):
         project.replace(self, rendezvous, say=lambda _: None, PORT=0)
         network = ipaddress.ip_network("127.0.0.0/8")
         self.server = rendezvous.Server("127.0.0.1", network, {"join_key": "the key"}, context, self.folder.name)
+        self.server.note = machines.Messages(self.folder.name).note
         self.addCleanup(self.server.server_close)
         self.addCleanup(self.server.shutdown)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

@@ -2,13 +2,14 @@
 
 import json
 import os
+import sys
 import tempfile
 import unittest
 from unittest import mock
 
 import project
 from imagegen.dockerd import DockerError
-from imagegen.hub import swarm
+from imagegen.hub import machines, swarm
 
 EXPIRED = "certificate (1 - j3lgen29nz5b) not valid after Wed, 01 Apr 2026 00:00:00 UTC: x509: certificate has expired"
 MOVED = "failed to listen on remote API address: listen tcp 10.0.0.4:2377: bind: cannot assign requested address"
@@ -18,7 +19,9 @@ OWN = "10.0.0.5"
 
 def machine(node_id, name, own, state="ready"):
     description = {"Hostname": name} if name else {}
-    return {"ID": node_id, "Description": description, "Status": {"State": state, "Addr": own}}
+    spec = {"Role": "manager" if name == "hub" else "worker", "Availability": "drain"}
+    whole = {"ID": node_id, "Description": description, "Status": {"State": state, "Addr": own}}
+    return {**whole, "Spec": spec, "Version": {"Index": 7}}
 
 
 class Docker:
@@ -26,7 +29,7 @@ class Docker:
 
     def __init__(self, state="inactive", error="", own=OWN):
         self.state, self.error, self.own = state, error, own
-        self.initialised, self.left, self.looks_until_rotated = [], 0, 0
+        self.initialised, self.updates, self.left, self.looks_until_rotated = [], [], 0, 0
         self.nodes = [machine("hub", "hub", OWN)]
 
     def __call__(self, method, path, body=None):
@@ -49,12 +52,14 @@ class Docker:
         self.looks_until_rotated = 2 if rotation else 0
 
     def get_nodes(self, path, body):
-        if path != "/nodes":
-            return {"Spec": {"Availability": "drain"}, "Version": {"Index": 1}}
         return self.nodes
 
+    def post_nodes(self, path, body):
+        self.updates.append((path, body["Availability"]))
+        self.nodes[0]["Spec"] = body
+
     def delete_nodes(self, path, body):
-        pass
+        self.nodes = [node for node in self.nodes if f"/nodes/{node['ID']}?force=1" != path]
 
     def get_swarm(self, path, body):
         self.looks_until_rotated -= 1
@@ -72,12 +77,17 @@ class Swarm(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder, self.said, self.sources, self.started = folder.name, [], None, []
         self.decided = f"{folder.name}/address"
+        self.config = {"on_hub": False, "page": {}}
+        status = f"{folder.name}/node-status.json"
+        project.replace(
+            self, machines, announce=self.said.append, STATUS=(status, f"{folder.name}/run/node-status.json")
+        )
         project.replace(
             self,
             swarm,
             announce=self.said.append,
             fail=self.fail_program,
-            settings=lambda: {"on_hub": False},
+            settings=lambda: self.config,
             find_interface=lambda _: mock.Mock(ip=OWN),
             route_source=lambda own: own if self.sources is None else self.sources,
             JOIN_INFO=f"{folder.name}/join.json",
@@ -98,7 +108,12 @@ class Swarm(unittest.TestCase):
             if len(published) == looks:
                 raise Stop
 
-        with mock.patch.object(swarm, "docker", docker), mock.patch("time.sleep", sleep), self.assertRaises(Stop):
+        with (
+            mock.patch.object(swarm, "docker", docker),
+            mock.patch.object(machines, "docker", docker),
+            mock.patch("time.sleep", sleep),
+            self.assertRaises(Stop),
+        ):
             swarm.main()
         return published
 
@@ -155,6 +170,30 @@ class Swarm(unittest.TestCase):
         self.run_program(docker, 9)
         self.assertEqual(self.said, [])
 
+    def test_the_hub_takes_tasks_only_where_it_carries_notebooks(self):
+        for on_hub, availability in ((False, "drain"), (True, "active")):
+            self.config = {"on_hub": on_hub, "page": {}}
+            docker = Docker()
+            self.run_program(docker, 2)
+            self.assertEqual(docker.initialised[0]["Availability"], availability)
+        # A swarm that was made with another text.
+        docker = Docker("active")
+        self.run_program(docker, 3)
+        self.assertEqual(docker.updates, [("/nodes/hub/update?version=7", "active")])
+
+    def test_a_machine_that_joined_again_leaves_no_other_behind(self):
+        docker = Docker("active")
+        docker.nodes += [machine("a", "node", "10.0.0.7", "down"), machine("b", "node", "10.0.0.7")]
+        self.run_program(docker, 2)
+        self.assertEqual([node["ID"] for node in docker.nodes], ["hub", "b"])
+
+    def test_an_ordinary_image_has_no_page_and_needs_nothing_for_it(self):
+        self.config = {"on_hub": False}
+        docker = Docker("active")
+        with mock.patch.dict(sys.modules, {"imagegen.hub.machines": None}):
+            self.run_program(docker, 2)
+        self.assertEqual(self.said, [])
+
     def test_an_address_that_changes_is_forgotten_and_what_uses_it_starts_again(self):
         with open(self.decided, "w") as file:
             file.write(f"{OWN}/24\n")
@@ -176,7 +215,7 @@ class Superseded(unittest.TestCase):
             machine("d", "", "10.0.0.9"),
             machine("e", "", "10.0.0.9", "down"),
         ]
-        self.assertEqual(swarm.superseded(nodes), ["a"])
+        self.assertEqual(machines.superseded(nodes), ["a"])
 
 
 if __name__ == "__main__":

@@ -91,28 +91,17 @@ def remember(interface: ipaddress.IPv4Interface) -> None:
         write_whole(DECIDED, f"{interface}\n")
 
 
-def routed(own: ipaddress.IPv4Interface, routes: list[dict[str, Any]]) -> ipaddress.IPv4Network | None:
+def around(own: ipaddress.IPv4Interface, routes: list[dict[str, Any]]) -> ipaddress.IPv4Network | None:
     """The network around an address: its own prefix, or with a prefix of /32 the largest network with a route."""
-    if own.network.prefixlen < 32:
-        return own.network
-    networks = [ipaddress.IPv4Network(each["dst"]) for each in routes if each["dst"] != "default"]
-    around = [each for each in networks if own.ip in each and 8 <= each.prefixlen < 32]
-    return min(around, key=lambda each: each.prefixlen, default=None)
+    networks = [own.network, *(ipaddress.IPv4Network(each["dst"]) for each in routes if each["dst"] != "default")]
+    found = [each for each in networks if own.ip in each and 7 < each.prefixlen < 32]
+    return min(found, key=lambda each: (each != own.network, each.prefixlen), default=None)
 
 
 def find_network(config: Settings) -> ipaddress.IPv4Network:
     """To which network homes are exported, and the rendezvous answers: the one that the workshop names, or the one
     around the hub's address. Waits until there is one, and says so."""
-    if network := config.get("network"):
-        return ipaddress.IPv4Network(network)
-    said = False
-    while True:
-        own = find_interface(config)
-        if found := routed(own, shown("route")):
-            return found
-        if not said:
-            announce(
-                f"The hub's address {own} names no network that the nodes are in: set `network.cidr` in the workshop."
-            )
-            said = True
-        time.sleep(2)
+    while not (network := config.get("network") or around(own := find_interface(config), shown("route"))):
+        announce(f"The hub's address {own} is in no network: set `network.cidr` in the workshop.")
+        time.sleep(60)
+    return ipaddress.IPv4Network(network)

@@ -5,23 +5,21 @@ from __future__ import annotations
 import hmac
 import http.server
 import ipaddress
-import json
 import os
 import socket
 import ssl
-import time
 from typing import TYPE_CHECKING, Any
 
 from imagegen.console import announce, say
-from imagegen.files import write_whole
 from imagegen.hub.address import find_interface, find_network
 from imagegen.settings import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from imagegen.schema import Settings
 
 PORT = 7443
-LONGEST = 400  # characters of a node's status
 TIMEOUT = 10  # seconds for each read of a request
 
 
@@ -43,8 +41,8 @@ class Server(http.server.ThreadingHTTPServer):
         self, own: str, network: ipaddress.IPv4Network, config: Settings, context: ssl.SSLContext, folder: str
     ) -> None:
         self.network, self.config, self.context, self.folder = network, config, context, folder
-        self.answer_path, self.status_path = f"{folder}/join.json", f"{folder}/node-status.json"
-        self.status: dict[str, dict[str, object]] = {}
+        self.answer_path = f"{folder}/join.json"
+        self.note: Callable[[str, str], object] = lambda *_: None  # What a node said of itself.
         super().__init__((own, PORT), handler(config))
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
@@ -61,18 +59,12 @@ class Server(http.server.ThreadingHTTPServer):
         """A client that breaks off is a sentence, and no traceback."""
         say(f"{client_address[0]} broke off.")
 
-    def note(self, address: str, status: str) -> None:
-        """A node's name and, after a space, the last sentence that it said. Two nodes may have one name."""
-        name, _, text = status[:LONGEST].partition(" ")
-        self.status[f"{address} {name}"] = {"text": text, "at": int(time.time())}
-        write_whole(self.status_path, json.dumps(self.status))
-
     def read_answer(self) -> str | None:
         """What swarm.py has published, once it has."""
         try:
             with open(self.answer_path) as file:
-                return json.dumps(json.load(file))
-        except (OSError, ValueError):
+                return file.read()
+        except FileNotFoundError:
             return None
 
 
@@ -100,7 +92,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Sends an answer."""
         body = text.encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json" if status == 200 else "text/plain")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -128,6 +119,10 @@ def main() -> None:
     own, network = str(find_interface(config).ip), find_network(config)
     server = Server(own, network, config, context, os.environ["RUNTIME_DIRECTORY"])
     announce(f"Nodes in {network} can ask at port {PORT} how to join.")
+    if "page" in config:  # An ordinary image has nobody to tell.
+        from imagegen.hub.machines import Messages
+
+        server.note = Messages(server.folder).note
     server.serve_forever()
 
 

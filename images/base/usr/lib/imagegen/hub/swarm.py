@@ -14,8 +14,6 @@ from imagegen.routes import route_source
 from imagegen.settings import settings
 
 JOIN_INFO = "/run/imagegen-rendezvous/join.json"
-# What each node said last, from the rendezvous's closed folder to the organiser's page.
-STATUS = ("/run/imagegen-rendezvous/node-status.json", "/run/imagegen/node-status.json")
 # For Docker's overlays, instead of its default 10.0.0.0/8, which tenant networks use (RFC 2544 keeps this range for
 # tests).
 OVERLAY_POOL = "198.18.0.0/16"
@@ -25,13 +23,11 @@ HEARTBEAT = 15 * 10**9
 # A year, in nanoseconds: machines may be off between two workshops. Docker makes the hub's first certificate before it
 # reads this, for 90 days; a rotation makes another one.
 CERTIFICATES = {"NodeCertExpiry": 365 * 24 * 3600 * 10**9, "ForceRotate": 1}
-# Seen so many times, two machines have one name: a machine that joined again is there twice until Docker has missed it.
-LOOKS = 15
 # What keeps the hub's address from its start on.
 ADDRESSED = ("imagegen-homes", "imagegen-rendezvous", "jupyterhub", "imagegen-culler", "imagegen-ready")
 
 
-def ensure_swarm(address: str) -> None:
+def ensure_swarm(address: str, availability: str) -> None:
     """Makes the swarm, or tells it its new address. A hub leaves a swarm only where Docker can start it no more: the
     hub was off until its certificate expired, or has another address than before. Nodes then join the new one by
     themselves."""
@@ -48,6 +44,7 @@ def ensure_swarm(address: str) -> None:
         "ListenAddr": f"{address}:2377",
         "AdvertiseAddr": address,
         "ForceNewCluster": state == "active",
+        "Availability": availability,
         "DefaultAddrPool": [OVERLAY_POOL],
         "SubnetSize": 24,
         "Spec": {"CAConfig": CERTIFICATES, "Dispatcher": {"HeartbeatPeriod": HEARTBEAT}},
@@ -56,44 +53,10 @@ def ensure_swarm(address: str) -> None:
     announce(f"The swarm is up at {address}; nodes can join.")
 
 
-def keep_tasks_away(node_id: str, notebooks: bool) -> None:
-    """The hub takes none, unless it is to carry notebooks."""
-    wanted = "active" if notebooks else "drain"
-    node = docker("GET", f"/nodes/{node_id}")
-    if node["Spec"]["Availability"] != wanted:
-        spec = {**node["Spec"], "Availability": wanted}
-        docker("POST", f"/nodes/{node_id}/update?version={node['Version']['Index']}", spec)
-
-
-def superseded(nodes: list[dict[str, Any]]) -> list[str]:
-    """Nodes that are down although a machine of the same name is ready: a machine that joined again."""
-    ready = {node["Description"].get("Hostname") for node in nodes if node["Status"]["State"] == "ready"} - {None}
-    return [
-        node["ID"]
-        for node in nodes
-        if node["Status"]["State"] == "down" and node["Description"].get("Hostname") in ready
-    ]
-
-
-def namesakes(nodes: list[dict[str, Any]]) -> list[str]:
-    """Sentences on names that several machines have, by their addresses."""
-    machines: dict[str, set[str]] = {}
-    for node in nodes:
-        if node["Status"]["State"] == "ready":
-            machines.setdefault(node["Description"].get("Hostname", ""), set()).add(node["Status"]["Addr"])
-    return [
-        f"Machines at {' and '.join(sorted(each))} have the same host name, {name}: launch one with another name."
-        for name, each in machines.items()
-        if name and len(each) > 1
-    ]
-
-
 def publish_join_info(address: str) -> list[dict[str, Any]]:
     """What the rendezvous may tell: the token of workers, never that of managers, and who belongs to the swarm. Gives
     the swarm's nodes."""
     nodes: list[dict[str, Any]] = docker("GET", "/nodes")
-    for node_id in superseded(nodes):
-        docker("DELETE", f"/nodes/{node_id}?force=1")
     swarm = docker("GET", "/swarm")
     if not swarm["RootRotationInProgress"]:  # It ends with another token.
         known = {node["ID"]: node["Status"]["State"] for node in nodes}
@@ -103,32 +66,22 @@ def publish_join_info(address: str) -> list[dict[str, Any]]:
     return nodes
 
 
-def publish_status() -> None:
-    """Copies it to where JupyterHub may read it."""
-    try:
-        with open(STATUS[0]) as file:
-            status = file.read()
-    except FileNotFoundError:
-        return  # No node has asked yet.
-    os.makedirs(os.path.dirname(STATUS[1]), exist_ok=True)
-    write_whole(STATUS[1], status)
-
-
 def main() -> None:
     """Looks every few seconds, for ever."""
     config = settings()
     own = str(find_interface(config).ip)
-    said = None
-    seen: dict[str, int] = {}
+    availability = "active" if config["on_hub"] else "drain"  # The hub takes no tasks, unless it is to carry notebooks.
+    watch = said = None
+    if "page" in config:  # An ordinary image has nobody to tell.
+        from imagegen.hub.machines import Watch
+
+        watch = Watch(availability)
     while True:
         try:
-            ensure_swarm(own)
-            keep_tasks_away(docker("GET", "/info")["Swarm"]["NodeID"], config["on_hub"])
-            seen = {each: seen.get(each, 0) + 1 for each in namesakes(publish_join_info(own))}
-            for each in seen:
-                if seen[each] == LOOKS:
-                    announce(each)
-            publish_status()
+            ensure_swarm(own, availability)
+            nodes = publish_join_info(own)
+            if watch:
+                watch.look(nodes)
             said = None
         except (DockerError, OSError) as error:
             if str(error) != said:

@@ -16,45 +16,36 @@ BY_ID = "/dev/disk/by-id"
 UNKNOWN = 2  # blkid's exit status where it finds no signature
 LOOKED_AT = 1 << 20  # bytes
 LABEL = "imagegen-homes"
-OURS = (LABEL, "homes")  # The second is of imagegen's first versions.
-# What a cloud gives beside volumes. It goes with the machine.
-CLOUDS = {"ephemeral0": "Nova's ephemeral disk, which is lost with the machine", "config-2": "the config drive"}
+# What the homes may be on: nothing, and the file systems of imagegen, of its first versions as well.
+OURS = ("", f"LABEL={LABEL} TYPE=ext4", "LABEL=homes TYPE=ext4")
+# What a cloud gives beside volumes: Nova's ephemeral disk, which goes with the machine, and the config drive.
+CLOUDS = ("LABEL=ephemeral0", "LABEL=config-2")
+ADOPT = "`adopt: true` takes an ext4 file system that is neither imagegen's nor the cloud's."
 
 
-def signature(device: str) -> dict[str, str]:
-    """What blkid finds on it, by blkid's names; nothing on one that is blank, in the first MiB as well."""
-    probe = subprocess.run(["blkid", "-p", "-o", "export", device], capture_output=True, text=True, check=False)
-    if probe.returncode == UNKNOWN:
-        with open(device, "rb") as disk:
-            return {"TYPE": "data of an unknown kind"} if any(disk.read(LOOKED_AT)) else {}
-    if probe.returncode:  # Several signatures that contradict each other, or an error of the disk.
-        return {"TYPE": "contents that blkid cannot tell"}
-    return dict(line.split("=", 1) for line in probe.stdout.splitlines())
+def content(device: str) -> str:
+    """What blkid finds on it; nothing on one that is blank, in the first MiB as well."""
+    command = ["blkid", "-p", "-o", "export", "-s", "LABEL", "-s", "TYPE", "-s", "PTTYPE", device]
+    probe = subprocess.run(command, capture_output=True, text=True)
+    with open(device, "rb") as disk:
+        if probe.returncode == UNKNOWN and not any(disk.read(LOOKED_AT)):
+            return ""
+    # Nothing is known either where signatures contradict each other. The first line is the device.
+    return " ".join(probe.stdout.splitlines()[1:]) or "unknown data"
 
 
-def objection(found: dict[str, str], adopt: bool) -> str | None:
-    """Why the homes cannot be on a volume with this signature."""
-    kind, label = found.get("TYPE"), found.get("LABEL")
-    if label in CLOUDS:
-        return f"is {CLOUDS[label]}"
-    if kind is None:
-        return f"has a partition table ({found['PTTYPE']})" if "PTTYPE" in found else None
-    if kind != "ext4":
-        return f"holds {kind}"
-    if label in OURS or adopt:
-        return None
-    return (
-        f"has a file system that is not imagegen's (ext4, label {label}), and the workshop does not say `adopt: true`"
-    )
+def is_usable(found: str, adopt: bool) -> bool:
+    """Whether the homes may be on a volume with this content."""
+    return found in OURS or adopt and found.endswith("TYPE=ext4") and not found.startswith(CLOUDS)
 
 
 def find(volume: str) -> str | None:
     """The disk of a path or of a Cinder volume's UUID, of which virtio hands on 20 characters; None until it is
     attached."""
     names = [volume]
-    if not volume.startswith("/"):
-        names = [f"{BY_ID}/virtio-{volume[:20]}", *sorted(glob.glob(f"{BY_ID}/*{volume}"))]
-    return next((os.path.realpath(name) for name in names if is_block_device(name)), None)
+    if "/" not in volume:
+        names = [f"{BY_ID}/virtio-{volume[:20]}", *glob.glob(f"{BY_ID}/*{volume}")]
+    return next(filter(is_block_device, names), None)
 
 
 def is_block_device(path: str) -> bool:
@@ -76,21 +67,17 @@ def wait_for(volume: str) -> str:
 
 def mount(device: str, folder: str, adopt: bool) -> None:
     """Formats it if it is blank, and mounts it."""
-    found = signature(device)
-    trouble = objection(found, adopt)
+    found = content(device)
+    if not is_usable(found, adopt):
+        fail(f"The volume {device} holds {found}: nothing is changed on it, and there are no homes. {ADOPT}")
     try:
         os.close(os.open(device, os.O_EXCL))
-    except OSError:
-        trouble = trouble or "is in use on this machine"
-    if trouble:
-        fail(f"The volume {device} {trouble}: nothing is changed on it, and there are no homes.")
-    if not found:
-        subprocess.run(["mkfs.ext4", "-q", "-m", "0", "-L", LABEL, device], check=True)
-        announce(f"The volume {device} was blank, and has a file system now.")
-    command = ["mount", "-t", "ext4", "-o", "nosuid,nodev", device, folder]
-    mounted = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-    if mounted.returncode:
-        fail(f"The volume {device} cannot be mounted, and there are no homes: {mounted.stderr.strip()}")
+        if not found:
+            subprocess.run(["mkfs.ext4", "-q", "-m", "0", "-L", LABEL, device], check=True)
+            announce(f"The volume {device} was blank, and has a file system now.")
+        subprocess.run(["mount", "-t", "ext4", "-o", "nosuid,nodev", device, folder], check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        fail(f"The volume {device} cannot be used, and there are no homes: {error}")
     subprocess.run(["resize2fs", device], check=False)  # It may have grown.
     announce(f"The homes are on the volume {device}.")
 
