@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Runs in a system with Debian's cloud-init and with the programs of a golden image: whatever happened to a text on its
-way, the machine becomes what cloud-init by itself makes of the text as it was printed, or nothing is done. """
+way, the machine becomes what cloud-init by itself makes of the text as it was printed, or nothing is done.
+"""
 
 import hashlib
 import os

@@ -14,6 +14,7 @@ from typing import Any
 import project
 import unpack
 from imagegen import docker_options, firewall, schema, settings, start, users
+from imagegen.paste.verdict import Spoiled, judge
 
 DEBIAN = {"nfs-server.service", "autofs.service"}
 UNITS = "etc/systemd/system"
@@ -88,6 +89,10 @@ def missing_units(config: schema.Settings, root: str) -> Iterator[str]:
 
 def faults(path: str) -> Iterator[str]:
     """Sentences on everything in a user-data for a golden image that the programs do not accept."""
+    with open(path, "rb") as file:
+        verdict = judge(file.read())
+    if isinstance(verdict, Spoiled) or verdict.sentence:
+        yield f"it counts as spoiled: {verdict.sentence}"
     with tempfile.TemporaryDirectory() as root:
         unpack.main(path, root)
         config = settings.settings(f"{root}/etc/imagegen/settings.json")

@@ -6,18 +6,16 @@ import os
 import random
 import re
 import subprocess
-import sys
 import tempfile
 import unittest
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(PROJECT / "images/base/usr/lib"))
-
+import project
 from imagegen.paste import content, sentences
 from imagegen.paste.verdict import Spoiled, Taken, judge
 from spoilings import CURABLE, CURABLE_PACKED, LAST, first_lines, smart, without_last_line
 
+PROJECT = Path(project.PROJECT)
 IMAGEGEN = os.environ.get("IMAGEGEN", str(PROJECT / "target/debug/imagegen"))
 FIXTURES = PROJECT / "tests/fixtures"
 

@@ -134,18 +134,9 @@ class Rendezvous(unittest.TestCase):
         return self.refusal()
 
     def test_a_node_brings_the_table_that_the_hub_waits_for(self):
-        self.assertIn(
-            "waits for the table of users",
-            self.bring(
-                "1815\tada\n+2001\t"
-                + "0" * 30
-                + "\t0"
-                + "1" * 29
-                + "\t"
-                + " ".join(f"s{n:02}" for n in range(1, 31))
-                + "\n"
-            ),
-        )
+        names = " ".join(f"s{number:02}" for number in range(1, 31))
+        dense = f"1815\tada\n+2001\t{'0' * 30}\t0{'1' * 29}\t{names}\n"
+        self.assertIn("waits for the table of users", self.bring(dense))
         self.assertIn("the swarm is not up yet", self.refusal())
         place = f"{self.folder.name}/users.placed"
         exchange.wait_for_table(self.server.config, f"{self.folder.name}/users", place)

@@ -6,10 +6,12 @@ from unittest import mock
 
 import project
 from imagegen import start
+from imagegen.paste.verdict import Spoiled, Taken
 
 HUB = {"level": 1, "role": "hub", "engine": "swarm"}
 NODE = {"level": 1, "role": "node", "engine": "swarm"}
 CLASSIC = {"engine": "classic"}
+SOUND = Taken("")
 
 
 class Check(unittest.TestCase):
@@ -84,7 +86,9 @@ class Main(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.accepted, self.refused = f"{folder.name}/run/accepted", f"{folder.name}/run/refused"
         self.ran = []
-        project.replace(self, start, ACCEPTED=self.accepted, REFUSED=self.refused, say=lambda _: None)
+        self.announced = []
+        told = {"say": lambda _: None, "announce": self.announced.append}
+        project.replace(self, start, ACCEPTED=self.accepted, REFUSED=self.refused, **told)
         project.replace(self, subprocess, run=self.run_command)
 
     def run_command(self, command, **options):
@@ -92,11 +96,13 @@ class Main(unittest.TestCase):
         self.assertEqual(os.path.exists(self.accepted), self.expects, "a unit may look for the mark as it starts")
         self.ran.append(command)
 
-    def play(self, config, role, level=1, expects=True):
-        self.expects = expects
-        image = {"own_level": lambda: level, "image_role": lambda: role}
-        with mock.patch.multiple(start, settings=lambda: config, **image):
-            start.main()
+    def play(self, config, role, verdict=SOUND, applied=True):
+        """A boot with these settings, which `cc_imagegen` has applied or not."""
+        self.expects = applied
+        judged = {"verdict": lambda _: verdict, "is_applied": lambda _: applied, "settings_of": lambda _: config}
+        with mock.patch.multiple(start.taken, **judged):
+            with mock.patch.multiple(start, settings=lambda: config, own_level=lambda: 1, image_role=lambda: role):
+                start.main()
 
     def test_sound_user_data_is_accepted_and_its_units_are_queued(self):
         self.play(NODE, "node")
@@ -105,23 +111,31 @@ class Main(unittest.TestCase):
         units = ["imagegen.target", "imagegen-join.service", "autofs.service"]
         self.assertEqual(self.ran, [["systemctl", "daemon-reload"], ["systemctl", "start", "--no-block", *units]])
 
-    def test_what_is_refused_starts_nothing_but_its_report(self):
-        for config, role in (({**NODE, "level": 2}, "node"), (NODE, "hub"), (HUB, "node")):
-            self.ran.clear()
-            with self.subTest(config=config, role=role), self.assertRaises(SystemExit) as raised:
-                self.play(config, role, expects=False)
-            self.assertEqual(raised.exception.code, 1)
-            self.assertFalse(os.path.exists(self.accepted))
-            self.assertEqual(self.ran, [["systemctl", "start", "--no-block", "imagegen-refused.service"]])
-            with open(self.refused) as file:
-                self.assertRegex(file.read(), r"^This (image is too old|is the user-data of a (hub|node)).*\n$")
-
-    def test_settings_that_cannot_be_read_accept_nothing(self):
-        self.expects = False
-        with mock.patch.object(start, "settings", side_effect=FileNotFoundError("settings.json")):
-            with self.assertRaises((SystemExit, FileNotFoundError)):
-                start.main()
+    def refusal(self, *boot, **verdict):
+        """The sentence for the console of a machine that starts nothing but its report."""
+        self.ran.clear()
+        with self.assertRaises(SystemExit) as raised:
+            self.play(*boot, applied=False, **verdict)
+        self.assertEqual(raised.exception.code, 1)
         self.assertFalse(os.path.exists(self.accepted))
+        self.assertEqual(self.ran, [["systemctl", "start", "--no-block", "imagegen-refused.service"]])
+        with open(self.refused) as file:
+            return file.read()
+
+    def test_what_does_not_fit_the_image_is_refused(self):
+        self.assertRegex(self.refusal({**NODE, "level": 2}, "node"), r"^This image is too old.*\n$")
+        self.assertRegex(self.refusal(NODE, "hub"), r"^This is the user-data of a node.*\n$")
+        self.assertRegex(self.refusal(HUB, "node"), r"^This is the user-data of a hub.*\n$")
+
+    def test_what_arrived_spoiled_is_refused_in_its_own_words(self):
+        self.assertEqual(self.refusal(NODE, "node", verdict=Spoiled("It is cut off.")), "It is cut off.\n")
+
+    def test_what_fits_and_was_not_written_is_told(self):
+        self.assertIn("has not written the files", self.refusal(NODE, "node"))
+
+    def test_a_repair_is_announced(self):
+        self.play(NODE, "node", verdict=Taken("", "It arrived twice."))
+        self.assertEqual(self.announced, ["It arrived twice."])
 
 
 class Marks(unittest.TestCase):

@@ -2,7 +2,8 @@
 
 `allow_userdata: false` keeps cloud-init from doing anything with user-data by itself: what is half a text, or somebody
 else's, must not be done in half. This module is the first of the network stage. It puts the accepted text where all
-later stages look for it, and has the modules of its own stage run with it, which otherwise would have seen nothing. """
+later stages look for it, and has the modules of its own stage run with it, which otherwise would have seen nothing.
+"""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Server(http.server.ThreadingHTTPServer):
         """In the request's own thread: a slow client holds up nobody else."""
         request.settimeout(TIMEOUT)
         with self.context.wrap_socket(request, server_side=True) as encrypted:
-            self.RequestHandlerClass(encrypted, client_address, self)
+            self.RequestHandlerClass(encrypted, client_address, self)  # type: ignore[arg-type]
 
     def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: Any) -> None:
         """A client that breaks off is a sentence, and no traceback."""
