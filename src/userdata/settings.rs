@@ -98,7 +98,8 @@ fn of_hub(machine: &Machine<'_>) -> Json {
     }
     // What says nothing takes room all the same.
     if let Json::Object(settings) = &mut settings {
-        settings.retain(|_, value| !value.is_null());
+        let empty = [Json::Null, json!(false), json!([]), json!({})];
+        settings.retain(|_, value| !empty.contains(value));
     }
     settings
 }

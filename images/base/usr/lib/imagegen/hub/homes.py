@@ -113,10 +113,10 @@ def main() -> None:
     theirs = config.get("volume") and not config.get("adopt")
     separate(folder, own, users, "unmarked" if theirs else own)
     make_homes(folder, users)
-    make_shares(config["shares"], config["links"])
+    make_shares(config.get("shares", []), config.get("links", {}))
     network = find_network(config)
     os.makedirs(os.path.dirname(EXPORTS), exist_ok=True)
-    changed = write_whole(EXPORTS, exports(network, folder, config["shares"]))
+    changed = write_whole(EXPORTS, exports(network, folder, config.get("shares", [])))
     subprocess.run(["exportfs", "-ra"], check=True)
     if changed:
         announce(f"Homes are exported over NFS to {network}.")
