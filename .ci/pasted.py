@@ -2,6 +2,7 @@
 """Runs in a system with Debian's cloud-init and with the programs of a golden image: whatever happened to a text on its way,
 the machine becomes what cloud-init by itself makes of the text as it was printed, or nothing is done.
 """
+
 import hashlib
 import os
 import shutil
@@ -185,7 +186,10 @@ def main():
             count += 1
     version = subprocess.run(["cloud-init", "--version"], capture_output=True, text=True, check=True)
     said = f"{version.stdout.strip()}{version.stderr.strip()}"
-    print(f"{said} makes the right machine of {count} texts, spoiled or not, in {time.time() - began:.0f} s", file=sys.stderr)
+    print(
+        f"{said} makes the right machine of {count} texts, spoiled or not, in {time.time() - began:.0f} s",
+        file=sys.stderr,
+    )
 
 
 main()

@@ -16,7 +16,7 @@ sys.path.insert(0, str(PROJECT / "images/base/usr/lib"))
 
 from imagegen.paste import content, sentences
 from imagegen.paste.verdict import Spoiled, Taken, judge
-from spoilings import CURABLE, CURABLE_PACKED, LAST, first_lines, smart, without_last_line
+from spoilings import CURABLE, CURABLE_PACKED, LAST, first_lines, large_workshop, smart, without_last_line
 
 IMAGEGEN = os.environ.get("IMAGEGEN", str(PROJECT / "target/debug/imagegen"))
 FIXTURES = PROJECT / "tests/fixtures"
@@ -31,18 +31,6 @@ def printed(workshop: Path, *role: str) -> bytes:
         return subprocess.run(command, check=True, capture_output=True).stdout
 
 
-def large(folder: str) -> Path:
-    """A workshop that fits only as a whole in compressed form."""
-    source = random.Random(1)
-    path = Path(folder, "large.yaml")
-    # Each of these is too short to be compressed by itself.
-    files = "  files:\n" + "".join(
-        f"  - path: /etc/large-{number}\n    content: |\n      {source.randbytes(280).hex()}\n" for number in range(27)
-    )
-    path.write_text(f"version: 1\nname: large\nhub:\n{files}node:\n{files}")
-    return path
-
-
 def load() -> tuple[dict[str, bytes], dict[str, bytes]]:
     """Plain texts and compressed ones, by workshop and role."""
     roles = {"hub": ["hub"], "node": ["node", "--hub-ip", "10.0.0.5"]}
@@ -51,7 +39,8 @@ def load() -> tuple[dict[str, bytes], dict[str, bytes]]:
         for name, role in roles.items():
             plain[f"{workshop.stem} {name}"] = printed(workshop, *role)
     with tempfile.TemporaryDirectory() as folder:
-        workshop = large(folder)
+        workshop = Path(folder, "large.yaml")
+        workshop.write_text(large_workshop())
         for name, role in roles.items():
             packed[f"large {name}"] = printed(workshop, *role)
     return plain, packed
