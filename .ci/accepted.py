@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Runs in a system with cloud-init: has it look at every user-data in this folder."""
+
 import glob
 import os
 import subprocess
@@ -16,7 +17,8 @@ def parts(path):
     """The parts that cloud-init finds in a text, each as its type and content."""
     with open(path, "rb") as file:
         message = UserDataProcessor(helpers.Paths({})).process(file.read())
-    return [(part.get_content_type(), part.get_payload(decode=True)) for part in message.walk() if not part.is_multipart()]
+    single = [part for part in message.walk() if not part.is_multipart()]
+    return [(part.get_content_type(), part.get_payload(decode=True)) for part in single]
 
 
 def expect_accepted(path):
@@ -51,7 +53,8 @@ def main():
     if not compressed:
         sys.exit("no text is compressed as a whole: that would go untested")
     version = subprocess.run(["cloud-init", "--version"], capture_output=True, text=True, check=True)
-    print(f"{version.stdout.strip()}{version.stderr.strip()} accepts {len(texts)} user-data, {compressed} of them compressed", file=sys.stderr)
+    name = version.stdout.strip() + version.stderr.strip()
+    print(f"{name} accepts {len(texts)} user-data, {compressed} of them compressed", file=sys.stderr)
 
 
 main()

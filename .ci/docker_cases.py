@@ -1,5 +1,6 @@
-"""Writes the options of docker-options.yaml as dockerd reads them, and looks whether imagegen writes those that are sound
-in the same way. Usage: docker_cases.py OPTIONS CASES COMMAND..."""
+"""Writes the options of docker-options.yaml as dockerd reads them, and looks whether imagegen writes those that are
+sound in the same way. Usage: docker_cases.py OPTIONS CASES COMMAND..."""
+
 import base64
 import json
 import subprocess

@@ -1,5 +1,6 @@
 """Starts dockerd with cases of a list, and a container in it, and says where it failed otherwise than expected.
 Usage: dockerd.py CASES LANE LANES     only every so many of the cases, from that one on"""
+
 import contextlib
 import http.client
 import io

@@ -99,8 +99,10 @@ fn files(machine: &Machine<'_>, table: Style) -> Result<Vec<File>> {
         }
         Image::Stock => {
             let mut files = stock::programs(machine)?;
-            files.extend(files::of_workshop(machine, Style::Dense)?);
-            if machine.role == Role::Hub && stock::exchanges(machine)? {
+            let exchanges = stock::exchanges(machine)?;
+            let style = if exchanges { Style::Dense } else { Style::Lines };
+            files.extend(files::of_workshop(machine, style)?);
+            if exchanges && machine.role == Role::Hub {
                 files.retain(|file| file.path != paths::USERS);
             }
             own.push(stock::archive(&files)?);

@@ -40,9 +40,7 @@ const HUB: Programs = of_images![
     "base/usr/lib/imagegen/hub/__init__.py",
     "base/usr/lib/imagegen/hub/address.py",
     "base/usr/lib/imagegen/hub/homes.py",
-    "base/usr/lib/imagegen/hub/passwords.py",
     "hub/etc/systemd/system/imagegen-homes.service",
-    "hub/etc/systemd/system/imagegen-passwords.service",
     "hub/etc/nfs.conf.d/imagegen.conf",
 ];
 const VOLUME: Programs = of_images![
@@ -86,7 +84,8 @@ const FETCH: Programs = &[
     ("stock/etc/systemd/system/imagegen-fetch.service", template!("stock/imagegen-fetch.service")),
 ];
 /// What lets a hub get the UID table from its nodes, and its nodes the programs from it.
-const EXCHANGE: Programs = of_images!["base/usr/lib/imagegen/hub/exchange.py"];
+const EXCHANGE: Programs =
+    of_images!["base/usr/lib/imagegen/hub/exchange.py", "base/usr/lib/imagegen/packed.py"];
 /// A packed UID table of so many letters leaves no room for the programs: the hub carries these, and the nodes the table.
 const LARGE_TABLE: usize = 4_000;
 
@@ -183,7 +182,7 @@ fn units(machine: &Machine<'_>) -> Result<Vec<&'static str>> {
         (_, Role::Node { .. }) => &["imagegen-join.service"],
     });
     if machine.role == Role::Hub {
-        units.extend(["imagegen-homes.service", "imagegen-passwords.service"]);
+        units.push("imagegen-homes.service");
     }
     if machine.pulls_notebook_image() {
         units.push("imagegen-notebook.service");

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """A student and the organiser with a browser: Chromium by its WebDriver, in front of a rehearsal's open door.
 
-Usage: page.py FOLDER      Screenshots go there. Reads IMAGEGEN_PAGE and IMAGEGEN_PASSWORDS, as `imagegen rehearse --then`
-gives them. The student is training01, the organiser o.brien-2.
+Usage: page.py FOLDER      Screenshots go there. Reads IMAGEGEN_PAGE and IMAGEGEN_PASSWORDS, as `imagegen rehearse` sets
+them for a command. The student is training01, the organiser o.brien-2.
 """
+
 import base64
 import contextlib
 import json
@@ -48,7 +49,8 @@ class Browser:
 
     def __init__(self, driver):
         self.driver = driver
-        arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,900", "--disable-dev-shm-usage"]
+        arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,900"]
+        arguments += ["--disable-dev-shm-usage"]
         options = {"browserName": "chrome", "acceptInsecureCerts": True, "goog:chromeOptions": {"args": arguments}}
         self.session = self.ask("POST", "/session", {"capabilities": {"alwaysMatch": options}})["sessionId"]
 
@@ -82,7 +84,11 @@ class Browser:
 
     def click(self, selector):
         """A page that is still being built may cover what it has; then once more."""
-        click = lambda: self.do("POST", f"/element/{self.element(selector)}/click", {}) or True
+
+        def click():
+            self.do("POST", f"/element/{self.element(selector)}/click", {})
+            return True
+
         wait_for(f"{selector} to be clicked", click)
 
     def write(self, selector, text):
@@ -131,8 +137,8 @@ class Browser:
 
 
 def run_in_cell(browser, code, result):
-    """Types code into the first cell and runs it. A notebook that is still being opened loses keys, or has no kernel yet
-    that would run what they say; then once more."""
+    """Types code into the first cell and runs it. A notebook that is still being opened loses keys, or has no kernel
+    yet that would run what they say; then once more."""
 
     def look():
         if browser.shows(OUTPUT, result):

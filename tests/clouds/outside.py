@@ -1,17 +1,35 @@
 """Looks at the root file system of an image that was made from somebody's, without mounting it.
 Usage: outside.py FILE_SYSTEM MANIFEST"""
+
 import json
 import subprocess
 import sys
 
 GONE = [
-    "/etc/hostname", "/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_rsa_key", "/etc/sudoers.d/90-cloud-init-users",
-    "/home/debian", "/imagegen-provision", "/imagegen-set", "/root/.bash_history", "/root/.ssh", "/usr/sbin/policy-rc.d",
-    "/usr/sbin/sshd", "/usr/lib/systemd/system-shutdown/imagegen-finish", "/var/lib/cloud/instance",
-    "/var/lib/dhcp/dhclient.leases", "/var/lib/systemd/random-seed", "/var/log/auth.log", "/var/log/cloud-init.log",
-    "/var/log/cloud-init-output.log", "/var/log/dpkg.log", "/var/log/syslog",
+    "/etc/hostname",
+    "/etc/ssh/ssh_host_ed25519_key",
+    "/etc/ssh/ssh_host_rsa_key",
+    "/etc/sudoers.d/90-cloud-init-users",
+    "/home/debian",
+    "/imagegen-provision",
+    "/imagegen-set",
+    "/root/.bash_history",
+    "/root/.ssh",
+    "/usr/sbin/policy-rc.d",
+    "/usr/sbin/sshd",
+    "/usr/lib/systemd/system-shutdown/imagegen-finish",
+    "/var/lib/cloud/instance",
+    "/var/lib/dhcp/dhclient.leases",
+    "/var/lib/systemd/random-seed",
+    "/var/log/auth.log",
+    "/var/log/cloud-init.log",
+    "/var/log/cloud-init-output.log",
+    "/var/log/dpkg.log",
+    "/var/log/syslog",
 ]
-EMPTY = ["/tmp", "/var/cache/apt", "/var/lib/apt/lists", "/var/lib/cloud", "/var/log/apt", "/var/log/journal", "/var/tmp"]
+EMPTY = ["/tmp", "/var/cache/apt", "/var/lib/apt/lists", "/var/lib/cloud", "/var/log/apt", "/var/log/journal"]
+EMPTY += ["/var/tmp"]
+UNITS = "/etc/systemd/system"
 faults = []
 
 
@@ -59,7 +77,7 @@ def main():
     for path, target in [
         ("/etc/imagegen-link", "motd"),
         ("/etc/systemd/system/apt-daily.timer", "/dev/null"),
-        ("/etc/systemd/system/multi-user.target.wants/imagegen-hello.service", "/etc/systemd/system/imagegen-hello.service"),
+        (f"{UNITS}/multi-user.target.wants/imagegen-hello.service", f"{UNITS}/imagegen-hello.service"),
     ]:
         shown = debugfs(f"stat {path}")[0]
         expect(link(target) in shown or target in read(path), f"{path} does not lead to {target}")

@@ -1,5 +1,6 @@
-"""A web server for a folder, which knows ranges and entity tags, and breaks the first download of each file off half way.
+"""A web server for a folder, which knows ranges and entity tags, and breaks off the first download of each file.
 Usage: server.py FOLDER PORT_FILE     PORT_FILE gets the port; PORT_FILE.log gets a line for each answer."""
+
 import http.server
 import os
 import sys
@@ -17,7 +18,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         size = os.path.getsize(path)
         tag = f'"{size}-{os.stat(path).st_mtime_ns}"'
         wanted = self.headers.get("Range", "")
-        start = int(wanted[len("bytes="):].rstrip("-")) if wanted and self.headers.get("If-Range", tag) == tag else 0
+        start = int(wanted[len("bytes=") :].rstrip("-")) if wanted and self.headers.get("If-Range", tag) == tag else 0
         broken = path not in self.seen
         self.seen.add(path)
         with open(self.log, "a") as log:

@@ -1,5 +1,6 @@
 """Compares a user-data with the workshop.yaml beside it, by the readers of an instance: PyYAML, gzip, JSON, our own
 reader of the UID table, and the C library's of /etc/passwd. Usage: nasty.py USER_DATA"""
+
 import ctypes
 import json
 import os
@@ -14,8 +15,13 @@ from imagegen import accounts
 
 class Passwd(ctypes.Structure):
     _fields_ = [
-        ("name", ctypes.c_char_p), ("password", ctypes.c_char_p), ("uid", ctypes.c_uint), ("gid", ctypes.c_uint),
-        ("gecos", ctypes.c_char_p), ("home", ctypes.c_char_p), ("shell", ctypes.c_char_p),
+        ("name", ctypes.c_char_p),
+        ("password", ctypes.c_char_p),
+        ("uid", ctypes.c_uint),
+        ("gid", ctypes.c_uint),
+        ("gecos", ctypes.c_char_p),
+        ("home", ctypes.c_char_p),
+        ("shell", ctypes.c_char_p),
     ]
 
 

@@ -1,7 +1,7 @@
 """Compares programs that travelled with the ones in the project: they must mean the same.
 
-Usage: same_program.py UNPACKED LIBRARY. Prints the programs that it compared; what is only for ordinary images is left out.
-"""
+Usage: same_program.py UNPACKED LIBRARY. Prints the programs that it compared; what is only for ordinary images is left
+out."""
 
 import ast
 import glob
@@ -40,11 +40,17 @@ def without_annotation(statement):
 
 def is_prose(statement):
     value = getattr(statement, "value", None)
-    return isinstance(statement, ast.Expr) and isinstance(value, ast.Constant) and (isinstance(value.value, str) or value.value is ...)
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(value, ast.Constant)
+        and (isinstance(value.value, str) or value.value is ...)
+    )
 
 
 def is_for_types(statement):
-    return isinstance(statement, ast.If) and isinstance(statement.test, ast.Name) and statement.test.id == "TYPE_CHECKING"
+    return (
+        isinstance(statement, ast.If) and isinstance(statement.test, ast.Name) and statement.test.id == "TYPE_CHECKING"
+    )
 
 
 class Nested(ast.NodeTransformer):

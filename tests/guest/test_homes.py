@@ -9,7 +9,6 @@ import unittest
 from unittest import mock
 
 import project
-
 from imagegen.hub import homes
 from imagegen.users import Table, User
 
@@ -54,7 +53,14 @@ class Homes(unittest.TestCase):
         return subprocess.run(command, **options)
 
     def start(self, workshop, names=("training01", "training02"), first=2001, **config):
-        config = {"homes": self.homes, "workshop": "course", "workshop_id": workshop, "shares": [], "links": {}, **config}
+        config = {
+            "homes": self.homes,
+            "workshop": "course",
+            "workshop_id": workshop,
+            "shares": [],
+            "links": {},
+            **config,
+        }
         config.setdefault("network", "10.0.0.0/24")
         self.said.clear()
         with mock.patch.object(homes, "settings", lambda: config):
@@ -120,7 +126,7 @@ class Homes(unittest.TestCase):
                 self.write_work("this year's")
                 left = iter(range(moves))
 
-                def interrupted(source, target):
+                def interrupted(source, target, left=left):
                     next(left)
                     rename(source, target)
 
@@ -134,7 +140,11 @@ class Homes(unittest.TestCase):
                 self.assertEqual(self.works("/.archive/2026"), {"training01": "this year's"})
 
     def test_homes_without_a_marker_are_taken_where_they_can_only_be_ours(self):
-        for config, kept in (({}, True), ({"volume": "/dev/vdb", "adopt": True}, True), ({"volume": "/dev/vdb"}, False)):
+        for config, kept in (
+            ({}, True),
+            ({"volume": "/dev/vdb", "adopt": True}, True),
+            ({"volume": "/dev/vdb"}, False),
+        ):
             with self.subTest(config):
                 self.setUp()
                 os.makedirs(f"{self.homes}/training01")
@@ -172,7 +182,13 @@ class Homes(unittest.TestCase):
         self.assertEqual(set(owners.values()), {(4001, 4001)})
         self.assertEqual(len(owners), 6)
         self.assertEqual(os.stat(f"{self.root}/outside").st_uid, 2001)
-        self.assertEqual(self.said, [f"{self.homes}/{name} with all its files belongs to {name} again." for name in table("training01", "training02").users])
+        self.assertEqual(
+            self.said,
+            [
+                f"{self.homes}/{name} with all its files belongs to {name} again."
+                for name in table("training01", "training02").users
+            ],
+        )
 
     def walk(self, folder):
         inner = [os.path.join(path, name) for path, folders, files in os.walk(folder) for name in folders + files]
@@ -194,7 +210,10 @@ class Homes(unittest.TestCase):
             os.chown(path, 2001, 2001)
         tools = f"{self.root}/tools"
         os.makedirs(tools)
-        write(f"{tools}/chown", '#!/bin/sh\necho "$@" >>"$LOG"\ntest "$(wc -l <"$LOG")" -lt 3 && exec /bin/chown "$@"\nexit 1\n')
+        write(
+            f"{tools}/chown",
+            '#!/bin/sh\necho "$@" >>"$LOG"\ntest "$(wc -l <"$LOG")" -lt 3 && exec /bin/chown "$@"\nexit 1\n',
+        )
         os.chmod(f"{tools}/chown", 0o755)
         environment = {"PATH": f"{tools}:/usr/bin:/bin", "LOG": f"{self.root}/log"}
         with mock.patch.dict(os.environ, environment), self.assertRaises(subprocess.CalledProcessError):
@@ -207,12 +226,24 @@ class Homes(unittest.TestCase):
     def test_another_file_system_in_a_home_stays_as_it_is(self):
         os.makedirs(f"{self.root}/home/inner")
         script = (
-            'mount -t tmpfs tmpfs "$1/inner" && touch "$1/inner/file" "$1/file" && chown 2001:2001 "$1/inner/file" "$1/file" "$1"\n'
+            'mount -t tmpfs tmpfs "$1/inner" && touch "$1/inner/file" "$1/file" && '
+            'chown 2001:2001 "$1/inner/file" "$1/file" "$1"\n'
             'PYTHONPATH=$2 "$3" -Bc "$4" "$1" && stat -c %u "$1/inner/file" "$1/file" "$1"'
         )
         program = "import sys\nfrom imagegen.hub import homes\nfrom imagegen.users import User\n"
         program += "homes.hand_over(sys.argv[1], User(4001, 4001))"
-        command = ["unshare", "--mount", "sh", "-euc", script, "sh", f"{self.root}/home", project.LIBRARY, sys.executable, program]
+        command = [
+            "unshare",
+            "--mount",
+            "sh",
+            "-euc",
+            script,
+            "sh",
+            f"{self.root}/home",
+            project.LIBRARY,
+            sys.executable,
+            program,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if "unshare" in done.stderr:
             self.skipTest(done.stderr)

@@ -11,11 +11,15 @@ import unittest
 from unittest import mock
 
 import project  # noqa: F401  (sets the path)
-
 from imagegen.hub import repository
 
 # Servers hand out submodules by https; here they are in files, which git takes only where it is told so.
-SETTINGS = {"protocol.file.allow": "always", "user.name": "Ada", "user.email": "ada@example.org", "init.defaultBranch": "main"}
+SETTINGS = {
+    "protocol.file.allow": "always",
+    "user.name": "Ada",
+    "user.email": "ada@example.org",
+    "init.defaultBranch": "main",
+}
 ENVIRONMENT = {
     "GIT_CONFIG_COUNT": str(len(SETTINGS)),
     **{f"GIT_CONFIG_KEY_{number}": name for number, name in enumerate(SETTINGS)},
@@ -129,7 +133,9 @@ class Clone(unittest.TestCase):
     def test_files_of_git_lfs_come_whole_or_are_named(self):
         # Its package puts this into /etc/gitconfig.
         with open(f"{self.folder}/config", "w") as file:
-            file.write('[filter "lfs"]\nprocess = git-lfs filter-process\nrequired = true\nclean = git-lfs clean -- %f\n')
+            file.write(
+                '[filter "lfs"]\nprocess = git-lfs filter-process\nrequired = true\nclean = git-lfs clean -- %f\n'
+            )
         with mock.patch.dict(os.environ, {"GIT_CONFIG_SYSTEM": f"{self.folder}/config"}):
             self.commit("course", {".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n"})
             self.commit("course", {"model.bin": "weights"})
@@ -141,8 +147,8 @@ class Clone(unittest.TestCase):
     def test_gits_words_on_a_file_of_git_lfs_become_a_sentence(self):
         self.assertEqual(
             repository.explain(LFS_TROUBLE, "/tmp/out"),
-            "its file model.bin is kept by Git LFS and cannot be fetched: Error downloading object: model.bin (38313ae): "
-            "Smudge error: [0] remote missing object 38313aef",
+            "its file model.bin is kept by Git LFS and cannot be fetched: Error downloading object: "
+            "model.bin (38313ae): Smudge error: [0] remote missing object 38313aef",
         )
 
 

@@ -78,7 +78,6 @@ class Specification(unittest.TestCase):
         self.assertEqual(host["binds"]["/home/o.brien-2"], {"bind": "/home/o.brien-2", "mode": "rw"})
         self.assertEqual(host["binds"]["/share"]["mode"], "ro")
 
-
     def test_machines_that_may_run_servers_have_processors(self):
         nodes = [node("node-1"), node("node-2", state="down"), node("hub", role="manager")]
         self.assertEqual(specification.processors(nodes, OPTIONS), 2)

@@ -53,9 +53,7 @@ class Units(unittest.TestCase):
         homes = ["nfs-server.service", "imagegen-homes.service", "imagegen-passwords.service"]
         swarm = ["imagegen-swarm.service", "imagegen-rendezvous.service"]
         self.assertEqual(start.units(HUB), [*homes, *swarm, "imagegen-hub.target"])
-        self.assertEqual(
-            start.units({**HUB, **CLASSIC}), [*homes, "imagegen-manager.service", "imagegen-hub.target"]
-        )
+        self.assertEqual(start.units({**HUB, **CLASSIC}), [*homes, "imagegen-manager.service", "imagegen-hub.target"])
 
     def test_a_node_of_each_engine(self):
         for config in (NODE, {**NODE, **CLASSIC}):
@@ -105,9 +103,7 @@ class Main(unittest.TestCase):
         self.assertTrue(os.path.exists(self.accepted))
         self.assertFalse(os.path.exists(self.refused))
         units = ["imagegen.target", "imagegen-join.service", "autofs.service"]
-        self.assertEqual(
-            self.ran, [["systemctl", "daemon-reload"], ["systemctl", "start", "--no-block", *units]]
-        )
+        self.assertEqual(self.ran, [["systemctl", "daemon-reload"], ["systemctl", "start", "--no-block", *units]])
 
     def test_what_is_refused_starts_nothing_but_its_report(self):
         for config, role in (({**NODE, "level": 2}, "node"), (NODE, "hub"), (HUB, "node")):

@@ -7,7 +7,6 @@ import unittest
 from unittest import mock
 
 import project
-
 from imagegen.dockerd import DockerError
 from imagegen.hub import swarm
 
@@ -139,8 +138,16 @@ class Swarm(unittest.TestCase):
 
     def test_two_machines_with_one_name_are_told_once_and_a_machine_that_joined_again_is_not(self):
         docker = Docker("active")
-        docker.nodes += [machine("a", "node", "10.0.0.7"), machine("b", "node", "10.0.0.8"), machine("c", "", "10.0.0.9")]
-        docker.nodes += [machine("f", "", "10.0.0.6"), machine("d", "other", "10.0.0.9"), machine("e", "other", "10.0.0.9")]
+        docker.nodes += [
+            machine("a", "node", "10.0.0.7"),
+            machine("b", "node", "10.0.0.8"),
+            machine("c", "", "10.0.0.9"),
+        ]
+        docker.nodes += [
+            machine("f", "", "10.0.0.6"),
+            machine("d", "other", "10.0.0.9"),
+            machine("e", "other", "10.0.0.9"),
+        ]
         self.run_program(docker, 40)
         told = "Machines at 10.0.0.7 and 10.0.0.8 have the same host name, node: launch one with another name."
         self.assertEqual(self.said, [told])

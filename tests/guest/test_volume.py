@@ -11,7 +11,6 @@ import zlib
 from unittest import mock
 
 import project
-
 from imagegen.hub import volume
 
 UUID = "0d8aa6c1-6b0e-4d35-9b8f-1f5e6a7b8c9d"

@@ -1,4 +1,5 @@
-"""Unpacks the files of a user-data into a folder, as cloud-init and an ordinary image would. Usage: unpack.py USER_DATA FOLDER"""
+"""Unpacks the files of a user-data into a folder, as cloud-init and an ordinary image would.
+Usage: unpack.py USER_DATA FOLDER"""
 
 import base64
 import email
@@ -40,9 +41,8 @@ def main(source, folder):
     files = {entry["path"]: content(entry) for entry in config["write_files"]}
     files |= archived(files.pop(STOCK)) if STOCK in files else {}
     for path, data in files.items():
-        path = folder + path
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
+        os.makedirs(os.path.dirname(folder + path), exist_ok=True)
+        with open(folder + path, "wb") as file:
             file.write(data)
 
 

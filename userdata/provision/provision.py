@@ -1,40 +1,50 @@
-"""Applies a recipe to this machine, an instance of a cloud image, and powers it off. The rest is done by finish.py, when
-nothing else runs any more. Usage: provision.py NONCE"""
+"""Applies a recipe to this machine, an instance of a cloud image, and powers it off. finish.py does the rest, when
+nothing else runs any longer. Usage: provision.py NONCE"""
+
 import os
 import shutil
 import subprocess
 import sys
 
 import hygiene
-from channel import FOLDER, Failed, run, settings, tell
+from channel import FOLDER, Bundle, Failed, Settings, Step, run, run_quietly, settings, tell
+from hygiene import Rules
 
 HOSTS = "/etc/hosts"
 POLICY = "/usr/sbin/policy-rc.d"
 LAST_ACT = "/usr/lib/systemd/system-shutdown/imagegen-finish"
 WHEELS = "/imagegen-set"  # python-set.sh knows it too.
-APT = ["apt-get", "-q", "-y", "-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=900",
-       "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
+APT = [
+    *["apt-get", "-q", "-y", "-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=900"],
+    *["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"],
+]
 
 
-def apt(what, *arguments):
+def apt(what: str, *arguments: str) -> str:
+    """Runs apt-get, which asks nothing."""
     return run(what, *APT, *arguments, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
 
 
-def read(path):
+def read(path: str) -> str:
+    """The text of a file."""
     with open(path, errors="replace") as file:
         return file.read()
 
 
-def write(path, text, mode=0o644):
+def write(path: str, text: str, mode: int = 0o644) -> None:
+    """Writes a file with that mode."""
     with open(path, "w") as file:
         file.write(text)
     os.chmod(path, mode)
 
 
-def take_out(rules):
-    """What the image brought and no golden image has: login users, passwords, programs to log in by."""
-    for name in hygiene.login_users(read("/etc/passwd"), rules):
-        run(f"removing the login user {name}", "userdel", "--force", "--remove", name)
+def take_out(rules: Rules) -> None:
+    """Removes what the image brought and no golden image has: login users, passwords, programs to log in by."""
+    passwd = read("/etc/passwd")
+    for name in hygiene.login_users(passwd, rules):
+        # The home of a second root may be root's own.
+        home = [] if name in hygiene.root_names(passwd) else ["--remove"]
+        run(f"removing the login user {name}", "userdel", "--force", *home, name)
         tell(removed=f"the login user {name}")
     for name in hygiene.with_password(read("/etc/shadow"), rules):
         run(f"locking {name}", "usermod", "--password", "*", name)
@@ -46,43 +56,53 @@ def take_out(rules):
         tell(removed=f"the package {package}")
 
 
-def install(step, config):
+def install(step: Step, config: Settings) -> None:
+    """Installs what a recipe names, in its order: packages, bundles, scripts."""
     name = step["recipe"]
     if step["packages"]:
         tell(step=f"recipe {name}: {len(step['packages'])} packages")
         apt(f"installing the packages of the recipe {name}", "install", "--no-install-recommends", *step["packages"])
-    for kept in step["sets"]:
-        tell(step=f"recipe {name}: set {kept['path']}")
-        into = WHEELS if kept["python"] else f"/{kept['into']}"
-        os.makedirs(into, exist_ok=True)
-        run(f"unpacking {kept['path']}", "tar", "-C", into, "-xf", f"{FOLDER}/{kept['file']}")
-        if kept["python"]:
-            run(f"installing {kept['path']}", "sh", "-eu", f"{FOLDER}/{config['installer']}", kept["into"])
+    for bundle in step["sets"]:
+        tell(step=f"recipe {name}: set {bundle['path']}")
+        unpack(bundle, config["installer"])
     for script in step["scripts"]:
         tell(step=f"recipe {name}: {script['path']}")
         run(f"running {script['path']}", "sh", "-eu", f"{FOLDER}/{script['file']}", cwd="/")
 
 
-def overlay(config):
-    """Unpacked beside the system; finish.py moves it in when hygiene is done, as where an image is bootstrapped."""
+def unpack(bundle: Bundle, installer: str) -> None:
+    """Unpacks a bundle; that of Python is wheels, which the installer makes an environment of."""
+    into = WHEELS if bundle["python"] else f"/{bundle['into']}"
+    os.makedirs(into, exist_ok=True)
+    run(f"unpacking {bundle['path']}", "tar", "-C", into, "-xf", f"{FOLDER}/{bundle['file']}")
+    if bundle["python"]:
+        run(f"installing {bundle['path']}", "sh", "-eu", f"{FOLDER}/{installer}", bundle["into"])
+
+
+def overlay(config: Settings) -> None:
+    """Unpacks it beside the system; finish.py moves it in after the cleaning, so that it stays whole."""
     folder = f"{FOLDER}/overlay"
     os.makedirs(folder)
-    run("unpacking the overlay", "tar", "-C", folder, "--xattrs", "--xattrs-include=*", "--numeric-owner", "-xpf",
-        f"/dev/disk/by-id/virtio-{config['overlay']}")
+    tar = ["tar", "-C", folder, "--xattrs", "--xattrs-include=*", "--numeric-owner", "-xpf"]
+    run("unpacking the overlay", *tar, f"/dev/disk/by-id/virtio-{config['overlay']}")
 
 
-def packages():
+def packages() -> list[list[str]]:
+    """Name, version and architecture of each installed package."""
     form = "${db:Status-Status}\t${Package}\t${Version}\t${Architecture}\n"
-    rows = [line.split("\t") for line in run("listing the packages", "dpkg-query", "-W", "-f", form, aloud=False).splitlines()]
+    shown = run_quietly("listing the packages", "dpkg-query", "-W", "-f", form)
+    rows = [line.split("\t") for line in shown.splitlines()]
     return sorted(row[1:] for row in rows if row[0] == "installed")
 
 
-def release():
+def release() -> str:
+    """The distribution's name for this release."""
     rows = [line.split("=", 1) for line in read("/etc/os-release").splitlines() if "=" in line]
     return {key: value.strip('"') for key, value in rows}.get("VERSION_CODENAME", "")
 
 
-def provision(config):
+def provision(config: Settings) -> None:
+    """All recipes, the lowest first."""
     if not shutil.which("apt-get"):
         raise Failed("the image has no apt-get: only Debian and Ubuntu can be the base of a recipe")
     names = read(HOSTS)
@@ -102,7 +122,8 @@ def provision(config):
     tell(suite=release())
 
 
-def main():
+def main() -> None:
+    """Provisions, and leaves the last act to systemd. imagegen must hear of every failure rather than wait."""
     tell(step="cloud-init has begun")
     config = settings()
     try:
@@ -114,7 +135,7 @@ def main():
         tell(step="powering off")
     except Failed as failure:
         tell(failed={"what": failure.what, "log": failure.log})
-    except Exception as error:  # Whatever it is, imagegen must hear of it rather than wait.
+    except Exception as error:
         tell(failed={"what": f"{type(error).__name__}: {error}", "log": ""})
     subprocess.run(["systemctl", "--no-block", "poweroff"], check=False)
 

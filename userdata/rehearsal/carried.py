@@ -1,4 +1,5 @@
 """Has Docker mount each container image that the machine carries, without a registry, and prints how many there are."""
+
 import json
 import pathlib
 import subprocess

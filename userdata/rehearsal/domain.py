@@ -1,4 +1,5 @@
 """Has Caddy check the settings that it would get for a workshop with a domain: no certificate is asked for here."""
+
 import subprocess
 import tempfile
 

@@ -1,4 +1,5 @@
 """Prints the status, the place that is led to, and the text at a URL. Usage: fetch.py URL [TOKEN]"""
+
 import ssl
 import sys
 import urllib.error
@@ -12,7 +13,8 @@ class Stay(urllib.request.HTTPRedirectHandler):
 
 context = ssl._create_unverified_context()  # The certificate is looked at by a check of its own.
 opener = urllib.request.build_opener(Stay, urllib.request.HTTPSHandler(context=context))
-request = urllib.request.Request(sys.argv[1], headers={"Authorization": f"token {each}" for each in sys.argv[2:3]})
+headers = {"Authorization": f"token {sys.argv[2]}"} if len(sys.argv) > 2 else {}
+request = urllib.request.Request(sys.argv[1], headers=headers)
 try:
     answer = opener.open(request, timeout=30)
 except urllib.error.HTTPError as error:

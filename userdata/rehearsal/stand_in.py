@@ -3,6 +3,7 @@
 It takes the arguments that the real programs take, refuses others, and speaks as much of their protocols as an error in
 the order, in an address or in the repair needs to show: Consul's key-value store with sessions, the manager's election,
 and a Docker API that is put together from those of the nodes."""
+
 import http.client
 import http.server
 import json
@@ -55,7 +56,7 @@ def call(method, place, path, value=None):
 
 
 class Store:
-    """Consul's keys, each with its value and the session that holds it. A file in the data folder breaks it for good."""
+    """Consul's keys, each with its value and the session that holds it. A file in the data folder breaks it."""
 
     def __init__(self, folder):
         self.broken = os.path.join(folder, "broken")

@@ -1,10 +1,12 @@
-"""Students at work: logs each in over HTTPS, starts a server, opens a kernel, and runs code in it, all at the same time.
+"""Students at work: logs each in over HTTPS, starts a server, opens a kernel, and runs code in it, all together.
 
 Reads one JSON object: `address` of the page, SHA-256 `fingerprint` of its certificate, `pace` in seconds between two
-students, `patience` in seconds, and `students`, each with `name`, `password`, and what to do: `code` for a kernel, `stop`
-the server at the end. Prints a list with what became of each: `seconds` from the press on Start to an answer of the server,
-when the `server` was started, `output` of the code, or `refused` or `failed` with the sentence that the student reads.
+students, `patience` in seconds, and `students`, each with `name`, `password`, and what to do: `code` for a kernel,
+`stop` the server at the end. Prints a list with what became of each: `seconds` from the press on Start to an answer of
+the server, when the `server` was started, `output` of the code, or `refused` or `failed` with the sentence that the
+student reads.
 """
+
 import asyncio
 import html
 import json
@@ -15,7 +17,6 @@ import uuid
 
 import aiohttp
 from yarl import URL
-
 
 SOON = 300  # seconds for what has nothing to wait for but the machines
 
@@ -67,7 +68,7 @@ class Student:
         return self.cookies(path)["_xsrf"].value
 
     async def visit(self, page, path):
-        """Loads a page that gives a cookie for `path`. Just after a restart of hub or proxy it may have to be loaded again."""
+        """Loads a page that gives a cookie for `path`; just after a restart of hub or proxy, more than once."""
 
         async def look():
             async with self.session.get(page) as answer:
@@ -133,11 +134,14 @@ class Student:
 
     async def execute(self, kernel, code):
         message = uuid.uuid4().hex
-        header = {"msg_id": message, "msg_type": "execute_request", "username": "", "session": uuid.uuid4().hex, "version": "5.3", "date": ""}
+        session = {"username": "", "session": uuid.uuid4().hex, "version": "5.3", "date": ""}
+        header = {"msg_id": message, "msg_type": "execute_request", **session}
         content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False, "user_expressions": {}}
-        request = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell", "buffers": []}
+        around = {"parent_header": {}, "metadata": {}, "channel": "shell", "buffers": []}
+        request = {"header": header, "content": content, **around}
         output = ""
-        async with self.session.ws_connect(f"/user/{self.name}/api/kernels/{kernel}/channels", max_msg_size=0) as socket:
+        url = f"/user/{self.name}/api/kernels/{kernel}/channels"
+        async with self.session.ws_connect(url, max_msg_size=0) as socket:
             await socket.send_json(request)
             async for event in socket:
                 if event.type != aiohttp.WSMsgType.TEXT:
@@ -163,9 +167,11 @@ class Student:
                 raise Failed(f"not stopped: {answer.status} {(await answer.text())[:300]}")
 
         async def look():
-            async with self.session.get(f"/hub/api/users/{self.name}", headers={"X-XSRFToken": self.xsrf("/hub/")}) as answer:
+            headers = {"X-XSRFToken": self.xsrf("/hub/")}
+            async with self.session.get(f"/hub/api/users/{self.name}", headers=headers) as answer:
                 user = await answer.json()
-            return not user.get("server") and not user.get("pending"), f"server {user.get('server')}, pending {user.get('pending')}"
+            server, pending = user.get("server"), user.get("pending")
+            return not server and not pending, f"server {server}, pending {pending}"
 
         await wait_for(f"the end of the server of {self.name}", SOON, look)
 

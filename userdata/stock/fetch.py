@@ -10,14 +10,16 @@ import ssl
 import time
 
 
-def unpack(text):
-    fields = iter(lzma.decompress(base64.b85decode(text.strip())).decode().split("\0"))
+def unpack(archive):
+    """Puts each file in its place."""
+    fields = iter(lzma.decompress(base64.b85decode(archive.strip())).decode().split("\0"))
     for mode, path, text in zip(fields, fields, fields):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, int(mode, 8)), "w").write(text)
 
 
 def fetch(config):
+    """The archive, from the hub whose certificate the user-data knows."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # The certificate's SHA-256 is what is verified.

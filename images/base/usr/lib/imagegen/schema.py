@@ -21,7 +21,6 @@ class Notebooks(TypedDict):
     idle_minutes: int
     start_seconds: int
     on_hub: bool
-    users_sha256: str
     homes: str
     shares: list[tuple[str, bool]]
 

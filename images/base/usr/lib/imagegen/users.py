@@ -1,16 +1,13 @@
 """The UID table of the user-data.
 
 The file has a line for each user or range, `UID[:GID]`, a tab, and the name; `s{08..10}` stands for three names with
-UIDs that follow. `@GID`, group and members declare a group. `+1000`, `000`, `057` and `ada bob eve` are many users: the
-first UID, the high and the low digits (of DIGITS) of the steps from one UID to the next, and the names. A file whose
-first line is PACKED holds such lines as LZMA in base85 (RFC 1924).
+UIDs that follow. `@GID`, group and members declare a group. `packed` knows two ways to write large tables.
 """
 
 from typing import NamedTuple
 
 TABLE = "/etc/imagegen/users"
 PACKED = "lzma base85"
-DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
 
 
 class User(NamedTuple):
@@ -47,8 +44,8 @@ def parse(text: str) -> Table:
     """Reads a table."""
     users: dict[str, User] = {}
     groups: dict[str, Group] = {}
-    if text.startswith(PACKED):
-        from imagegen import packed  # An ordinary image gets all that it has packed together, and not this.
+    if text.startswith((PACKED, "+")) or "\n+" in text:
+        from imagegen import packed  # Ordinary images do not have it, nor such tables.
 
         text = packed.lines(text)
     for line in text.splitlines():
@@ -56,11 +53,6 @@ def parse(text: str) -> Table:
         if ids[0] == "@":
             members = [member for part in rest[0].split(",") if part for member in numbered(part)]
             groups[names] = Group(int(ids[1:]), members)
-        elif ids[0] == "+":
-            uid = int(ids)
-            for high, low, name in zip(names, rest[0], rest[1].split(), strict=True):
-                uid += 64 * DIGITS.index(high) + DIGITS.index(low)
-                users[name] = User(uid, uid)
         else:
             number, _, gid = ids.partition(":")
             users.update((name, User(uid, int(gid or uid))) for uid, name in enumerate(numbered(names), int(number)))

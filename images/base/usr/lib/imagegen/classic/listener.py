@@ -47,8 +47,8 @@ def addresses(config: Settings) -> tuple[str, str, object]:
     if "hub" not in config:
         from imagegen.hub.address import find_interface, find_network
 
-        own = str(find_interface(config).ip)
-        return own, own, find_network(config)
+        address = str(find_interface(config).ip)
+        return address, address, find_network(config)
     while not (own := route_source(config["hub"])):
         time.sleep(2)
     return own, config["hub"], None

@@ -34,7 +34,9 @@ def candidates(links: list[dict[str, Any]]) -> list[ipaddress.IPv4Interface]:
     ]
 
 
-def choose(found: list[ipaddress.IPv4Interface], config: Settings, outward: str | None) -> ipaddress.IPv4Interface | None:
+def choose(
+    found: list[ipaddress.IPv4Interface], config: Settings, outward: str | None
+) -> ipaddress.IPv4Interface | None:
     """The one that was asked for, or one in the workshop's network, or on the way out, or the first."""
     if asked := config["hub_ip"]:
         return next((each for each in found if str(each.ip) == asked), None)
@@ -76,7 +78,9 @@ def find_interface(config: Settings) -> ipaddress.IPv4Interface:
             return interface
         if not said:
             wanted = config["hub_ip"] or config.get("network")
-            announce(f"Waiting for the address {wanted}, as the workshop says." if wanted else "Waiting for an address.")
+            announce(
+                f"Waiting for the address {wanted}, as the workshop says." if wanted else "Waiting for an address."
+            )
             said = True
         time.sleep(2)
 
@@ -97,8 +101,8 @@ def routed(own: ipaddress.IPv4Interface, routes: list[dict[str, Any]]) -> ipaddr
 
 
 def find_network(config: Settings) -> ipaddress.IPv4Network:
-    """To which network homes are exported, and the rendezvous answers: the one that the workshop names, or the one around
-    the hub's address. Waits until there is one, and says so."""
+    """To which network homes are exported, and the rendezvous answers: the one that the workshop names, or the one
+    around the hub's address. Waits until there is one, and says so."""
     if network := config.get("network"):
         return ipaddress.IPv4Network(network)
     said = False
@@ -107,6 +111,8 @@ def find_network(config: Settings) -> ipaddress.IPv4Network:
         if found := routed(own, shown("route")):
             return found
         if not said:
-            announce(f"The hub's address {own} names no network that the nodes are in: set `network.cidr` in the workshop.")
+            announce(
+                f"The hub's address {own} names no network that the nodes are in: set `network.cidr` in the workshop."
+            )
             said = True
         time.sleep(2)

@@ -1,5 +1,5 @@
-"""What ordinary machines bring each other where their user-data has no room for both the programs and the UID table: the
-hub has the programs, and hands them to its nodes; the nodes have the table, of which the hub knows the SHA-256."""
+"""What ordinary machines bring each other where their user-data has no room for both the programs and the UID table:
+the hub has the programs, and hands them to its nodes; the nodes have the table, of which the hub knows the SHA-256."""
 
 from __future__ import annotations
 

@@ -60,7 +60,8 @@ def move(names: list[str], source: str, target: str) -> int:
 
 def separate(folder: str, own: str, users: list[str], unmarked: str) -> None:
     """Puts the homes of another workshop aside, whose users may have had the same names and UIDs, and takes back those
-    that another one has put aside. Interrupted at any point, it goes on: the marker changes when everything is aside."""
+    that another one has put aside. Interrupted at any point, it goes on: the marker changes when everything is
+    aside."""
     before, *names = read_marker(folder) or [unmarked]
     if before != own:
         if aside := move([*names, *users], folder, archive(folder, before)):
@@ -73,8 +74,9 @@ def separate(folder: str, own: str, users: list[str], unmarked: str) -> None:
 
 
 def hand_over(home: str, user: User) -> None:
-    """Gives every file of the home's old UID and GID to the new ones, the folder itself last: what is interrupted begins
-    again. find(1) follows no links, stays in the file system, and takes little memory for any number of files."""
+    """Gives every file of the home's old UID and GID to the new ones, the folder itself last: what is interrupted
+    begins again. find(1) follows no links, stays in the file system, and takes little memory for any number of
+    files."""
     old = os.lstat(home)
     for kind, tool, before, now in (("gid", "chgrp", old.st_gid, user.gid), ("uid", "chown", old.st_uid, user.uid)):
         if before != now:

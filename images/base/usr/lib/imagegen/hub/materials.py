@@ -47,7 +47,8 @@ def fetch(material: Material, folder: str) -> None:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if material["sha256"] and found != material["sha256"]:
             raise ValueError(f"its SHA-256 is {found}")
-        # An address may end otherwise than the file; and a tar may hold a ZIP file at its end, which is taken for its own.
+        # An address may end otherwise than the file; and a tar may hold a ZIP file at its end, which is taken for its
+        # own.
         if zipfile.is_zipfile(archive) and not tarfile.is_tarfile(archive):
             shutil.unpack_archive(archive, folder, "zip")
         else:
@@ -71,8 +72,8 @@ def copy(kept: str, target: str, uid: int | None = None, gid: int | None = None)
     """A copy of one's own; one that is there stays as it is."""
     if os.path.lexists(target):
         return False
-    # In a home, root would follow the links that a student puts there. Who is to have the copy makes it, out of what root
-    # hands over, who alone can read what was fetched.
+    # In a home, root would follow the links that a student puts there. Who is to have the copy makes it, out of what
+    # root hands over, who alone can read what was fetched.
     folder, name = os.path.split(target)
     unfinished = f".{name}.unfinished"
     rights: dict[str, Any] = {} if uid in (None, os.geteuid()) else {"user": uid, "group": gid, "extra_groups": []}

@@ -34,7 +34,9 @@ def verdict(path: str, authorization: str, key: str, answer: str | None) -> tupl
 class Server(http.server.ThreadingHTTPServer):
     """Listens at our own address in the workshop's network, and at no other."""
 
-    def __init__(self, own: str, network: ipaddress.IPv4Network, key: str, context: ssl.SSLContext, folder: str) -> None:
+    def __init__(
+        self, own: str, network: ipaddress.IPv4Network, key: str, context: ssl.SSLContext, folder: str
+    ) -> None:
         self.network, self.key, self.context = network, key, context
         self.answer_path, self.status_path = f"{folder}/join.json", f"{folder}/node-status.json"
         self.status: dict[str, dict[str, object]] = {}

@@ -17,15 +17,15 @@ LFS = re.compile("^fatal: (.+): smudge filter lfs failed$", re.MULTILINE)
 
 def clone(url: str, ref: str | None, folder: str) -> None:
     """Into a folder, which is empty. An OSError says what is missing, and why."""
-    for depth in (SHALLOW, []):
-        said = _clone(url, ref, folder, depth)
-        if said is None:
-            return
+    said = _clone(url, ref, folder, SHALLOW)
+    if said is not None and NOT_SHALLOW.search(said):
         shutil.rmtree(folder)
         os.makedirs(folder)
-        if not NOT_SHALLOW.search(said):
-            break
-    raise OSError(explain(said, folder))
+        said = _clone(url, ref, folder, [])
+    if said is not None:
+        shutil.rmtree(folder)
+        os.makedirs(folder)
+        raise OSError(explain(said, folder))
 
 
 def _clone(url: str, ref: str | None, folder: str, depth: list[str]) -> str | None:
@@ -47,11 +47,14 @@ def _clone(url: str, ref: str | None, folder: str, depth: list[str]) -> str | No
 
 def explain(said: str, folder: str) -> str:
     """One sentence out of git's many."""
-    first = next((line for line in said.splitlines() if line.startswith(("fatal: ", "error: "))), said.partition("\n")[0])
+    first = next(
+        (line for line in said.splitlines() if line.startswith(("fatal: ", "error: "))), said.partition("\n")[0]
+    )
     if submodule := SUBMODULE.search(said):
         url, path = submodule[1], submodule[2].removeprefix(f"{folder}/")
         if not url.startswith(("http://", "https://", "file://", "git://")):
-            return f"its submodule {path} is at {url}, for which the hub has no SSH key: name it by https:// in .gitmodules"
+            why = "for which the hub has no SSH key: name it by https:// in .gitmodules"
+            return f"its submodule {path} is at {url}, {why}"
         return f"its submodule {path} at {url} cannot be fetched: {first}"
     if file := LFS.search(said):
         lines = [line for line in said.splitlines() if "rror" in line]

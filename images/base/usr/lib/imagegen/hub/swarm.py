@@ -16,13 +16,14 @@ from imagegen.settings import settings
 JOIN_INFO = "/run/imagegen-rendezvous/join.json"
 # What each node said last, from the rendezvous's closed folder to the organiser's page.
 STATUS = ("/run/imagegen-rendezvous/node-status.json", "/run/imagegen/node-status.json")
-# For Docker's overlays, instead of its default 10.0.0.0/8, which tenant networks use (RFC 2544 keeps this range for tests).
+# For Docker's overlays, instead of its default 10.0.0.0/8, which tenant networks use (RFC 2544 keeps this range for
+# tests).
 OVERLAY_POOL = "198.18.0.0/16"
 # Nanoseconds between the heartbeats of a node, which counts as down after three times that: a class that starts keeps
 # small machines from answering for longer than Docker's own 5 seconds.
 HEARTBEAT = 15 * 10**9
-# A year, in nanoseconds: machines may be off between two workshops. Docker makes the hub's first certificate before it reads
-# this, for 90 days; a rotation makes another one.
+# A year, in nanoseconds: machines may be off between two workshops. Docker makes the hub's first certificate before it
+# reads this, for 90 days; a rotation makes another one.
 CERTIFICATES = {"NodeCertExpiry": 365 * 24 * 3600 * 10**9, "ForceRotate": 1}
 # Seen so many times, two machines have one name: a machine that joined again is there twice until Docker has missed it.
 LOOKS = 15
@@ -31,8 +32,9 @@ ADDRESSED = ("imagegen-homes", "imagegen-rendezvous", "jupyterhub", "imagegen-cu
 
 
 def ensure_swarm(address: str) -> None:
-    """Makes the swarm, or tells it its new address. A hub leaves a swarm only where Docker can start it no more: the hub was
-    off until its certificate expired, or has another address than before. Nodes then join the new one by themselves."""
+    """Makes the swarm, or tells it its new address. A hub leaves a swarm only where Docker can start it no more: the
+    hub was off until its certificate expired, or has another address than before. Nodes then join the new one by
+    themselves."""
     swarm = docker("GET", "/info")["Swarm"]
     state = swarm["LocalNodeState"]
     if state == "active" and swarm["NodeAddr"] == address:
@@ -87,8 +89,8 @@ def namesakes(nodes: list[dict[str, Any]]) -> list[str]:
 
 
 def publish_join_info(address: str) -> list[dict[str, Any]]:
-    """What the rendezvous may tell: the token of workers, never that of managers, and who belongs to the swarm. Gives the
-    swarm's nodes."""
+    """What the rendezvous may tell: the token of workers, never that of managers, and who belongs to the swarm. Gives
+    the swarm's nodes."""
     nodes: list[dict[str, Any]] = docker("GET", "/nodes")
     for node_id in superseded(nodes):
         docker("DELETE", f"/nodes/{node_id}?force=1")

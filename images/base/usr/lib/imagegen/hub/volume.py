@@ -1,5 +1,5 @@
-"""Mounts the volume with the homes. It is formatted if it is blank; one with anything else on it is left alone, unless the
-file system is ours, or the workshop says `adopt`."""
+"""Mounts the volume with the homes. It is formatted if it is blank; one with anything else on it is left alone, unless
+the file system is ours, or the workshop says `adopt`."""
 
 from __future__ import annotations
 
@@ -43,11 +43,14 @@ def objection(found: dict[str, str], adopt: bool) -> str | None:
         return f"holds {kind}"
     if label in OURS or adopt:
         return None
-    return f"has a file system that is not imagegen's (ext4, label {label}), and the workshop does not say `adopt: true`"
+    return (
+        f"has a file system that is not imagegen's (ext4, label {label}), and the workshop does not say `adopt: true`"
+    )
 
 
 def find(volume: str) -> str | None:
-    """The disk of a path or of a Cinder volume's UUID, of which virtio hands on 20 characters; None until it is attached."""
+    """The disk of a path or of a Cinder volume's UUID, of which virtio hands on 20 characters; None until it is
+    attached."""
     names = [volume]
     if not volume.startswith("/"):
         names = [f"{BY_ID}/virtio-{volume[:20]}", *sorted(glob.glob(f"{BY_ID}/*{volume}"))]

@@ -14,8 +14,7 @@ UNKNOWN_DELAY = 1  # seconds, as for a first wrong password
 REFUSAL_DELAY = 3  # seconds before a refusal, which slows down a client that floods a name
 TOO_MANY_REQUESTS = 429
 REFUSAL = (
-    "Too many passwords are being tried for this name. "
-    "Please try again in a few seconds, and then tell the organiser."
+    "Too many passwords are being tried for this name. Please try again in a few seconds, and then tell the organiser."
 )
 
 

@@ -119,9 +119,7 @@ def machine_row(
     }
 
 
-def student_row(
-    name: str, started: str, memory: float | None, task: Json | None, names: Mapping[str, str]
-) -> Student:
+def student_row(name: str, started: str, memory: float | None, task: Json | None, names: Mapping[str, str]) -> Student:
     """What is shown of a student whose server runs."""
     return {
         "name": name,
@@ -138,7 +136,9 @@ def warnings(machines: Sequence[Machine]) -> list[str]:
         return ["No node has joined yet."]
     found = [f"{each['name']} is {each['state']}." for each in machines if not each["ready"]]
     names = Counter(each["name"] for each in machines)
-    found += [f"{names[name]} machines have the host name {name}: give each its own." for name in names if names[name] > 1]
+    found += [
+        f"{names[name]} machines have the host name {name}: give each its own." for name in names if names[name] > 1
+    ]
     found += [f"{each['name']} has no notebook image." for each in machines if each["ready"] and not each["image"]]
     if not sum(each["room"] for each in machines):
         found.append("There is no room for another student: launch one more node.")

@@ -99,9 +99,7 @@ def container_spec(
     }
 
 
-def service(
-    account: Account, image: str, command: Sequence[str], given: Mapping[str, str], options: Notebooks
-) -> Json:
+def service(account: Account, image: str, command: Sequence[str], given: Mapping[str, str], options: Notebooks) -> Json:
     """The arguments of docker-py's `create_service`: one task, on a port that its machine chooses."""
     limits = {"MemoryBytes": options["memory"], "Pids": options["processes"]}
     if options["cpus"]:
@@ -151,9 +149,7 @@ def container(account: Account, options: Notebooks) -> tuple[Json, Json]:
     return create, host
 
 
-ALIVE = frozenset(
-    {"new", "allocated", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running"}
-)
+ALIVE = frozenset({"new", "allocated", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running"})
 
 
 def is_alive(task: Json) -> bool:

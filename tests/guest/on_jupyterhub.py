@@ -1,0 +1,306 @@
+"""The hub's settings, spawner and page in the JupyterHub that golden images have, against a Docker API of the tests.
+`test_jupyterhub.py` runs it in an environment with the packages of images/locks/hub.txt."""
+
+import asyncio
+import functools
+import http.cookiejar
+import http.server
+import json
+import logging
+import os
+import re
+import tempfile
+import threading
+import unittest
+import urllib.error
+import urllib.parse
+import urllib.request
+from unittest import mock
+
+import jupyterhub
+import pamela
+from docker.api.client import APIClient
+from jupyterhub.app import JupyterHub
+from jupyterhub.spawner import SpawnException
+from traitlets.config import Config
+
+import project
+from imagegen import settings, users
+from imagegen.hub import address
+from imagegen.jupyter import account, page, spawner
+from samples import GIB, IMAGE, OPTIONS, node
+
+CONFIG = os.path.join(project.PROJECT, "images/hub/etc/jupyterhub/jupyterhub_config.py")
+TEMPLATES = os.path.join(project.LIBRARY, "imagegen/jupyter/templates")
+STUDENTS = ("ada", "bob")
+SETTINGS = {
+    "role": "hub",
+    "engine": "swarm",
+    "workshop": "Example",
+    "homes": "/srv/homes",
+    "hub_ip": None,
+    "page": {
+        "admins": ["ada"],
+        "notebooks": {**OPTIONS, "idle_minutes": 120, "start_seconds": 20},
+        "web": {"domain": None, "email": None},
+        "materials": [],
+        "timezone": "Europe/Berlin",
+    },
+}
+TOKENS = ("CONFIGPROXY_AUTH_TOKEN", "JUPYTERHUB_API_TOKEN", "IMAGEGEN_METRICS_TOKEN")
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """A web server on loopback with one function for all requests: method, path and body to status and JSON."""
+
+    def __init__(self, answer, headers=()):
+        self.answer, self.headers = answer, dict(headers)
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    @property
+    def port(self):
+        return self.server_address[1]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def handle_any(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length)) if length else None
+        status, value = self.server.answer(self.command, self.path, body)
+        text = json.dumps(value).encode()
+        self.send_response(status)
+        for name, content in {"Content-Type": "application/json", **self.server.headers}.items():
+            self.send_header(name, content)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = do_DELETE = handle_any
+
+    def log_message(self, *_):
+        pass
+
+
+class Docker:
+    """A swarm of one node, whose servers listen at `port` of this machine as soon as they are asked for."""
+
+    def __init__(self, port):
+        self.port, self.services, self.calls = port, {}, []
+        self.nodes = [{**node(), "Status": {"State": "ready", "Addr": "127.0.0.1"}}]
+        self.ended = False
+
+    def __call__(self, method, path, body):
+        parts = urllib.parse.urlsplit(path)
+        filters = json.loads(urllib.parse.parse_qs(parts.query).get("filters", ["{}"])[0])
+        place = re.sub(r"^/v[0-9.]+", "", parts.path)
+        self.calls.append(f"{method} {place}")
+        kind, name, *_ = (*place.split("/")[1:], "", "")
+        return {"version": self.version, "services": self.service, "nodes": self.node, "tasks": self.tasks}[kind](
+            method, name, body or filters
+        )
+
+    def version(self, *_):
+        return 200, {"ApiVersion": "1.51"}
+
+    def service(self, method, name, body):
+        if method == "POST":
+            self.services[body["Name"]] = body
+            return 201, {"ID": body["Name"]}
+        if name not in self.services:
+            return 404, {"message": f"service {name} not found"}
+        return 200, (self.services.pop(name) if method == "DELETE" else {"ID": name, "Spec": self.services[name]})
+
+    def node(self, _, name, __):
+        if self.nodes is None:
+            return 500, {"message": "the swarm has no leader"}
+        return 200, (self.nodes[0] if name else self.nodes)
+
+    def tasks(self, _, __, filters):
+        # docker-py says {"service": ["notebook-1"]}; tasks of removed services are asked for by name.
+        wanted = filters.get("service", self.services)
+        return 200, [self.task(name) for name in wanted if name in self.services]
+
+    def task(self, name):
+        port = {"TargetPort": 8888, "PublishMode": "host", "PublishedPort": self.port}
+        state = {"State": "failed", "Err": "task: non-zero exit (1)"} if self.ended else {"State": "running"}
+        return {
+            "CreatedAt": "2026-01-01T00:00:00Z",
+            "DesiredState": "shutdown" if self.ended else "running",
+            "NodeID": "node-1",
+            "Spec": {"ContainerSpec": self.services[name]["TaskTemplate"]["ContainerSpec"]},
+            "Status": {**state, "PortStatus": {"Ports": [port]}},
+        }
+
+
+def find_account(name):
+    """Accounts that this machine does not have."""
+    uid = 2001 + STUDENTS.index(name)
+    return account.Account(name, uid, uid, (), f"/home/{name}")
+
+
+class Hub(unittest.IsolatedAsyncioTestCase):
+    """JupyterHub as its settings say, but for where its files are. Nothing of it listens, but where a test says so."""
+
+    engine = "swarm"
+
+    async def asyncSetUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.version = {"X-JupyterHub-Version": jupyterhub.__version__}
+        self.server = self.listen(lambda *_: (200, {"rss": 100 * 2**20}), self.version)
+        self.docker = Docker(self.server.port)
+        self.api = self.listen(self.docker)
+        url = f"http://127.0.0.1:{self.api.port}"
+        self.patch_everything(url)
+        await self.start(folder.name, url)
+
+    def listen(self, answer, headers=()):
+        server = Server(answer, headers)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return server
+
+    def patch_everything(self, url):
+        config = {**SETTINGS, "engine": self.engine}
+        accounts = {name: users.User(find_account(name).uid, find_account(name).gid) for name in STUDENTS}
+        project.replace(self, settings, settings=lambda *_: config)
+        project.replace(self, users, table=lambda *_: users.Table(accounts, {}))
+        project.replace(self, address, find_interface=lambda _: mock.Mock(ip="127.0.0.1"))
+        project.replace(self, account, find=find_account)
+        project.replace(self, page, APIClient=functools.partial(APIClient, base_url=url))
+        project.replace(self, spawner.SwarmNotebooks, _client=None)
+        secrets = mock.patch.dict(os.environ, {name: name.lower() * 2 for name in TOKENS})
+        secrets.start()
+        self.addCleanup(secrets.stop)
+
+    async def start(self, folder, url):
+        JupyterHub.clear_instance()
+        self.addCleanup(JupyterHub.clear_instance)
+        self.app = JupyterHub.instance()
+        self.app.load_config_file(CONFIG)
+        own = Config()
+        own.JupyterHub.db_url, own.JupyterHub.cookie_secret_file = f"sqlite:///{folder}/sqlite", f"{folder}/secret"
+        own.JupyterHub.template_paths, own.JupyterHub.hub_bind_url = [TEMPLATES], "http://127.0.0.1:0"
+        own.DockerSpawner.client_kwargs = {"base_url": url}
+        self.app.update_config(own)
+        self.app.log_level = logging.CRITICAL
+        await self.app.initialize([])
+
+    def user(self, name):
+        return self.app.users[name]
+
+
+class Settings(Hub):
+    async def test_the_hub_takes_every_one_of_its_settings_and_knows_them_all(self):
+        self.assertEqual(set(self.app.authenticator.allowed_users), set(STUDENTS))
+        own = self.user("ada").spawner
+        self.assertIsInstance(own, spawner.SwarmNotebooks)
+        self.assertEqual((own.mem_limit, own.cpu_limit, own.port), (GIB, 1.5, 8888))
+        self.assertEqual((own.own_address, own.object_name), ("127.0.0.1", "notebook-2001"))
+        mine = (spawner.SwarmNotebooks, spawner.ClassicNotebooks, type(self.app.authenticator))
+        classes = {each.__name__: each for known in (*self.app.classes, *mine) for each in known.mro()}
+        for section, values in self.app.config.items():
+            for name in values:
+                self.assertIn(name, classes[section].class_trait_names(config=True), section)
+
+
+class Classic(Hub):
+    engine = "classic"
+
+    async def test_the_hub_takes_every_one_of_its_settings(self):
+        own = self.user("ada").spawner
+        self.assertIsInstance(own, spawner.ClassicNotebooks)
+        self.assertEqual((own.mem_limit, own.port, own.own_address), (GIB, 8888, "127.0.0.1"))
+        self.assertFalse(own.use_internal_ip)
+        self.assertEqual(own.get_env()["NB_UID"], "2001")
+
+
+class Spawn(Hub):
+    async def test_a_server_starts_is_polled_ends_and_is_stopped(self):
+        ada = self.user("ada")
+        await ada.spawn()
+        container = self.docker.services["notebook-2001"]["TaskTemplate"]["ContainerSpec"]
+        self.assertEqual(container["Image"], IMAGE)
+        self.assertLessEqual({"NB_USER=ada", "TZ=Europe/Berlin", "HOME=/home/ada"}, set(container["Env"]))
+        self.assertTrue(any(each.startswith("JUPYTERHUB_API_TOKEN=") for each in container["Env"]))
+        self.assertIsNone(await ada.spawner.poll())
+        self.assertEqual(await ada.spawner.get_url(), f"http://127.0.0.1:{self.server.port}/user/ada/")
+        self.docker.ended = True
+        self.assertIn("The server of ada is failed", await ada.spawner.poll())
+        self.docker.ended = False
+        await ada.stop()
+        self.assertEqual(self.docker.services, {})
+        self.assertEqual(await ada.spawner.poll(), 0)
+
+    async def failure(self, name):
+        """What a student reads whose server does not start."""
+        with self.assertRaises(SpawnException) as raised:
+            await self.user(name).spawn()
+        self.assertEqual(self.docker.services, {})
+        self.assertEqual(self.user(name).spawner.queue.waiting, [])
+        return raised.exception.message
+
+    async def test_who_gets_no_server_reads_why(self):
+        self.server.headers["X-JupyterHub-Version"] = "4.1.0"
+        self.assertIn("does not fit this hub", await self.failure("bob"))
+        self.docker.nodes = []
+        self.user("bob").spawner.patience = 0
+        self.assertIn("No machine is ready", await self.failure("bob"))
+        self.docker.nodes = None
+        self.assertIn("cannot be reached at the moment", await self.failure("bob"))
+        with mock.patch.object(account, "find", side_effect=KeyError):
+            self.assertIn("You are not on the list", await self.failure("bob"))
+
+
+class Page(Hub):
+    """The web server, on loopback, with a PAM that takes the password `right`."""
+
+    async def asyncSetUp(self):
+        await super().asyncSetUp()
+        pam = mock.patch.multiple("jupyterhub.auth.pamela", authenticate=self.authenticate, check_account=mock.Mock())
+        pam.start()
+        self.addCleanup(pam.stop)
+        server = self.app.http_server = self.app.tornado_application.listen(0, "127.0.0.1")
+        self.addCleanup(server.stop)
+        self.url = f"http://127.0.0.1:{next(iter(server._sockets.values())).getsockname()[1]}"
+
+    def authenticate(self, name, password, service, **_):
+        self.assertEqual(service, "jupyterhub")
+        if password != "right":
+            raise pamela.PAMError("wrong")
+
+    async def browse(self, name, password="right"):
+        """A student logs in and opens the organiser's page."""
+        return await asyncio.get_running_loop().run_in_executor(None, self.visit, name, password)
+
+    def visit(self, name, password):
+        cookies = http.cookiejar.CookieJar()
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
+        try:
+            browser.open(f"{self.url}/hub/login").close()
+            xsrf = next(cookie.value for cookie in cookies if cookie.name == "_xsrf")
+            form = {"username": name, "password": password, "_xsrf": xsrf}
+            browser.open(f"{self.url}/hub/login?next=/hub/home", urllib.parse.urlencode(form).encode()).close()
+            with browser.open(f"{self.url}/hub/workshop") as answer:
+                return answer.status, " ".join(re.sub("<[^>]*>", " ", answer.read().decode()).split())
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    async def test_the_organiser_sees_machines_students_and_messages_and_students_do_not(self):
+        project.replace(self, page, node_status=lambda: {"node-1": {"text": "This node has joined."}})
+        await self.user("bob").spawn()
+        status, text = await self.browse("ada")
+        self.assertEqual(status, 200, text)
+        self.assertIn("There is room for 7 more students.", text)
+        self.assertIn("Room for Last message node-1 127.0.0.1 ready 2 4.0 GiB 1 7 This node has joined.", text)
+        self.assertRegex(text, r"bob node-1 running \d\d:\d\d 100 MiB")
+        self.assertIn(f"JupyterHub {jupyterhub.__version__}.", text)
+        self.assertIn(os.environ["IMAGEGEN_METRICS_TOKEN"], text)
+        self.assertEqual((await self.browse("bob"))[0], 403)
+        self.assertEqual((await self.browse("ada", "wrong"))[0], 403)
+
+
+if __name__ == "__main__":
+    unittest.main()
