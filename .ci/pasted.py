@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""Runs in a system with Debian's cloud-init and with the programs of a golden image: whatever happened to a text on its way,
-the machine becomes what cloud-init by itself makes of the text as it was printed, or nothing is done.
+"""Runs in a system with Debian's cloud-init and with the programs of a golden image.
+
+Whatever happened to a text on its way, the machine becomes what cloud-init by itself makes of the text as it was
+printed, or nothing is done.
 """
 
 import hashlib
@@ -11,6 +13,7 @@ import sys
 import time
 
 from cloudinit.cmd import main as cloud_init
+
 from imagegen import start
 from spoilings import CURABLE, CURABLE_PACKED, without_last_line
 
@@ -25,12 +28,12 @@ CONFIG = """
 datasource_list: [ConfigDrive, None]
 network: {config: disabled}
 preserve_hostname: true
-cloud_init_modules: [imagegen, write_files, users_groups]
+cloud_init_modules: [imagegen, bootcmd, write_files, users_groups]
 """
 # What the image's configuration adds to Debian's, and this takes away.
 BY_ITSELF = """
 allow_userdata: true
-cloud_init_modules: [write_files, users_groups]
+cloud_init_modules: [bootcmd, write_files, users_groups]
 """
 
 

@@ -10,7 +10,8 @@ LAST = b"# imagegen: end of "
 
 
 def large_workshop() -> str:
-    """A workshop whose texts fit only as a whole in compressed form: each file is too short to be compressed by itself."""
+    """A workshop whose texts fit only as a whole in compressed form."""
+    # Each file is too short to be compressed by itself.
     source = random.Random(1)
     files = "  files:\n" + "".join(
         f"  - path: /etc/large-{number}\n    content: |\n      {source.randbytes(280).hex()}\n" for number in range(27)

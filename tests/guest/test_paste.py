@@ -6,18 +6,16 @@ import os
 import random
 import re
 import subprocess
-import sys
 import tempfile
 import unittest
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(PROJECT / "images/base/usr/lib"))
-
+import project
 from imagegen.paste import content, sentences
 from imagegen.paste.verdict import Spoiled, Taken, judge
 from spoilings import CURABLE, CURABLE_PACKED, LAST, first_lines, large_workshop, smart, without_last_line
 
+PROJECT = Path(project.PROJECT)
 IMAGEGEN = os.environ.get("IMAGEGEN", str(PROJECT / "target/debug/imagegen"))
 FIXTURES = PROJECT / "tests/fixtures"
 
@@ -206,7 +204,7 @@ class Spoiling(unittest.TestCase):
                     self.assertEqual(verdict.text, edit(raw).decode())
 
     def test_what_somebody_has_added_stays(self) -> None:
-        added = b"bootcmd: [[x]]\n"
+        added = b"mounts: [[x]]\n"
         for name, raw in PLAIN.items():
             for spoiled in (
                 raw + added,
@@ -219,7 +217,7 @@ class Spoiling(unittest.TestCase):
                     self.assertIsInstance(verdict, Taken)
                     self.assertEqual(verdict.sentence, sentences.CHANGED)
                     found = content.config(verdict.text)
-                    self.assertEqual(found["bootcmd"], [["x"]])
+                    self.assertEqual(found["mounts"], [["x"]])
                     content.expect_whole(found, len(content.config(raw.decode())["write_files"]))
 
     def test_no_change_of_one_byte_or_line_passes_for_what_was_printed(self) -> None:

@@ -1,8 +1,8 @@
 """A module of cloud-init's: has cloud-init do what the user-data says, once this image has accepted it.
 
 `allow_userdata: false` keeps cloud-init from doing anything with user-data by itself: what is half a text, or somebody
-else's, must not be done in half. This module is the first of the network stage. It puts the accepted text where all later
-stages look for it, and has the modules of its own stage run with it, which otherwise would have seen nothing.
+else's, must not be done in half. This module is the first of the network stage. It puts the accepted text where all
+later stages look for it, and has the modules of its own stage run with it, which otherwise would have seen nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from cloudinit import util  # type: ignore[import-not-found,unused-ignore]
+from cloudinit import util
 
 from imagegen import start
 from imagegen.console import say

@@ -51,8 +51,7 @@ def has_first(lines: list[str], title: int, margin: str) -> bool:
 def piece(lines: list[str], margin: str, headless: bool) -> Piece:
     """The text that begins with a title."""
     body = [FIRST]
-    for number, line in enumerate(lines):
-        line = without(line, margin)
+    for number, line in enumerate(without(line, margin) for line in lines):
         if found := LAST.fullmatch(line):
             printed = "\n".join(body) + "\n"
             exact = digest(printed) == found["digest"]

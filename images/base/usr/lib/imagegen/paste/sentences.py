@@ -14,24 +14,24 @@ def nothing(role: str | None) -> str:
 def no_source(role: str | None) -> str:
     """An instance that could not ask."""
     return (
-        "This instance found neither a config drive nor a metadata service, and so no user-data: delete it, and launch it "
-        f"again with a config drive, and with what {command(role)} prints as its Customization Script."
+        "This instance found neither a config drive nor a metadata service, and so no user-data: delete it, and launch "
+        f"it again with a config drive, and with what {command(role)} prints as its Customization Script."
     )
 
 
 def userdata(fault: str, role: str | None) -> str:
     """What the user-data is or has, and what to do."""
     return (
-        f"The user-data {fault}: delete this instance, and launch it again with exactly what {command(role)} prints, best from "
-        "a file that `--output FILE` has written."
+        f"The user-data {fault}: delete this instance, and launch it again with exactly what {command(role)} prints, best "
+        "from a file that `--output FILE` has written."
     )
 
 
 def stock(role: str | None) -> str:
     """A text that carries programs, for an image that has them."""
     return (
-        "The user-data was printed with `--stock`, for ordinary cloud images, and this is an image of `imagegen build`: delete "
-        f"this instance, and launch it again with what {command(role)} prints without `--stock`."
+        "The user-data was printed with `--stock`, for ordinary cloud images, and this is an image of `imagegen build`: "
+        f"delete this instance, and launch it again with what {command(role)} prints without `--stock`."
     )
 
 
