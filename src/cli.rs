@@ -1,12 +1,14 @@
 //! What can be typed; no decisions.
 
 mod quantity;
+mod rehearsal;
 mod workshop;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use rehearsal::{BootedBy, CloudArgs, DatasourceKind, NetworkKind};
 pub use workshop::{OutputArgs, RestoreSecretsArgs, UserFormat, UsersArgs, WorkshopArgs};
 
 /// Golden images and cloud-init user-data for JupyterHub workshops on OpenStack.
@@ -195,17 +197,6 @@ pub struct BuildArgs {
     pub json: bool,
 }
 
-/// What a rehearsal's machines boot by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum BootedBy {
-    /// `SeaBIOS`
-    Bios,
-    /// OVMF without Secure Boot
-    Uefi,
-    /// OVMF that starts only what Microsoft's keys lead to
-    SecureBoot,
-}
-
 /// Arguments of `imagegen inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
@@ -297,7 +288,7 @@ pub struct RehearseArgs {
     pub plain: Option<PathBuf>,
     /// Boot this one image on each firmware, change its kernel and boot loaders inside, and boot it on each again
     #[arg(long, value_name = "IMAGE",
-          conflicts_with_all = ["nodes", "students", "door", "images", "plain", "benchmark", "workshop"])]
+          conflicts_with_all = ["nodes", "students", "door", "images", "plain", "benchmark", "workshop", "cloud"])]
     pub boot: Option<PathBuf>,
     /// What all machines boot by [default: bios]; with `--boot`, what alone the image boots by before the
     /// change, and what beside BIOS after it
@@ -307,6 +298,9 @@ pub struct RehearseArgs {
     /// checks how long a notebook takes to start
     #[arg(long)]
     pub benchmark: bool,
+    /// The cloud.
+    #[command(flatten)]
+    pub cloud: CloudArgs,
     /// The workshop.
     #[command(flatten)]
     pub workshop: WorkshopArgs,

@@ -1,16 +1,17 @@
 //! `imagegen rehearse`.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::inputs;
-use crate::cli::{BootedBy, RehearseArgs};
+use crate::cli::{BootedBy, CloudArgs, DatasourceKind, NetworkKind, RehearseArgs};
 use crate::document::Findings;
 use crate::failure::Result;
 use crate::host::{signals, tools};
-use crate::rehearsal::{self, Door, Firmware, Script, Student, Trial};
+use crate::rehearsal::{self, Cloud, Datasource, Door, Firmware, Manner, Script, Student, Trial};
 use crate::report::{self, Progress};
 use crate::userdata::{Budget, Image, Machine, Role};
-use crate::workshop::{Engine, Entry, Network, Secrets, Web, Workshop};
+use crate::workshop::{Engine, Entry, Network, Secrets, Subnet, Web, Workshop};
 
 /// Runs the command.
 pub fn run(args: &RehearseArgs) -> Result<()> {
@@ -61,21 +62,11 @@ fn firmware(by: BootedBy) -> Firmware {
 fn script(args: &RehearseArgs) -> Result<Script> {
     let mut findings = Findings::default();
     let mut workshop = inputs::workshop(&args.workshop, &mut findings)?;
-    let alone = workshop.notebooks_on_hub && workshop.engine == Engine::Swarm && args.plain.is_none();
-    if args.nodes == 0 && !alone {
-        findings.push(rehearsal::findings::nobody_carries_notebooks());
-    }
-    let users = workshop.users.count();
-    if !findings.has_errors() && u32::from(args.students) > users {
-        findings.push(rehearsal::findings::fewer_users(users));
-    }
+    let cloud = cloud(&args.cloud);
+    judge(args, &workshop, &cloud, &mut findings);
     inputs::accept(findings)?;
     // The rehearsal's LAN is not the workshop's network, and its hub has a volume of its own.
-    workshop.network = Network::default();
-    if args.plain.is_some() || args.door.is_some() {
-        // With a second network outwards, the hub has to be told which one is the workshop's.
-        workshop.network.hub_ip = Some(rehearsal::hub_address());
-    }
+    workshop.network = network(args, &cloud);
     if args.plain.is_none() {
         without_mirror(&mut workshop);
     }
@@ -108,7 +99,58 @@ fn script(args: &RehearseArgs) -> Result<Script> {
         fingerprint: secrets.page_certificate(&workshop.network)?.fingerprint,
         timed: args.benchmark,
         door: args.door.map(|port| Door { port, then: args.then.clone() }),
+        cloud,
     })
+}
+
+/// What an organiser would have to say of the network, and nothing else.
+fn network(args: &RehearseArgs, cloud: &Cloud) -> Network {
+    // With a second network, the hub has to be told which one is the workshop's.
+    let several = args.plain.is_some() || args.door.is_some() || cloud.second_interface;
+    // From an address with a subnet of its own, the hub cannot tell where its nodes are.
+    let alone = cloud.network == rehearsal::Network::Slash32;
+    let (address, prefix) = rehearsal::LAN;
+    Network {
+        cidr: alone.then_some(Subnet { address, prefix }),
+        hub_ip: several.then(rehearsal::hub_address),
+        hub_name: None,
+    }
+}
+
+/// Looks for what keeps this workshop from being rehearsed in this way.
+fn judge(args: &RehearseArgs, workshop: &Workshop, cloud: &Cloud, findings: &mut Findings) {
+    let alone = workshop.notebooks_on_hub && workshop.engine == Engine::Swarm && args.plain.is_none();
+    if args.nodes == 0 && !alone {
+        findings.push(rehearsal::findings::nobody_carries_notebooks());
+    }
+    let users = workshop.users.count();
+    if !findings.has_errors() && u32::from(args.students) > users {
+        findings.push(rehearsal::findings::fewer_users(users));
+    }
+    if cloud.datasource == Datasource::ConfigDrive && cloud.manner != Manner::default() {
+        findings.push(rehearsal::findings::nobody_asks_the_service());
+    }
+}
+
+fn cloud(args: &CloudArgs) -> Cloud {
+    let seconds = |number: u16| Duration::from_secs(number.into());
+    Cloud {
+        datasource: match args.datasource {
+            DatasourceKind::ConfigDrive => Datasource::ConfigDrive,
+            DatasourceKind::Metadata => Datasource::Metadata,
+        },
+        product: args.product.clone(),
+        manner: Manner { delay: seconds(args.metadata_delay), failures: seconds(args.metadata_failures) },
+        network: match args.network {
+            NetworkKind::Default => rehearsal::Network::Vxlan,
+            NetworkKind::Dhcp => rehearsal::Network::Dhcp,
+            NetworkKind::Geneve => rehearsal::Network::Geneve,
+            NetworkKind::Jumbo => rehearsal::Network::Jumbo,
+            NetworkKind::Slash32 => rehearsal::Network::Slash32,
+            NetworkKind::DualStack => rehearsal::Network::DualStack,
+        },
+        second_interface: args.second_interface,
+    }
 }
 
 /// What nodes mount from the hub and may not write.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{anyhow, ensure};
 
+use super::cloud::Cloud;
 use super::firmware::Firmware;
 use super::machine::Machine;
 use super::spec::{Role, Spec};
@@ -45,6 +46,7 @@ pub fn boot(trial: &Trial, progress: &Progress) -> Result<()> {
             door: None,
             volume: false,
             logs: trial.logs.clone(),
+            cloud: Cloud::default(),
         },
         progress,
     )?;

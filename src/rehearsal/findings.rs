@@ -30,3 +30,12 @@ pub fn no_image(path: &Path) -> Finding {
         "build it with `imagegen build all`, or name the folder that has it with `--images`",
     )
 }
+
+/// The service that is to be slow is not asked.
+#[must_use]
+pub fn nobody_asks_the_service() -> Finding {
+    Finding::error(
+        "`--metadata-delay` and `--metadata-failures` change nothing for machines with a config drive",
+        "add `--datasource metadata`, or leave them out",
+    )
+}

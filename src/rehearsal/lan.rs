@@ -25,7 +25,7 @@ const LONGEST_FRAME: usize = 4096 + 65536;
 const QUEUE: usize = 256;
 
 /// The bytes of the length before each frame.
-const LENGTH: usize = 4;
+pub(super) const LENGTH: usize = 4;
 
 /// The bit of an Ethernet address's first byte that marks a group. Such an address is nobody's, so it is not learnt.
 const GROUP: u8 = 1;
@@ -34,7 +34,7 @@ const GROUP: u8 = 1;
 type Mac = [u8; 6];
 
 /// A frame with its length before it, ready to be written.
-type Packet = Arc<[u8]>;
+pub(super) type Packet = Arc<[u8]>;
 
 /// A running switch. Dropping it pulls all cables and waits for its threads.
 #[derive(Debug)]
@@ -129,7 +129,8 @@ fn read_frames(switch: &Switch, from: usize, mut incoming: UnixStream) -> io::Re
     }
 }
 
-fn read_packet(incoming: &mut impl Read) -> io::Result<Packet> {
+/// A frame with its length before it, as soon as it is there as a whole.
+pub(super) fn read_packet(incoming: &mut impl Read) -> io::Result<Packet> {
     let mut length = [0; LENGTH];
     incoming.read_exact(&mut length)?;
     // Wider than 32 bits is never lost: every host of QEMU has at least that.
@@ -141,6 +142,12 @@ fn read_packet(incoming: &mut impl Read) -> io::Result<Packet> {
     packet[..LENGTH].copy_from_slice(&length);
     incoming.read_exact(&mut packet[LENGTH..])?;
     Ok(packet.into())
+}
+
+/// A frame as it goes over a socket of the LAN.
+pub(super) fn packet(frame: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+    [&length.to_be_bytes()[..], frame].concat()
 }
 
 fn write_frames(waiting: &Receiver<Packet>, mut outgoing: UnixStream) {
@@ -225,8 +232,7 @@ mod tests {
     }
 
     fn packet(to: Mac, from: Mac, body: &[u8]) -> Vec<u8> {
-        let frame = [&to[..], &from[..], body].concat();
-        [&u32::try_from(frame.len()).unwrap().to_be_bytes()[..], &frame[..]].concat()
+        super::packet(&[&to[..], &from[..], body].concat())
     }
 
     fn mac(last: u8) -> Mac {

@@ -1,4 +1,5 @@
-//! One virtual machine: an overlay over a built image, a config drive, a cable to the LAN, a line to its guest agent.
+//! One virtual machine: an overlay over a built image, a cable to the LAN, a line to its guest agent, and a config drive
+//! where there is no metadata service.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,6 +7,9 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 
 use super::agent::{Agent, Outcome};
+use super::cloud::{Cloud, Datasource};
+use super::metadata::Metadata;
+use super::network::{Mac, MoreLinks};
 use super::spec::{Role, Spec};
 use super::waiting::{Look, wait_for};
 use crate::failure::{Failure, Result};
@@ -44,8 +48,14 @@ pub struct Bench {
     pub folder: PathBuf,
     /// Where the serial logs go.
     pub logs: PathBuf,
+    /// What surrounds the machines.
+    pub cloud: Cloud,
     /// The LAN's socket.
     pub lan: PathBuf,
+    /// The socket of the second network, where there is one.
+    pub second: Option<PathBuf>,
+    /// The metadata service, where there is one; it gives out addresses, too.
+    pub metadata: Option<Metadata>,
     /// How QEMU runs the machines.
     pub accelerator: Accelerator,
 }
@@ -67,6 +77,16 @@ impl Bench {
     /// The file with what a machine prints on its serial console.
     fn console(&self, spec: &Spec) -> PathBuf {
         self.logs.join(format!("{}.log", spec.log))
+    }
+
+    fn more_links(&self, spec: &Spec) -> MoreLinks {
+        let outside = self.outside || self.door.is_some() && spec.role == Role::Hub;
+        MoreLinks { outside, second: self.second.is_some() }
+    }
+
+    fn config_drive(&self, spec: &Spec) -> Option<PathBuf> {
+        let wanted = self.cloud.datasource == Datasource::ConfigDrive;
+        wanted.then(|| self.folder.join(format!("{}.config-2", spec.name)))
     }
 
     fn has_volume(&self, spec: &Spec) -> bool {
@@ -96,10 +116,14 @@ impl Machine {
             .arg(disk_size(&image)?.to_string())
             .run()?;
         let identity = Identity::fresh(&spec.name)?;
-        let second = bench.outside || bench.door.is_some() && spec.role == Role::Hub;
-        let drive =
-            config_drive::image(&identity, &spec.place.network_data(second), spec.user_data.as_deref())?;
-        fs_err::write(bench.folder.join(format!("{}.config-2", spec.name)), drive)?;
+        let network = spec.place.network_data(bench.cloud.network, bench.more_links(&spec));
+        let user_data = spec.user_data.as_deref();
+        if let Some(file) = bench.config_drive(&spec) {
+            fs_err::write(file, config_drive::image(&identity, &network, user_data)?)?;
+        }
+        if let Some(service) = &bench.metadata {
+            service.introduce(spec.place, &identity, &network, user_data);
+        }
         if bench.has_volume(&spec) {
             fs_err::File::create(bench.folder.join(VOLUME_FILE))?.set_len(VOLUME_SIZE)?;
         }
@@ -197,6 +221,7 @@ fn disk_size(image: &Path) -> Result<u64> {
 /// The QEMU that is the machine.
 fn qemu(spec: &Spec, uuid: &str, bench: &Bench) -> Tool {
     let file = |ending: &str| bench.folder.join(format!("{}.{ending}", spec.name));
+    let config_drive = bench.config_drive(spec);
     let frame = Frame {
         name: &spec.name,
         board: spec.firmware.machine(),
@@ -208,18 +233,27 @@ fn qemu(spec: &Spec, uuid: &str, bench: &Bench) -> Tool {
         log: &bench.console(spec),
         disk: &file("qcow2"),
         disk_options: "",
-        config_drive: &file("config-2"),
+        config_drive: config_drive.as_deref(),
+        product: &bench.cloud.product,
     };
     frame
         .qemu()
         .args(["-chardev", &format!("socket,id=qga,path={},server=on,wait=off", file("qga").display())])
         .args(["-device", "virtserialport,chardev=qga,name=org.qemu.guest_agent.0"])
-        .args([
-            "-netdev",
-            &format!("stream,id=lan,server=off,addr.type=unix,addr.path={}", bench.lan.display()),
-        ])
-        .args(["-device", &format!("virtio-net-pci,netdev=lan,romfile=,mac={}", spec.place.mac())])
+        // The second network's card comes first: it is the one that a machine finds first.
+        .args(bench.second.iter().flat_map(|socket| cable("second", socket, spec.place.second_mac())))
+        .args(cable("lan", &bench.lan, spec.place.mac()))
         .args(more_devices(spec, bench))
+}
+
+/// A network card, and its cable to a switch of ours.
+fn cable(id: &str, socket: &Path, mac: Mac) -> [String; 4] {
+    [
+        "-netdev".into(),
+        format!("stream,id={id},server=off,addr.type=unix,addr.path={}", socket.display()),
+        "-device".into(),
+        format!("virtio-net-pci,netdev={id},romfile=,mac={mac}"),
+    ]
 }
 
 /// A link to the outside and a second disk, where there is one.
@@ -246,21 +280,42 @@ fn more_devices(spec: &Spec, bench: &Bench) -> Vec<String> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_machine_has_its_disks_its_cable_and_its_agent_and_no_other_device() {
-        let spec = Spec::node(1, None);
-        let bench = Bench {
+    fn bench() -> Bench {
+        Bench {
             images: ["hub.qcow2".into(), "node.qcow2".into()],
             outside: false,
             door: None,
             volume: false,
             folder: "/tmp/w".into(),
             logs: "logs".into(),
+            cloud: Cloud::default(),
             lan: "/tmp/w/lan".into(),
+            second: None,
+            metadata: None,
             accelerator: Accelerator::Tcg,
+        }
+    }
+
+    fn command(bench: &Bench) -> String {
+        qemu(&Spec::node(1, None), "00000000-0000-4000-8000-000000000000", bench).to_string()
+    }
+
+    #[test]
+    fn a_machine_has_its_disks_its_cable_and_its_agent_and_no_other_device() {
+        insta::assert_snapshot!(command(&bench()).replace(" '-", "\n'-"));
+    }
+
+    #[test]
+    fn on_another_cloud_it_has_another_name_another_card_before_its_own_and_no_config_drive() {
+        let cloud = Cloud {
+            datasource: Datasource::Metadata,
+            product: "VMware, virtually".into(),
+            ..Cloud::default()
         };
-        insta::assert_snapshot!(
-            qemu(&spec, "00000000-0000-4000-8000-000000000000", &bench).to_string().replace(" '-", "\n'-")
-        );
+        let command = command(&Bench { cloud, second: Some("/tmp/w/second".into()), ..bench() });
+        assert!(!command.contains("config-2"), "{command}");
+        assert!(command.contains("product=VMware,, virtually"), "{command}");
+        let [second, own] = ["52:54:00:7a:00:0b", "52:54:00:77:00:0b"].map(|mac| command.find(mac).unwrap());
+        assert!(second < own, "{command}");
     }
 }

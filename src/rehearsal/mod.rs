@@ -4,10 +4,12 @@ mod agent;
 mod benchmark;
 mod boot;
 mod checks;
+mod cloud;
 pub mod findings;
 mod firmware;
 mod lan;
 mod machine;
+mod metadata;
 mod network;
 mod opening;
 mod spec;
@@ -24,11 +26,15 @@ use anyhow::anyhow;
 pub use benchmark::benchmark;
 pub use boot::{Trial, boot, boot_memory};
 use checks::Check;
+pub use cloud::{Cloud, Datasource};
 pub use firmware::Firmware;
 use lan::Lan;
 pub use machine::VOLUME;
 use machine::{Bench, Machine};
+pub use metadata::Manner;
+use metadata::Metadata;
 use network::Place;
+pub use network::{LAN, Network};
 use spec::Role;
 
 use crate::document::Findings;
@@ -104,6 +110,8 @@ pub struct Script {
     pub timed: bool,
     /// A way in for a browser.
     pub door: Option<Door>,
+    /// What surrounds the machines.
+    pub cloud: Cloud,
 }
 
 /// A port of this host that leads to the hub's page.
@@ -129,6 +137,8 @@ struct Stage {
     present: usize,
     materials: usize,
     fingerprint: String,
+    /// The largest packet on the LAN.
+    mtu: u16,
 }
 
 impl Stage {
@@ -200,6 +210,7 @@ struct Equipment {
     door: Option<u16>,
     volume: bool,
     logs: PathBuf,
+    cloud: Cloud,
 }
 
 impl Equipment {
@@ -210,6 +221,7 @@ impl Equipment {
             door: script.door.as_ref().map(|door| door.port),
             volume: script.volume,
             logs: script.logs.clone(),
+            cloud: script.cloud.clone(),
         }
     }
 }
@@ -218,6 +230,7 @@ impl Equipment {
 struct Hall {
     bench: Bench,
     _lan: Lan,
+    _second: Option<Lan>,
     _folder: WorkFolder,
 }
 
@@ -226,6 +239,11 @@ impl Hall {
         let folder = WorkFolder::named(&folder_for_sockets()?, "imagegen-rehearsal-")?;
         let socket = folder.path("lan");
         let lan = Lan::start(&socket)?;
+        let cloud = equipment.cloud;
+        let service = cloud.has_service();
+        let metadata = service.then(|| Metadata::start(&socket, cloud.network, cloud.manner)).transpose()?;
+        let second_socket = cloud.second_interface.then(|| folder.path("second"));
+        let second = second_socket.as_deref().map(Lan::start).transpose()?;
         let (accelerator, reason) = Accelerator::probe(&folder.path(""))?;
         progress.note(&reason);
         fs_err::create_dir_all(&equipment.logs)?;
@@ -236,10 +254,13 @@ impl Hall {
             volume: equipment.volume,
             folder: folder.path(""),
             logs: std::path::absolute(&equipment.logs)?,
+            cloud,
             lan: socket,
+            second: second_socket,
+            metadata,
             accelerator,
         };
-        Ok(Self { bench, _lan: lan, _folder: folder })
+        Ok(Self { bench, _lan: lan, _second: second, _folder: folder })
     }
 }
 

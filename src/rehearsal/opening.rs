@@ -29,8 +29,21 @@ pub(super) fn set(script: Script, bench: &Bench, progress: &Progress) -> Result<
     supplies::hand_out(&mut hub, &script)?;
     let Script { students, plain, volume, shares, homes, classic, present, materials, fingerprint, .. } =
         script;
-    let classic = classic.is_some();
-    Ok(Stage { hub, nodes, students, plain, classic, volume, shares, homes, present, materials, fingerprint })
+    let (classic, mtu) = (classic.is_some(), bench.cloud.network.mtu());
+    Ok(Stage {
+        hub,
+        nodes,
+        students,
+        plain,
+        classic,
+        volume,
+        shares,
+        homes,
+        present,
+        materials,
+        fingerprint,
+        mtu,
+    })
 }
 
 /// Switches the nodes on, and waits until each has found its user-data: it will ask for the hub before a hub that is

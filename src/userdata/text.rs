@@ -122,7 +122,7 @@ fn body(heading: &str, config: &CloudConfig) -> Result<String> {
     );
     // An ordinary image has nothing that would look.
     let stock = write_files.iter().any(|file| file.path == paths::STOCK_ARCHIVE);
-    Ok(if stock { text } else { closed(text, write_files.len()) })
+    Ok(if stock { text } else { closed(&text, write_files.len()) })
 }
 
 /// How many bytes of the hash stand in the last line.
@@ -130,9 +130,8 @@ const HASHED: usize = 8;
 
 /// The text with a last line by which a golden image sees what was cut off or has changed on the way. The line has this
 /// form in all levels, so that no image takes a text that is too new for it for one that is spoiled.
-fn closed(text: String, files: usize) -> String {
-    let digest: String =
-        Sha256::digest(&text).iter().take(HASHED).map(|byte| format!("{byte:02x}")).collect();
+fn closed(text: &str, files: usize) -> String {
+    let digest = crate::recipe::hex(&Sha256::digest(text)[..HASHED]);
     format!("{text}# imagegen: end of {files} files, sha256 {digest}\n")
 }
 

@@ -39,8 +39,9 @@ pub fn image(identity: &Identity, network: &Json, user_data: Option<&str>) -> Re
     Ok(disk.into_inner())
 }
 
-/// The files below `openstack/latest/`.
-fn files(identity: &Identity, network: &Json, user_data: Option<&str>) -> Vec<(&'static str, String)> {
+/// The files below `openstack/latest/`, which the metadata service has as well.
+#[must_use]
+pub fn files(identity: &Identity, network: &Json, user_data: Option<&str>) -> Vec<(&'static str, String)> {
     let mut files = vec![("meta_data.json", meta_data(identity)), ("network_data.json", network.to_string())];
     files.extend(user_data.map(|text| ("user_data", text.to_owned())));
     files

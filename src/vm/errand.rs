@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::accelerator::Accelerator;
 use super::config_drive::{self, Identity};
-use super::qemu::Frame;
+use super::qemu::{Frame, NOVA};
 use crate::failure::Result;
 use crate::host::command::Tool;
 use crate::host::running::Running;
@@ -132,7 +132,8 @@ impl Errand {
             disk: &self.disk,
             // What the machine gives back does not take room in the result.
             disk_options: "detect-zeroes=unmap,",
-            config_drive: &self.file("config-2"),
+            config_drive: Some(&self.file("config-2")),
+            product: NOVA,
         };
         let mut tool = frame
             .qemu()

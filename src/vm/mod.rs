@@ -7,4 +7,4 @@ pub mod qemu;
 
 pub use accelerator::Accelerator;
 pub use config_drive::Identity;
-pub use qemu::Frame;
+pub use qemu::{Frame, NOVA};

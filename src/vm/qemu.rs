@@ -30,17 +30,25 @@ pub struct Frame<'a> {
     pub disk: &'a Path,
     /// More options of that disk, each with a comma behind it.
     pub disk_options: &'a str,
-    /// The config drive.
-    pub config_drive: &'a Path,
+    /// The config drive, for a machine that has one.
+    pub config_drive: Option<&'a Path>,
+    /// The product name that its firmware tells.
+    pub product: &'a str,
 }
+
+/// The product name of Nova's instances, where a cloud has not given them another one.
+pub const NOVA: &str = "OpenStack Nova";
 
 impl Frame<'_> {
     /// The command, to which more devices can be added.
     #[must_use]
     pub fn qemu(&self) -> Tool {
         let Self { name, board, uuid, disk_options, .. } = self;
-        let [log, disk, config_drive] =
-            [self.log, self.disk, self.config_drive].map(|path| path.display().to_string());
+        let [log, disk] = [self.log, self.disk].map(|path| path.display().to_string());
+        let config_drive =
+            self.config_drive.map(|path| format!("if=virtio,format=raw,readonly=on,file={}", path.display()));
+        // A comma ends an option, if it is not doubled.
+        let product = self.product.replace(',', ",,");
         let root =
             format!("if=none,id=root,format=qcow2,cache=unsafe,discard=unmap,{disk_options}file={disk}");
         Tool::new(tools::QEMU.name)
@@ -48,18 +56,14 @@ impl Frame<'_> {
             .args(&self.firmware)
             .args(self.accelerator.arguments())
             // cloud-init looks at it.
-            .args([
-                "-uuid",
-                uuid,
-                "-smbios",
-                "type=1,manufacturer=OpenStack Foundation,product=OpenStack Nova",
-            ])
+            .args(["-uuid", uuid])
+            .args(["-smbios", &format!("type=1,manufacturer=OpenStack Foundation,product={product}")])
             .args(["-smp", &self.processors.to_string(), "-m", &self.memory.to_string()])
             .args(["-display", "none", "-nodefaults", "-no-user-config"])
             .args(["-serial", &format!("file:{log}")])
             .args(["-drive", &root])
             .args(["-device", "virtio-blk-pci,drive=root,bootindex=1"])
-            .args(["-drive", &format!("if=virtio,format=raw,readonly=on,file={config_drive}")])
+            .args(config_drive.iter().flat_map(|drive| ["-drive", drive]))
             .args(["-device", "virtio-rng-pci", "-device", "virtio-serial-pci"])
     }
 }

@@ -113,4 +113,4 @@ def faults(path: str) -> Iterator[str]:
 
 if __name__ == "__main__":
     found = [f"{path}: {fault}" for path in sys.argv[1:] for fault in faults(path)]
-    sys.exit("\n".join(found))
+    sys.exit("\n".join(found) or 0)

@@ -147,6 +147,7 @@ class Hub(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
+        asyncio.get_running_loop().set_debug(False)
         self.version = {"X-JupyterHub-Version": jupyterhub.__version__}
         self.server = self.listen(lambda *_: (200, {"rss": 100 * 2**20}), self.version)
         self.docker = Docker(self.server.port)
@@ -289,7 +290,7 @@ class Page(Hub):
                 return error.code, error.read().decode()
 
     async def test_the_organiser_sees_machines_students_and_messages_and_students_do_not(self):
-        project.replace(self, page, node_status=lambda: {"node-1": {"text": "This node has joined."}})
+        project.replace(self, page, node_status=lambda: {"127.0.0.1 node-1": {"text": "This node has joined."}})
         await self.user("bob").spawn()
         status, text = await self.browse("ada")
         self.assertEqual(status, 200, text)

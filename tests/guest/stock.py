@@ -1,9 +1,7 @@
 """Whether the programs that ordinary images get find each other. Usage: stock.py HUB_USER_DATA NODE_USER_DATA"""
 
 import ast
-import base64
 import fnmatch
-import lzma
 import os
 import shutil
 import subprocess
@@ -12,7 +10,6 @@ import tempfile
 
 import unpack
 
-ARCHIVE = "var/lib/imagegen/stock"
 LIBRARY = "usr/lib/imagegen"
 # What a hub hands to nodes of a workshop whose table of users leaves no room for programs (imagegen.hub.exchange).
 SHARED = (f"{LIBRARY}/*.py", f"{LIBRARY}/node/*.py")
@@ -36,17 +33,6 @@ prepare.os.makedirs = lambda *_, **__: None
 prepare.main()
 print(*names)
 """
-
-
-def fill(source: str, root: str) -> None:
-    """Unpacks a user-data, and what is packed in it."""
-    unpack.main(source, root)
-    with open(f"{root}/{ARCHIVE}") as file:
-        fields = iter(lzma.decompress(base64.b85decode(file.read().strip())).decode().split("\0"))
-    for _, path, text in zip(fields, fields, fields):
-        os.makedirs(os.path.dirname(root + path), exist_ok=True)
-        with open(root + path, "w") as file:
-            file.write(text)
 
 
 def programs(root: str) -> list[str]:
@@ -74,8 +60,8 @@ def main(hub: str, node: str) -> None:
     """Looks at both, and at a node as it is when it has fetched the hub's programs."""
     with tempfile.TemporaryDirectory() as folder:
         roots = {"hub": f"{folder}/hub", "node": f"{folder}/node"}
-        fill(hub, roots["hub"])
-        fill(node, roots["node"])
+        unpack.main(hub, roots["hub"])
+        unpack.main(node, roots["node"])
         if os.path.exists(f"{roots['node']}/{LIBRARY}/fetch.py"):
             for path in programs(roots["hub"]):
                 if any(fnmatch.fnmatchcase(path, shared) and path.count("/") == shared.count("/") for shared in SHARED):

@@ -1,6 +1,8 @@
 import hashlib
 import ipaddress
 import json
+import os
+import pathlib
 import socket
 import ssl
 import subprocess
@@ -10,8 +12,9 @@ import unittest
 from unittest import mock
 
 import project
-from imagegen import status
-from imagegen.hub import rendezvous
+import unpack
+from imagegen import status, users
+from imagegen.hub import exchange, rendezvous
 from imagegen.node import hub
 
 ANSWER = '{"manager": "127.0.0.1:2377", "nodes": {"n1": "ready"}, "token": "SWMTKN-1-abc-def"}'
@@ -40,7 +43,7 @@ class Rendezvous(unittest.TestCase):
         context.load_cert_chain(f"{self.folder.name}/hub.crt", f"{self.folder.name}/hub.key")
         project.replace(self, rendezvous, say=lambda _: None, PORT=0)
         network = ipaddress.ip_network("127.0.0.0/8")
-        self.server = rendezvous.Server("127.0.0.1", network, "the key", context, self.folder.name)
+        self.server = rendezvous.Server("127.0.0.1", network, {"join_key": "the key"}, context, self.folder.name)
         self.addCleanup(self.server.server_close)
         self.addCleanup(self.server.shutdown)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -119,6 +122,55 @@ class Rendezvous(unittest.TestCase):
         self.publish()
         with socket.create_connection(("127.0.0.1", self.port)):
             self.assertEqual(self.ask()["manager"], "127.0.0.1:2377")
+
+    TABLE = "1815\tada\n2001\ts{01..30}\n"
+
+    def bring(self, table):
+        """What a node's table does to a hub that waits for one."""
+        self.server.config["users_sha256"] = exchange.digest(self.TABLE)
+        path = f"{self.folder.name}/table"
+        with open(path, "w") as file:
+            file.write(table)
+        project.replace(self, hub, TABLE=path)
+        return self.refusal()
+
+    def test_a_node_brings_the_table_that_the_hub_waits_for(self):
+        self.assertIn(
+            "waits for the table of users",
+            self.bring(
+                "1815\tada\n+2001\t"
+                + "0" * 30
+                + "\t0"
+                + "1" * 29
+                + "\t"
+                + " ".join(f"s{n:02}" for n in range(1, 31))
+                + "\n"
+            ),
+        )
+        self.assertIn("the swarm is not up yet", self.refusal())
+        place = f"{self.folder.name}/users.placed"
+        exchange.wait_for_table(self.server.config, f"{self.folder.name}/users", place)
+        self.assertEqual(users.table(place).users["s30"], users.User(2030, 2030))
+
+    def test_another_table_is_refused(self):
+        self.assertIn("not this workshop's table", self.bring(self.TABLE.replace("ada", "eve")))
+        self.assertFalse(os.path.exists(f"{self.folder.name}/users"))
+        self.assertIn("not this workshop's table", self.bring("no table"))
+
+    def test_who_has_not_the_key_brings_nothing(self):
+        self.config["join_key"] = "another key"
+        self.assertIn("not this workshop's", self.bring(self.TABLE))
+        self.assertFalse(os.path.exists(f"{self.folder.name}/users"))
+
+    def test_an_ordinary_node_fetches_the_programs_that_it_lacks(self):
+        project.replace(self, exchange, SHARED=(f"{project.LIBRARY}/imagegen/*.py",))
+        program = pathlib.Path(project.PROJECT, "userdata/stock/fetch.py").read_text().split("while True:")[0]
+        fetch = {}
+        exec(program, fetch)
+        packed = fetch["fetch"](self.config, self.port)
+        files = unpack.archived(packed)
+        self.assertIn(f"{project.LIBRARY}/imagegen/accounts.py", files)
+        self.assertNotIn(f"{project.LIBRARY}/imagegen/hub/swarm.py", files)
 
 
 class Verdict(unittest.TestCase):

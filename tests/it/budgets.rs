@@ -106,8 +106,9 @@ fn thousand(seed: u64) -> Workshop {
     }
     let mut uids: Vec<u64> = (1001..60_000).collect();
     let mut uid = || uids.swap_remove(usize::try_from(random(uids.len() as u64)).unwrap());
-    let users: String = names.iter().map(|name| format!("  - {{name: {name}, uid: {}}}\n", uid())).collect();
-    workshop("thousand", &format!("version: 1\nusers:\n{users}"))
+    let users: Vec<String> =
+        names.iter().map(|name| format!("  - {{name: {name}, uid: {}}}\n", uid())).collect();
+    workshop("thousand", &format!("version: 1\nusers:\n{}", users.concat()))
 }
 
 #[test]
@@ -129,13 +130,8 @@ fn what_does_not_fit_names_what_the_organiser_can_change_and_nothing_of_ours() {
     let secrets = Secrets::generate().unwrap();
     let large = "version: 1\nhub:\n  files: [{path: /etc/large, content: \"{}\"}]\n";
     // Random letters, which nothing compresses.
-    let workshop = workshop(
-        "large file",
-        &large.replace(
-            "{}",
-            &thousand(7).users.accounts().map(|user| user.name).collect::<Vec<_>>().join(" ").repeat(1),
-        ),
-    );
+    let letters: Vec<String> = thousand(7).users.accounts().map(|user| user.name).collect();
+    let workshop = workshop("large file", &large.replace("{}", &letters.join(" ")));
     let both = Workshop { users: thousand(8).users, ..workshop };
     for image in [Image::Golden, Image::Stock] {
         let machine = Machine { workshop: &both, secrets: &secrets, role: Role::Hub, image };

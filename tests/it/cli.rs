@@ -39,6 +39,18 @@ fn wrong_usage_has_an_exit_code_of_its_own() {
     imagegen(folder.path()).arg("frobnicate").assert().code(2);
     imagegen(folder.path()).args(["node", "--for", "mars"]).assert().code(2);
     imagegen(folder.path()).args(["rehearse", "--boot", "a", "--nodes", "2"]).assert().code(2);
+    imagegen(folder.path()).args(["rehearse", "--boot", "a", "--datasource", "metadata"]).assert().code(2);
+    imagegen(folder.path()).args(["rehearse", "--network", "token-ring"]).assert().code(2);
+}
+
+#[test]
+fn a_slow_service_that_nobody_asks_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for late in ["--metadata-delay", "--metadata-failures"] {
+        let output = imagegen(folder.path()).args(["rehearse", late, "90"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains("add `--datasource metadata`"), "{}", text(&output.stderr));
+    }
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! The scripts that run inside instances, as far as they can run here.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
 use assert_cmd::Command;
 
-use crate::{project, text};
+use crate::{imagegen, project, text};
 
 /// Runs a command in a network of its own, which has a loopback interface and nothing else: the programs of instances have
 /// fixed ports, and the same tests may run twice at once. Root stays root, who may become other users.
@@ -38,6 +41,57 @@ fn the_python_scripts_do_what_their_tests_say() {
     assert!(!said.contains("Ran 0 tests"), "{said}");
 }
 
+const HUB: &[&str] = &["hub"];
+const NODE: &[&str] = &["node", "--hub-ip", "10.0.0.5"];
+
+/// The names of the workshops that other tests have too.
+fn workshops() -> Vec<String> {
+    let files = std::fs::read_dir(project("tests/fixtures/workshops")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> =
+        names.filter_map(|name| Some(name.strip_suffix(".yaml")?.to_owned())).collect();
+    names.sort();
+    names
+}
+
+/// Prints the user-data of a machine into a file of the folder; gives the file's name.
+fn printed(folder: &Path, workshop: &str, machine: &[&str], stock: &[&str]) -> String {
+    let secrets = folder.join("secrets.yaml");
+    std::fs::copy(project("tests/fixtures/workshop.secrets.yaml"), &secrets).unwrap();
+    std::fs::set_permissions(&secrets, PermissionsExt::from_mode(0o600)).unwrap();
+    let name = format!("{workshop}-{}{}", machine[0], stock.concat());
+    let file = project(&format!("tests/fixtures/workshops/{workshop}.yaml"));
+    let mut command = imagegen(folder);
+    command.args(machine).args(stock).args(["--for", "nova", "--output", &name]).arg("--workshop").arg(file);
+    command.arg("--secrets").arg(secrets).assert().success();
+    name
+}
+
+/// Runs a program of `tests/guest` in the folder.
+fn guest(folder: &Path, program: &str) -> Command {
+    let mut command = Command::new("/usr/bin/python3");
+    command.arg("-B").arg(project(&format!("tests/guest/{program}"))).current_dir(folder);
+    command
+}
+
+#[test]
+fn the_programs_of_the_images_accept_the_texts_of_many_workshops() {
+    let folder = tempfile::tempdir().unwrap();
+    let machines = workshops().into_iter().flat_map(|name| [(name.clone(), HUB), (name, NODE)]);
+    let texts: Vec<String> =
+        machines.map(|(name, machine)| printed(folder.path(), &name, machine, &[])).collect();
+    guest(folder.path(), "levels.py").args(texts).assert().success();
+}
+
+#[test]
+fn the_programs_that_ordinary_images_get_find_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in workshops() {
+        let [hub, node] = [HUB, NODE].map(|machine| printed(folder.path(), &name, machine, &["--stock"]));
+        guest(folder.path(), "stock.py").args([hub, node]).assert().success();
+    }
+}
+
 #[test]
 fn shell_scripts_pass_shellcheck() {
     let files = Command::new("git")
@@ -48,7 +102,7 @@ fn shell_scripts_pass_shellcheck() {
     let files = text(&files.stdout);
     assert!(files.lines().count() >= 4, "{files}");
     let is_python = |file: &str| {
-        file.ends_with(".py")
+        Path::new(file).extension().is_some_and(|ending| ending == "py")
             || std::fs::read_to_string(project(file)).unwrap().starts_with("#!/usr/bin/env python3")
     };
     // Templates are looked at as they are in user-data, with the other files of it.

@@ -280,7 +280,7 @@ fn wait_until_node_is(stage: &mut Stage, name: &str, wanted: &str) -> Result<()>
 fn set_link(stage: &mut Stage, node: usize, to: &str) -> Result<()> {
     let script = r#"ip link set "$(basename "$(dirname "$(grep -l "$1" /sys/class/net/*/address)")")" "$2""#;
     let mac = stage.nodes[node].spec.place.mac();
-    stage.nodes[node].read(&["sh", "-c", script, "sh", &mac, to]).map(drop)
+    stage.nodes[node].read(&["sh", "-c", script, "sh", &mac.to_string(), to]).map(drop)
 }
 
 /// Neither the hub nor the proxy takes a student's server along when it starts again: the hub's API is where notebooks know

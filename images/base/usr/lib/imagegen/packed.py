@@ -1,8 +1,8 @@
 """Large UID tables in few letters.
 
-`+1000`, `000`, `057` and `ada bob eve` are many users in a line: the first UID, the high and the low digits (of DIGITS) of
-the steps from one UID to the next, and the names. A table whose first line is PACKED is LZMA (.lzma) in base85 (RFC 1924).
-"""
+`+1000`, `000`, `057` and `ada bob eve` are many users in a line: the first UID, the high and the low digits (of DIGITS)
+of the steps from one UID to the next, and the names. A table whose first line is PACKED is LZMA (.lzma) in base85 (RFC
+1924). """
 
 import base64
 import lzma

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from imagegen.console import announce
 from imagegen.files import write_whole
+from imagegen.hub import rendezvous
 from imagegen.users import TABLE, parse
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 RECEIVED = "/run/imagegen-rendezvous/users"  # where the rendezvous, which is not root, leaves it
 LARGEST = 1 << 20  # bytes of a table
+OK, REFUSED, NOT_FOUND, WANTED, UNAVAILABLE = 200, 400, 404, 428, 503
 SHARED = ("/usr/lib/imagegen/*.py", "/usr/lib/imagegen/node/*.py")
 
 
@@ -31,18 +33,15 @@ def digest(text: str) -> str:
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
 
-def is_wanted(config: Settings, received: str = RECEIVED) -> bool:
-    """Whether a node should bring the table."""
-    return "users_sha256" in config and not os.path.exists(received)
-
-
 def take(text: str, config: Settings, received: str = RECEIVED) -> bool:
     """Keeps a table if it is the right one."""
     try:
         right = digest(text) == config["users_sha256"]
-    except (ValueError, IndexError):
+    except (KeyError, ValueError, IndexError):
         return False
-    return right and write_whole(received, text)
+    if right:
+        write_whole(received, text)
+    return right
 
 
 def wait_for_table(config: Settings, received: str = RECEIVED, table: str = TABLE) -> None:
@@ -61,11 +60,33 @@ def wait_for_table(config: Settings, received: str = RECEIVED, table: str = TABL
             time.sleep(2)
 
 
-def programs(shared: tuple[str, ...] = SHARED) -> str:
+def programs() -> str:
     """The programs that hub and nodes share, packed like those that travel with user-data."""
     fields = []
-    for path in sorted(path for pattern in shared for path in glob.glob(pattern)):
+    for path in sorted(path for pattern in SHARED for path in glob.glob(pattern)):
         with open(path) as file:
             fields += ["0644", path, file.read()]
     packed = lzma.compress("".join(f"{field}\0" for field in fields).encode(), lzma.FORMAT_ALONE)
     return base64.b85encode(packed).decode()
+
+
+class Handler(rendezvous.Handler):
+    """Answers for programs and takes the table, beside all else."""
+
+    def verdict(self) -> tuple[int, str]:
+        """A node that could join, if only the hub had the table, is asked for it."""
+        status, text = super().verdict()
+        if status == NOT_FOUND and self.path == "/v1/programs":
+            return OK, programs()
+        wanted = "users_sha256" in self.server.config and not os.path.exists(f"{self.server.folder}/users")
+        return (WANTED, "it waits for the table of users\n") if status == UNAVAILABLE and wanted else (status, text)
+
+    def do_PUT(self) -> None:
+        """A node brings the table."""
+        status, text = super().verdict()
+        length = int(self.headers.get("Content-Length", "0"))
+        if status == NOT_FOUND and self.path == "/v1/users" and 0 < length <= LARGEST:
+            table = self.rfile.read(length).decode("ascii", "replace")
+            taken = take(table, self.server.config, f"{self.server.folder}/users")
+            status, text = (OK, "") if taken else (REFUSED, "It is not this workshop's table of users.\n")
+        self.reply(status, text)

@@ -1,5 +1,7 @@
 """Tells the workshop's nodes how to join the swarm: over HTTPS, to those that show the workshop's key."""
 
+from __future__ import annotations
+
 import hmac
 import http.server
 import ipaddress
@@ -8,12 +10,15 @@ import os
 import socket
 import ssl
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagegen.console import announce, say
 from imagegen.files import write_whole
 from imagegen.hub.address import find_interface, find_network
 from imagegen.settings import settings
+
+if TYPE_CHECKING:
+    from imagegen.schema import Settings
 
 PORT = 7443
 LONGEST = 400  # characters of a node's status
@@ -35,12 +40,12 @@ class Server(http.server.ThreadingHTTPServer):
     """Listens at our own address in the workshop's network, and at no other."""
 
     def __init__(
-        self, own: str, network: ipaddress.IPv4Network, key: str, context: ssl.SSLContext, folder: str
+        self, own: str, network: ipaddress.IPv4Network, config: Settings, context: ssl.SSLContext, folder: str
     ) -> None:
-        self.network, self.key, self.context = network, key, context
+        self.network, self.config, self.context, self.folder = network, config, context, folder
         self.answer_path, self.status_path = f"{folder}/join.json", f"{folder}/node-status.json"
         self.status: dict[str, dict[str, object]] = {}
-        super().__init__((own, PORT), Handler)
+        super().__init__((own, PORT), handler(config))
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Only the workshop's network is answered."""
@@ -50,7 +55,7 @@ class Server(http.server.ThreadingHTTPServer):
         """In the request's own thread: a slow client holds up nobody else."""
         request.settimeout(TIMEOUT)
         with self.context.wrap_socket(request, server_side=True) as encrypted:
-            Handler(encrypted, client_address, self)
+            self.RequestHandlerClass(encrypted, client_address, self)
 
     def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: Any) -> None:
         """A client that breaks off is a sentence, and no traceback."""
@@ -80,12 +85,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answers, and notes what the node said of itself."""
-        status, text = verdict(
-            self.path, self.headers.get("Authorization", ""), self.server.key, self.server.read_answer()
-        )
+        status, text = self.verdict()
         if status == 200:
-            say(f"{self.client_address[0]} asked how to join.")
+            say(f"{self.client_address[0]} asked for {self.path}.")
             self.server.note(self.client_address[0], self.headers.get("X-Imagegen-Status", ""))
+        self.reply(status, text)
+
+    def verdict(self) -> tuple[int, str]:
+        """Status and text for this request."""
+        key = self.server.config["join_key"]
+        return verdict(self.path, self.headers.get("Authorization", ""), key, self.server.read_answer())
+
+    def reply(self, status: int, text: str) -> None:
+        """Sends an answer."""
         body = text.encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json" if status == 200 else "text/plain")
@@ -97,6 +109,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Requests are told in a sentence, or not at all."""
 
 
+def handler(config: Settings) -> type[Handler]:
+    """What answers: an ordinary hub and its nodes may have to bring each other what their user-data had no room for."""
+    if config.get("stock") and "users_sha256" not in config:
+        return Handler
+    from imagegen.hub import exchange  # Other ordinary hubs do not have it.
+
+    return exchange.Handler
+
+
 def main() -> None:
     """Serves for ever, with the credentials that systemd hands over."""
     credentials = os.environ["CREDENTIALS_DIRECTORY"]
@@ -105,7 +126,7 @@ def main() -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(f"{credentials}/certificate", f"{credentials}/key")
     own, network = str(find_interface(config).ip), find_network(config)
-    server = Server(own, network, config["join_key"], context, os.environ["RUNTIME_DIRECTORY"])
+    server = Server(own, network, config, context, os.environ["RUNTIME_DIRECTORY"])
     announce(f"Nodes in {network} can ask at port {PORT} how to join.")
     server.serve_forever()
 

@@ -10,12 +10,14 @@ import ssl
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from imagegen import status
+from imagegen.users import TABLE
 
 if TYPE_CHECKING:
     from imagegen.schema import Settings
 
 PORT = 7443
 LARGEST = 1 << 20  # bytes of an answer
+WANTS_USERS = 428  # the status by which an ordinary hub asks for the table that its text had no room for
 
 
 class HubUnavailable(Exception):
@@ -40,23 +42,26 @@ class Hub:
 
     def join_info(self) -> JoinInfo:
         """How to join. A HubUnavailable says that the hub does not tell, and why."""
-        answer: JoinInfo = json.loads(self._get("/v1/join"))
+        answer: JoinInfo = json.loads(self._request("GET", "/v1/join"))
         return answer
 
-    def _get(self, path: str) -> bytes:
+    def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
         connection = http.client.HTTPSConnection(self.address, self.port, timeout=20, context=unverified())
         try:
             connection.connect()
             self._verify(connection.sock)
             name = socket.gethostname()
             headers = {"Authorization": f"Bearer {self.key}", "X-Imagegen-Status": f"{name} {status.current()}"}
-            connection.request("GET", path, headers=headers)
+            connection.request(method, path, body, headers)
             response = connection.getresponse()
             answer = response.read(LARGEST)
         except (OSError, http.client.HTTPException) as error:
             raise HubUnavailable(f"the hub at {self.address} does not answer ({error})") from error
         finally:
             connection.close()
+        if response.status == WANTS_USERS:
+            with open(TABLE, "rb") as table:
+                self._request("PUT", "/v1/users", table.read())
         if response.status != 200:
             raise HubUnavailable(f"the hub at {self.address} answers: {answer.decode(errors='replace').strip()}")
         return answer
