@@ -12,6 +12,7 @@ mod machine;
 mod metadata;
 mod network;
 mod opening;
+mod pastes;
 mod spec;
 mod supplies;
 mod waiting;
@@ -35,6 +36,7 @@ pub use metadata::Manner;
 use metadata::Metadata;
 use network::Place;
 pub use network::{LAN, Network};
+pub use pastes::Texts;
 use spec::Role;
 
 use crate::document::Findings;

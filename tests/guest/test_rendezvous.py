@@ -110,7 +110,14 @@ class Rendezvous(unittest.TestCase):
         self.publish()
         certificate(self.folder.name, "other")
         self.config["hub_certificate"] = self.pin("other")
-        self.assertIn("not the workshop's", self.refusal())
+        self.config.update(workshop="training", workshop_id="MWK5G7KG")
+        said = []
+        project.replace(self, status, announce=said.append)
+        for _ in range(2):
+            reason = self.refusal()
+            self.assertIn("127.0.0.1 is not the hub of the workshop training (MWK5G7KG)", reason)
+            status.report(reason)
+        self.assertEqual(said, [reason, reason], "the organiser has to do something, and may look late")
 
     def test_a_machine_of_another_network_is_not_served(self):
         self.publish()
