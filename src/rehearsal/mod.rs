@@ -51,7 +51,7 @@ use crate::vm::Accelerator;
 pub const EXAMPLE_ADDRESS: &str = "198.51.100.1";
 
 /// How long the first sign of a machine may take: its agent answers late in its boot.
-const BOOT: Duration = Duration::from_secs(900);
+const BOOT: Duration = Duration::from_secs(1800);
 
 /// What a server with a kernel takes, in MiB.
 const NOTEBOOK: u64 = 256;
