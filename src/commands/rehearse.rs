@@ -8,7 +8,7 @@ use crate::cli::{BootedBy, CloudArgs, DatasourceKind, NetworkKind, RehearseArgs}
 use crate::document::Findings;
 use crate::failure::Result;
 use crate::host::{signals, tools};
-use crate::rehearsal::{self, Cloud, Datasource, Door, Firmware, Manner, Script, Student, Trial};
+use crate::rehearsal::{self, Cloud, Datasource, Door, Firmware, Manner, Script, Student, Texts, Trial};
 use crate::report::{self, Progress};
 use crate::userdata::{Budget, Image, Machine, Role};
 use crate::workshop::{Engine, Entry, Network, Secrets, Subnet, Web, Workshop};
@@ -39,7 +39,10 @@ fn boot(image: &Path, args: &RehearseArgs) -> Result<()> {
     signals::listen()?;
     require(rehearsal::boot_memory(), &Firmware::ALL)?;
     rehearsal::check_images(&[image.to_owned()])?;
-    let trial = Trial { image: image.to_owned(), first, then, logs: args.logs.clone() };
+    let (workshop, secrets) = (Workshop::usual(), inputs::borrowed_secrets(&args.workshop)?);
+    let text = |role| userdata(&workshop, &secrets, role, false);
+    let texts = Texts { hub: text(Role::Hub)?, node: text(Role::Node { hub: rehearsal::hub_address() })? };
+    let trial = Trial { image: image.to_owned(), first, then, texts, logs: args.logs.clone() };
     rehearsal::boot(&trial, &Progress::start())
 }
 

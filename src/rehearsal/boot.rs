@@ -1,4 +1,5 @@
-//! One image by itself on each firmware, before and after its kernel and its boot loaders are upgraded inside.
+//! One image by itself on each firmware, before and after its kernel and its boot loaders are upgraded inside; and with
+//! user-data that was spoiled.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use anyhow::{anyhow, ensure};
 use super::cloud::Cloud;
 use super::firmware::Firmware;
 use super::machine::Machine;
+use super::pastes::{self, Spoiling, Texts};
 use super::spec::{Role, Spec};
 use super::{BOOT, Equipment, Hall, supplies};
 use crate::failure::{Failure, Result};
@@ -27,6 +29,8 @@ pub struct Trial {
     pub first: Vec<Firmware>,
     /// On what it boots afterwards.
     pub then: Vec<Firmware>,
+    /// What it gets, spoiled, after that.
+    pub texts: Texts,
     /// Where the logs go.
     pub logs: PathBuf,
 }
@@ -37,7 +41,8 @@ pub fn boot_memory() -> u64 {
     Role::Node.memory()
 }
 
-/// Boots one disk on the firmware that is asked for, upgrades it there, and boots it again.
+/// Boots one disk on the firmware that is asked for, upgrades it there, and boots it again; then new disks with spoiled
+/// user-data.
 pub fn boot(trial: &Trial, progress: &Progress) -> Result<()> {
     let hall = Hall::open(
         Equipment {
@@ -72,7 +77,10 @@ impl Session<'_> {
             self.boots(*firmware, None)?;
         }
         let kernel = self.upgrade()?;
-        trial.then.iter().try_for_each(|firmware| self.boots(*firmware, Some(&kernel)))
+        for firmware in &trial.then {
+            self.boots(*firmware, Some(&kernel))?;
+        }
+        self.pastes(&trial.texts)
     }
 
     /// Switches the machine off and on, now with `firmware`, and looks around in it.
@@ -98,7 +106,27 @@ impl Session<'_> {
         expected()?;
         let size = root_has_grown(&mut machine)?;
         step.done(&format!("it runs {running}, and its root has {size} MiB"));
+        if pastes::judges(&mut machine)? {
+            let step = self.progress.step("without user-data, it asks for some");
+            step.done(&pastes::refused(&mut machine, pastes::NOTHING)?);
+        }
         self.machine = Some(machine);
+        Ok(())
+    }
+
+    /// Has the image, on a disk of its own each time, get user-data that something has happened to.
+    fn pastes(&mut self, texts: &Texts) -> Result<()> {
+        let mut machine = self.machine.take().ok_or_else(|| anyhow!("no machine has booted"))?;
+        if !pastes::judges(&mut machine)? {
+            return Ok(());
+        }
+        let text = texts.of(&mut machine)?;
+        drop(machine);
+        for spoiling in Spoiling::ALL {
+            let step = self.progress.step(spoiling.title());
+            let mut machine = Machine::start(spoiling.spec(text), &self.hall.bench)?;
+            step.done(&spoiling.look(&mut machine)?);
+        }
         Ok(())
     }
 

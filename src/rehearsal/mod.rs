@@ -12,6 +12,7 @@ mod machine;
 mod metadata;
 mod network;
 mod opening;
+mod pastes;
 mod spec;
 mod supplies;
 mod waiting;
@@ -35,6 +36,7 @@ pub use metadata::Manner;
 use metadata::Metadata;
 use network::Place;
 pub use network::{LAN, Network};
+pub use pastes::Texts;
 use spec::Role;
 
 use crate::document::Findings;
@@ -49,7 +51,7 @@ use crate::vm::Accelerator;
 pub const EXAMPLE_ADDRESS: &str = "198.51.100.1";
 
 /// How long the first sign of a machine may take: its agent answers late in its boot.
-const BOOT: Duration = Duration::from_secs(900);
+const BOOT: Duration = Duration::from_secs(1800);
 
 /// What a server with a kernel takes, in MiB.
 const NOTEBOOK: u64 = 256;

@@ -44,13 +44,11 @@ pub(super) enum UserEntry {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Admin {
     name: &'static str,
-    gecos: &'static str,
     uid: u32,
     primary_group: &'static str,
     homedir: &'static str,
     shell: &'static str,
     sudo: &'static str,
-    lock_passwd: bool,
     ssh_authorized_keys: Vec<String>,
 }
 
@@ -105,7 +103,7 @@ fn files(machine: &Machine<'_>, table: Style) -> Result<Vec<File>> {
             if exchanges && machine.role == Role::Hub {
                 files.retain(|file| file.path != paths::USERS);
             }
-            own.push(stock::archive(&files)?);
+            own.push(stock::archive(files)?);
             Ok(own)
         }
     }
@@ -134,13 +132,11 @@ fn users(machine: &Machine<'_>) -> Vec<UserEntry> {
     }
     let admin = UserEntry::Admin(Admin {
         name: ADMIN,
-        gecos: "Administrator of the workshop",
         uid: ADMIN_ID,
         primary_group: ADMIN,
         homedir: paths::ADMIN_HOME,
         shell: "/bin/bash",
         sudo: "ALL=(ALL) NOPASSWD:ALL",
-        lock_passwd: true,
         ssh_authorized_keys: keys.clone(),
     });
     if machine.image == Image::Stock { vec![UserEntry::Default("default"), admin] } else { vec![admin] }
@@ -230,9 +226,9 @@ mod tests {
             [(keys.clone(), Image::Golden), (keys, Image::Stock), (vec![], Image::Stock)]
         {
             let workshop = Workshop { admin_ssh_keys, ..Workshop::usual() };
-            let files = config(&workshop, image).0.write_files;
-            let content = |path: &str| files.iter().find(|file| file.path == path).map(|file| &file.content);
-            let rules = content("/etc/ssh/sshd_config.d/10-imagegen.conf").expect("rules for sshd");
+            let text = config(&workshop, image).1;
+            let files = super::super::read_back::files(&text).expect("our own text");
+            let rules = &files["/etc/ssh/sshd_config.d/10-imagegen.conf"].content;
             assert!(rules.contains("PasswordAuthentication no\n"), "{rules}");
             assert!(rules.ends_with("\nAllowGroups imagegen-admin sudo\n"), "{rules}");
         }

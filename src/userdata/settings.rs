@@ -96,6 +96,11 @@ fn of_hub(machine: &Machine<'_>) -> Json {
     if machine.image == Image::Golden {
         settings["page"] = page(workshop);
     }
+    // What says nothing takes room all the same.
+    if let Json::Object(settings) = &mut settings {
+        let empty = [Json::Null, json!(false), json!([]), json!({})];
+        settings.retain(|_, value| !empty.contains(value));
+    }
     settings
 }
 

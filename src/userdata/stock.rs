@@ -139,11 +139,13 @@ fn travelling(path: &str, text: &str) -> File {
     File { path: format!("/{place}"), content, mode: "0644".into() }
 }
 
-/// The archive of some files: mode, path and content of each, with NUL behind all three, as LZMA in base85.
-pub(super) fn archive(files: &[File]) -> Result<File> {
+/// The archive of some files: mode, path and content of each, with NUL behind all three, as LZMA in base94. Small files of one kind
+/// stand together, which compresses better.
+pub(super) fn archive(mut files: Vec<File>) -> Result<File> {
+    files.sort_by_key(|file| file.path.rsplit('.').next().map(str::to_owned));
     let fields = files.iter().flat_map(|file| [&file.mode, &file.path, &file.content]);
     let bytes: Vec<u8> = fields.flat_map(|field| field.bytes().chain([0])).collect();
-    let content = pack::base85(&pack::lzma(&bytes)?) + "\n";
+    let content = pack::base94(&pack::lzma(&bytes)?) + "\n";
     Ok(File { path: paths::STOCK_ARCHIVE.into(), content, mode: "0600".into() })
 }
 
@@ -152,7 +154,7 @@ const LARGEST: u64 = 64 << 20;
 
 /// The files of an archive; the reason where it is none.
 pub(super) fn files(archive: &str) -> Result<Vec<File>, String> {
-    let packed = pack::from_base85(archive).ok_or("its archive is not base85")?;
+    let packed = pack::from_base94(archive).ok_or("its archive is not base94")?;
     let bytes = pack::from_lzma(&packed, LARGEST).map_err(|error| error.to_string())?;
     let text = String::from_utf8(bytes).map_err(|error| error.to_string())?;
     let fields: Vec<&str> = text.split_terminator('\0').collect();

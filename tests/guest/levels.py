@@ -9,12 +9,13 @@ import tempfile
 import types
 import typing
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import project
 import unpack
 from imagegen import docker_options, firewall, schema, settings, start, users
-from imagegen.paste.verdict import Spoiled, judge
+from imagegen.paste.verdict import Taken, judge
 
 DEBIAN = {"nfs-server.service", "autofs.service"}
 UNITS = "etc/systemd/system"
@@ -89,12 +90,10 @@ def missing_units(config: schema.Settings, root: str) -> Iterator[str]:
 
 def faults(path: str) -> Iterator[str]:
     """Sentences on everything in a user-data for a golden image that the programs do not accept."""
-    with open(path, "rb") as file:
-        verdict = judge(file.read())
-    if isinstance(verdict, Spoiled) or verdict.sentence:
-        yield f"it counts as spoiled: {verdict.sentence}"
     with tempfile.TemporaryDirectory() as root:
         unpack.main(path, root)
+        if (verdict := judge(Path(path).read_bytes())) != Taken(Path(path).read_text()):
+            yield str(verdict.sentence)
         config = settings.settings(f"{root}/etc/imagegen/settings.json")
         yield from misfits(config, schema.Settings)
         own = start.own_level(f"{project.LIBRARY}/imagegen")

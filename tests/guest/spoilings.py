@@ -3,9 +3,20 @@
 import base64
 import gzip
 import html
+import random
 import re
 
 LAST = b"# imagegen: end of "
+
+
+def large_workshop() -> str:
+    """A workshop whose texts fit only as a whole in compressed form."""
+    # Each file is too short to be compressed by itself.
+    source = random.Random(1)
+    files = "  files:\n" + "".join(
+        f"  - path: /etc/large-{number}\n    content: |\n      {source.randbytes(280).hex()}\n" for number in range(27)
+    )
+    return f"version: 1\nname: large\nhub:\n{files}node:\n{files}"
 
 
 def lines(change):

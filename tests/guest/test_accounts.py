@@ -79,10 +79,10 @@ class Apply(unittest.TestCase):
         with self.assertRaises(SystemExit) as raised:
             self.apply("1815\tada\n2001\tbob\n")
         text = str(raised.exception)
-        self.assertIn("ada should have UID 1815 and has 1000 here.", text)
-        self.assertIn("ada should be in group 1815 first and is in 1000 here.", text)
-        self.assertIn("bob should have UID 2001, which is eve's here.", text)
-        self.assertIn("bob should have GID 2001, which is eve's here.", text)
+        self.assertIn("ada should have UID 1815 and has 1000.", text)
+        self.assertIn("ada should have first GID 1815 and has 1000.", text)
+        self.assertIn("bob should have UID 2001, which eve has.", text)
+        self.assertIn("bob should have GID 2001, which eve has.", text)
         self.assertEqual(len(self.lines("passwd")), 3)
 
     def test_the_c_library_reads_what_was_written(self):

@@ -13,7 +13,7 @@ from pathlib import Path
 import project
 from imagegen.paste import content, sentences
 from imagegen.paste.verdict import Spoiled, Taken, judge
-from spoilings import CURABLE, CURABLE_PACKED, LAST, first_lines, smart, without_last_line
+from spoilings import CURABLE, CURABLE_PACKED, LAST, first_lines, large_workshop, smart, without_last_line
 
 PROJECT = Path(project.PROJECT)
 IMAGEGEN = os.environ.get("IMAGEGEN", str(PROJECT / "target/debug/imagegen"))
@@ -29,18 +29,6 @@ def printed(workshop: Path, *role: str) -> bytes:
         return subprocess.run(command, check=True, capture_output=True).stdout
 
 
-def large(folder: str) -> Path:
-    """A workshop that fits only as a whole in compressed form."""
-    source = random.Random(1)
-    path = Path(folder, "large.yaml")
-    # Each of these is too short to be compressed by itself.
-    files = "  files:\n" + "".join(
-        f"  - path: /etc/large-{number}\n    content: |\n      {source.randbytes(280).hex()}\n" for number in range(27)
-    )
-    path.write_text(f"version: 1\nname: large\nhub:\n{files}node:\n{files}")
-    return path
-
-
 def load() -> tuple[dict[str, bytes], dict[str, bytes]]:
     """Plain texts and compressed ones, by workshop and role."""
     roles = {"hub": ["hub"], "node": ["node", "--hub-ip", "10.0.0.5"]}
@@ -49,7 +37,8 @@ def load() -> tuple[dict[str, bytes], dict[str, bytes]]:
         for name, role in roles.items():
             plain[f"{workshop.stem} {name}"] = printed(workshop, *role)
     with tempfile.TemporaryDirectory() as folder:
-        workshop = large(folder)
+        workshop = Path(folder, "large.yaml")
+        workshop.write_text(large_workshop())
         for name, role in roles.items():
             packed[f"large {name}"] = printed(workshop, *role)
     return plain, packed
@@ -215,7 +204,7 @@ class Spoiling(unittest.TestCase):
                     self.assertEqual(verdict.text, edit(raw).decode())
 
     def test_what_somebody_has_added_stays(self) -> None:
-        added = b"snap: [[x]]\n"  # No text has this key: of two, YAML takes the last one.
+        added = b"mounts: [[x]]\n"
         for name, raw in PLAIN.items():
             for spoiled in (
                 raw + added,
@@ -228,7 +217,7 @@ class Spoiling(unittest.TestCase):
                     self.assertIsInstance(verdict, Taken)
                     self.assertEqual(verdict.sentence, sentences.CHANGED)
                     found = content.config(verdict.text)
-                    self.assertEqual(found["snap"], [["x"]])
+                    self.assertEqual(found["mounts"], [["x"]])
                     content.expect_whole(found, len(content.config(raw.decode())["write_files"]))
 
     def test_no_change_of_one_byte_or_line_passes_for_what_was_printed(self) -> None:

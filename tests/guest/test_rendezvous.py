@@ -1,3 +1,4 @@
+import base64
 import hashlib
 import ipaddress
 import json
@@ -14,7 +15,7 @@ from unittest import mock
 import project
 import unpack
 from imagegen import status, users
-from imagegen.hub import exchange, machines, rendezvous
+from imagegen.hub import exchange, messages, rendezvous
 from imagegen.node import hub
 
 ANSWER = '{"manager": "127.0.0.1:2377", "nodes": {"n1": "ready"}, "token": "SWMTKN-1-abc-def"}'
@@ -42,9 +43,12 @@ class Rendezvous(unittest.TestCase):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(f"{self.folder.name}/hub.crt", f"{self.folder.name}/hub.key")
         project.replace(self, rendezvous, say=lambda _: None, PORT=0)
+        project.replace(self, messages, say=lambda _: None)
+        project.replace(self, messages.Handler, messages={})
         network = ipaddress.ip_network("127.0.0.0/8")
-        self.server = rendezvous.Server("127.0.0.1", network, {"join_key": "the key"}, context, self.folder.name)
-        self.server.note = machines.Messages(self.folder.name).note
+        self.server = rendezvous.Server(
+            "127.0.0.1", network, {"join_key": "the key", "page": {}}, context, self.folder.name
+        )
         self.addCleanup(self.server.server_close)
         self.addCleanup(self.server.shutdown)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -63,7 +67,8 @@ class Rendezvous(unittest.TestCase):
         failures = []
         with mock.patch("threading.excepthook", failures.append):
             said = [f"node-{number} is here" for number in range(100)]
-            threads = [threading.Thread(target=self.server.note, args=("10.0.0.7", text)) for text in said]
+            request = mock.Mock(messages={}, client_address=("10.0.0.7", 1), server=self.server)
+            threads = [threading.Thread(target=messages.Handler.note, args=(request, text)) for text in said]
             for thread in threads:
                 thread.start()
             for thread in threads:
@@ -105,7 +110,14 @@ class Rendezvous(unittest.TestCase):
         self.publish()
         certificate(self.folder.name, "other")
         self.config["hub_certificate"] = self.pin("other")
-        self.assertIn("not the workshop's", self.refusal())
+        self.config.update(workshop="training", workshop_id="MWK5G7KG")
+        said = []
+        project.replace(self, status, announce=said.append)
+        for _ in range(2):
+            reason = self.refusal()
+            self.assertIn("127.0.0.1 is not the hub of the workshop training (MWK5G7KG)", reason)
+            status.report(reason)
+        self.assertEqual(said, [reason, reason], "the organiser has to do something, and may look late")
 
     def test_a_machine_of_another_network_is_not_served(self):
         self.publish()
@@ -153,7 +165,7 @@ class Rendezvous(unittest.TestCase):
         fetch = {}
         exec(program, fetch)
         packed = fetch["fetch"](self.config, self.port)
-        files = unpack.archived(packed)
+        files = unpack.archived(base64.b85decode(packed))
         self.assertIn(f"{project.LIBRARY}/imagegen/accounts.py", files)
         self.assertNotIn(f"{project.LIBRARY}/imagegen/hub/swarm.py", files)
 

@@ -6,12 +6,13 @@ from unittest import mock
 
 import project
 from imagegen import start
+from imagegen.paste import taken
 from imagegen.paste.verdict import Spoiled, Taken
 
 HUB = {"level": 1, "role": "hub", "engine": "swarm"}
 NODE = {"level": 1, "role": "node", "engine": "swarm"}
 CLASSIC = {"engine": "classic"}
-SOUND = Taken("")
+SOUND = Taken("text")
 
 
 class Check(unittest.TestCase):
@@ -87,8 +88,8 @@ class Main(unittest.TestCase):
         self.accepted, self.refused = f"{folder.name}/run/accepted", f"{folder.name}/run/refused"
         self.ran = []
         self.announced = []
-        told = {"say": lambda _: None, "announce": self.announced.append}
-        project.replace(self, start, ACCEPTED=self.accepted, REFUSED=self.refused, **told)
+        project.replace(self, start, ACCEPTED=self.accepted, REFUSED=self.refused, say=lambda _: None)
+        project.replace(self, start, announce=self.announced.append)
         project.replace(self, subprocess, run=self.run_command)
 
     def run_command(self, command, **options):
@@ -96,13 +97,12 @@ class Main(unittest.TestCase):
         self.assertEqual(os.path.exists(self.accepted), self.expects, "a unit may look for the mark as it starts")
         self.ran.append(command)
 
-    def play(self, config, role, verdict=SOUND, applied=True):
-        """A boot with these settings, which `cc_imagegen` has applied or not."""
-        self.expects = applied
-        judged = {"verdict": lambda _: verdict, "is_applied": lambda _: applied, "settings_of": lambda _: config}
-        with mock.patch.multiple(start.taken, **judged):
-            with mock.patch.multiple(start, settings=lambda: config, own_level=lambda: 1, image_role=lambda: role):
-                start.main()
+    def play(self, config, role, verdict=SOUND, applied=True, expects=True):
+        self.expects = expects
+        image = {"own_level": lambda: 1, "image_role": lambda: role, "settings": lambda: config}
+        user_data = {"verdict": lambda _: verdict, "is_applied": lambda _: applied, "settings_of": lambda _: config}
+        with mock.patch.multiple(start, **image), mock.patch.multiple(taken, **user_data):
+            start.main()
 
     def test_sound_user_data_is_accepted_and_its_units_are_queued(self):
         self.play(NODE, "node")
@@ -110,32 +110,35 @@ class Main(unittest.TestCase):
         self.assertFalse(os.path.exists(self.refused))
         units = ["imagegen.target", "imagegen-join.service", "autofs.service"]
         self.assertEqual(self.ran, [["systemctl", "daemon-reload"], ["systemctl", "start", "--no-block", *units]])
+        self.assertEqual(self.announced, [])
 
-    def refusal(self, *boot, **verdict):
-        """The sentence for the console of a machine that starts nothing but its report."""
-        self.ran.clear()
-        with self.assertRaises(SystemExit) as raised:
-            self.play(*boot, applied=False, **verdict)
-        self.assertEqual(raised.exception.code, 1)
+    def test_what_was_put_right_is_told_once(self):
+        self.play(NODE, "node", verdict=Taken("text", "The user-data arrived with UTF-16; that was put right."))
+        self.assertEqual(self.announced, ["The user-data arrived with UTF-16; that was put right."])
+
+    def test_what_is_refused_starts_nothing_but_its_report(self):
+        level, role, lost = "This image is too old", "This is the user-data of a node", "cloud-init has not written"
+        for image, options, said in (
+            ("node", {"config": {**NODE, "level": 2}, "applied": False}, level),
+            ("hub", {"config": NODE, "applied": False}, role),
+            ("node", {"config": NODE, "applied": False}, lost),
+            ("node", {"config": NODE, "verdict": Spoiled("The user-data is cut off.")}, "The user-data is cut off."),
+        ):
+            self.ran.clear()
+            with self.subTest(said), self.assertRaises(SystemExit) as raised:
+                self.play(role=image, expects=False, **options)
+            self.assertEqual(raised.exception.code, 1)
+            self.assertFalse(os.path.exists(self.accepted))
+            self.assertEqual(self.ran, [["systemctl", "start", "--no-block", "imagegen-refused.service"]])
+            with open(self.refused) as file:
+                self.assertTrue(file.read().startswith(said))
+
+    def test_settings_that_cannot_be_read_accept_nothing(self):
+        self.expects = False
+        with mock.patch.object(start, "accepted", side_effect=FileNotFoundError("settings.json")):
+            with self.assertRaises((SystemExit, FileNotFoundError)):
+                start.main()
         self.assertFalse(os.path.exists(self.accepted))
-        self.assertEqual(self.ran, [["systemctl", "start", "--no-block", "imagegen-refused.service"]])
-        with open(self.refused) as file:
-            return file.read()
-
-    def test_what_does_not_fit_the_image_is_refused(self):
-        self.assertRegex(self.refusal({**NODE, "level": 2}, "node"), r"^This image is too old.*\n$")
-        self.assertRegex(self.refusal(NODE, "hub"), r"^This is the user-data of a node.*\n$")
-        self.assertRegex(self.refusal(HUB, "node"), r"^This is the user-data of a hub.*\n$")
-
-    def test_what_arrived_spoiled_is_refused_in_its_own_words(self):
-        self.assertEqual(self.refusal(NODE, "node", verdict=Spoiled("It is cut off.")), "It is cut off.\n")
-
-    def test_what_fits_and_was_not_written_is_told(self):
-        self.assertIn("has not written the files", self.refusal(NODE, "node"))
-
-    def test_a_repair_is_announced(self):
-        self.play(NODE, "node", verdict=Taken("", "It arrived twice."))
-        self.assertEqual(self.announced, ["It arrived twice."])
 
 
 class Marks(unittest.TestCase):

@@ -114,7 +114,9 @@ class Names(Disks):
 
     def setUp(self):
         super().setUp()
-        project.replace(self, volume, BY_ID=self.folder, is_block_device=os.path.exists)
+        project.replace(
+            self, volume, BY_ID=self.folder, Path=lambda name: mock.Mock(is_block_device=lambda: os.path.exists(name))
+        )
 
     def attach(self, *names):
         for name in names:

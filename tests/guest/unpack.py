@@ -29,9 +29,17 @@ def content(entry):
 STOCK = "/var/lib/imagegen/stock"
 
 
+def base94(text):
+    """The bytes of a number in the letters of ASCII, less the sentinel before them."""
+    number = 0
+    for letter in text.decode().strip():
+        number = number * 94 + ord(letter) - 33
+    return number.to_bytes((number.bit_length() + 7) // 8, "big")[1:]
+
+
 def archived(packed):
     """The files that travel to an ordinary image: path and content."""
-    fields = iter(lzma.decompress(base64.b85decode(packed.strip())).split(b"\0"))
+    fields = iter(lzma.decompress(packed).split(b"\0"))
     return {path.decode(): content for _, path, content in zip(fields, fields, fields)}
 
 
@@ -39,7 +47,7 @@ def main(source, folder):
     with open(source) as file:
         config = cloud_config(file.read())
     files = {entry["path"]: content(entry) for entry in config["write_files"]}
-    files |= archived(files.pop(STOCK)) if STOCK in files else {}
+    files |= archived(base94(files.pop(STOCK))) if STOCK in files else {}
     for path, data in files.items():
         os.makedirs(os.path.dirname(folder + path), exist_ok=True)
         with open(folder + path, "wb") as file:

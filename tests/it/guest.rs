@@ -32,6 +32,7 @@ fn the_python_scripts_do_what_their_tests_say() {
             "-t",
             "tests/guest",
         ])
+        .env("IMAGEGEN", env!("CARGO_BIN_EXE_imagegen"))
         .current_dir(project(""))
         .output()
         .unwrap();

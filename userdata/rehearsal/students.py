@@ -30,12 +30,12 @@ class Failed(Exception):
 
 
 async def wait_for(what, bound, look):
-    """Looks until what is waited for is there: `look` gives whether it is, and what there is."""
+    """Looks until what is waited for is there, and gives it: `look` gives it, or nothing, and what there is."""
     deadline = time.monotonic() + bound
     while True:
-        there, seen = await look()
-        if there:
-            return
+        found, seen = await look()
+        if found:
+            return found
         if time.monotonic() > deadline:
             raise Failed(f"waited {bound} s in vain for {what}; what was there last: {seen}")
         await asyncio.sleep(1)
@@ -112,8 +112,13 @@ class Student:
     async def server(self):
         """Logs in at the student's server, and gives when it was started: no other one has the same microsecond."""
         await self.visit(f"/user/{self.name}/lab", f"/user/{self.name}/")
-        async with self.session.get(f"/user/{self.name}/api/status") as answer:
-            return (await answer.json())["started"]
+
+        async def look():
+            async with self.session.get(f"/user/{self.name}/api/status") as answer:
+                text = await answer.text()
+            return answer.status == 200 and json.loads(text)["started"], f"{answer.status} {text[:300]}"
+
+        return await wait_for(f"the state of the server of {self.name}", SOON, look)
 
     async def answers(self):
         async with self.session.get(f"/user/{self.name}/api") as answer:

@@ -10,8 +10,7 @@ installed=/var/lib/imagegen/packages
 policy=/usr/sbin/policy-rc.d
 
 announce() {
-	echo "$1"
-	echo "imagegen: $1" >/dev/console || true
+	echo "imagegen: $1" | tee /dev/console || true
 }
 
 # Since Debian 13 the docker command is a package of its own.
@@ -45,4 +44,3 @@ echo "$packages" >"$installed"
 systemctl daemon-reload
 # shellcheck disable=SC2086  # one word for each service
 systemctl start --no-block $services
-announce "The packages are installed."

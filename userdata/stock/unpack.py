@@ -1,12 +1,14 @@
 """Unpacks what an ordinary image is given, and starts it. Nothing here waits: a blocking start from cloud-init's last stage
-would wait for units that wait for it."""
+would wait for units that wait for it. Names are short, for this is the one program that travels as it is."""
 
-import base64
 import lzma
 import os
 
-fields = iter(lzma.decompress(base64.b85decode(open("/var/lib/imagegen/stock").read().strip())).decode().split("\0"))
-for mode, path, text in zip(fields, fields, fields):
+n = 0
+for c in open("/var/lib/imagegen/stock").read().strip():  # base94, and a byte before all others
+    n = n * 94 + ord(c) - 33
+f = iter(lzma.decompress(n.to_bytes(n.bit_length() // 8 + 1, "big")[1:]).decode().split("\0"))
+for mode, path, text in zip(f, f, f):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, int(mode, 8)), "w").write(text)
 os.system("ln -sfn /usr/lib/imagegen /usr/lib/python3/dist-packages; systemctl enable --now --no-block imagegen.target")

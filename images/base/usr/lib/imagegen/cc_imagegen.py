@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from cloudinit import util  # type: ignore[import-not-found,unused-ignore]
+from cloudinit import util
 
 from imagegen import start
 from imagegen.console import say

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 PATH = "/run/imagegen/firewall.nft"
 # What is no place in the internet (RFC 6890).
 PRIVATE = "0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16"
-RULES = """# What containers may reach: the hub's API, name resolution, the internet.
-table inet imagegen
+# The hub's API, name resolution and the internet.
+RULES = """table inet imagegen
 delete table inet imagegen
 table inet imagegen {{
 	chain prerouting {{

@@ -24,6 +24,11 @@ def report(text: str) -> None:
         announce(text)
 
 
+def say_again() -> None:
+    """The next sentence is said even if it is the last one: somebody has to do something about it."""
+    _Status.text = ""
+
+
 def note_joined(mark: str = JOINED) -> str:
     """Leaves a mark for whatever waits for this node; gives the sentence to tell."""
     with open("/proc/uptime") as uptime:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import json
 import subprocess
@@ -38,7 +37,7 @@ def choose(
     found: list[ipaddress.IPv4Interface], config: Settings, outward: str | None
 ) -> ipaddress.IPv4Interface | None:
     """The one that was asked for, or one in the workshop's network, or on the way out, or the first."""
-    if asked := config["hub_ip"]:
+    if asked := config.get("hub_ip"):
         return next((each for each in found if str(each.ip) == asked), None)
     if network := config.get("network"):
         return next((each for each in found if each.ip in ipaddress.ip_network(network)), None)
@@ -77,7 +76,7 @@ def find_interface(config: Settings) -> ipaddress.IPv4Interface:
             remember(interface)
             return interface
         if not said:
-            wanted = config["hub_ip"] or config.get("network")
+            wanted = config.get("hub_ip") or config.get("network")
             announce(
                 f"Waiting for the address {wanted}, as the workshop says." if wanted else "Waiting for an address."
             )
@@ -87,8 +86,10 @@ def find_interface(config: Settings) -> ipaddress.IPv4Interface:
 
 def remember(interface: ipaddress.IPv4Interface) -> None:
     """Services without the right to write it read it."""
-    with contextlib.suppress(OSError):
+    try:
         write_whole(DECIDED, f"{interface}\n")
+    except OSError:
+        pass
 
 
 def around(own: ipaddress.IPv4Interface, routes: list[dict[str, Any]]) -> ipaddress.IPv4Network | None:

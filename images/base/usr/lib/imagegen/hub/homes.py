@@ -6,7 +6,7 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
-from imagegen.console import announce, say
+from imagegen.console import announce, fail, say
 from imagegen.files import write_whole
 from imagegen.hub.address import find_network
 from imagegen.settings import settings
@@ -106,15 +106,17 @@ def main() -> None:
     """Makes what is missing, and exports it."""
     config = settings()
     folder, users, own = config["homes"], table().users, config.get("workshop_id", config["workshop"])
+    if config.get("volume") and not os.path.ismount(folder):
+        fail("There are no homes: their volume is not mounted.")
     os.makedirs(folder, exist_ok=True)
     # Homes from before there were markers are this workshop's on its own disk, or where it says so.
     theirs = config.get("volume") and not config.get("adopt")
     separate(folder, own, users, "unmarked" if theirs else own)
     make_homes(folder, users)
-    make_shares(config["shares"], config["links"])
+    make_shares(config.get("shares", []), config.get("links", {}))
     network = find_network(config)
     os.makedirs(os.path.dirname(EXPORTS), exist_ok=True)
-    changed = write_whole(EXPORTS, exports(network, folder, config["shares"]))
+    changed = write_whole(EXPORTS, exports(network, folder, config.get("shares", [])))
     subprocess.run(["exportfs", "-ra"], check=True)
     if changed:
         announce(f"Homes are exported over NFS to {network}.")

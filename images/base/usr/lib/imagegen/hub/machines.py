@@ -3,9 +3,7 @@ and whether the hub takes tasks."""
 
 from __future__ import annotations
 
-import json
 import os
-import time
 from typing import Any
 
 from imagegen.console import announce
@@ -14,7 +12,6 @@ from imagegen.files import write_whole
 
 # From the rendezvous's closed folder to where JupyterHub may read it for the organiser's page.
 STATUS = ("/run/imagegen-rendezvous/node-status.json", "/run/imagegen/node-status.json")
-LONGEST = 400  # characters of a node's message
 # Seen so many times, two machines have one name: a machine that joined again is there twice until Docker has missed it.
 LOOKS = 15
 
@@ -41,20 +38,6 @@ def publish_status() -> None:
         return  # No node has asked yet.
     os.makedirs(os.path.dirname(STATUS[1]), exist_ok=True)
     write_whole(STATUS[1], status)
-
-
-class Messages:
-    """What each node said last; the rendezvous hears it."""
-
-    def __init__(self, folder: str) -> None:
-        self.path = f"{folder}/node-status.json"
-        self.status: dict[str, dict[str, object]] = {}
-
-    def note(self, address: str, text: str) -> None:
-        """A node's name and, after a space, its sentence. Two nodes may have one name."""
-        name, _, text = text[:LONGEST].partition(" ")
-        self.status[f"{address} {name}"] = {"text": text, "at": int(time.time())}
-        write_whole(self.path, json.dumps(self.status))
 
 
 def superseded(nodes: list[dict[str, Any]]) -> list[str]:

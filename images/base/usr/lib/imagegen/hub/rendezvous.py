@@ -15,8 +15,6 @@ from imagegen.hub.address import find_interface, find_network
 from imagegen.settings import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from imagegen.schema import Settings
 
 PORT = 7443
@@ -42,7 +40,6 @@ class Server(http.server.ThreadingHTTPServer):
     ) -> None:
         self.network, self.config, self.context, self.folder = network, config, context, folder
         self.answer_path = f"{folder}/join.json"
-        self.note: Callable[[str, str], object] = lambda *_: None  # What a node said of itself.
         super().__init__((own, PORT), handler(config))
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
@@ -76,12 +73,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        """Answers, and notes what the node said of itself."""
-        status, text = self.verdict()
-        if status == 200:
-            say(f"{self.client_address[0]} asked for {self.path}.")
-            self.server.note(self.client_address[0], self.headers.get("X-Imagegen-Status", ""))
-        self.reply(status, text)
+        """Answers a node."""
+        self.reply(*self.verdict())
 
     def verdict(self) -> tuple[int, str]:
         """Status and text for this request."""
@@ -101,12 +94,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def handler(config: Settings) -> type[Handler]:
-    """What answers: an ordinary hub and its nodes may have to bring each other what their user-data had no room for."""
-    if config.get("stock") and "users_sha256" not in config:
-        return Handler
-    from imagegen.hub import exchange  # Other ordinary hubs do not have it.
+    """What answers. Only golden hubs have all of it; ordinary ones may have to bring their nodes, and their nodes them,
+    what the user-data had no room for."""
+    if "page" in config:
+        from imagegen.hub import messages
 
-    return exchange.Handler
+        return messages.Handler
+    if "users_sha256" in config:
+        from imagegen.hub import exchange
+
+        return exchange.Handler
+    return Handler
 
 
 def main() -> None:
@@ -119,10 +117,6 @@ def main() -> None:
     own, network = str(find_interface(config).ip), find_network(config)
     server = Server(own, network, config, context, os.environ["RUNTIME_DIRECTORY"])
     announce(f"Nodes in {network} can ask at port {PORT} how to join.")
-    if "page" in config:  # An ordinary image has nobody to tell.
-        from imagegen.hub.machines import Messages
-
-        server.note = Messages(server.folder).note
     server.serve_forever()
 
 

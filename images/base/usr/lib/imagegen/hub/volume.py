@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import glob
 import os
-import stat
 import subprocess
 import time
+from pathlib import Path
 
 from imagegen.console import announce, fail
 from imagegen.settings import settings
@@ -20,7 +20,7 @@ LABEL = "imagegen-homes"
 OURS = ("", f"LABEL={LABEL} TYPE=ext4", "LABEL=homes TYPE=ext4")
 # What a cloud gives beside volumes: Nova's ephemeral disk, which goes with the machine, and the config drive.
 CLOUDS = ("LABEL=ephemeral0", "LABEL=config-2")
-ADOPT = "`adopt: true` takes an ext4 file system that is neither imagegen's nor the cloud's."
+ADOPT = "`adopt: true` takes an ext4 file system that is not the cloud's."
 
 
 def content(device: str) -> str:
@@ -45,15 +45,7 @@ def find(volume: str) -> str | None:
     names = [volume]
     if "/" not in volume:
         names = [f"{BY_ID}/virtio-{volume[:20]}", *glob.glob(f"{BY_ID}/*{volume}")]
-    return next(filter(is_block_device, names), None)
-
-
-def is_block_device(path: str) -> bool:
-    """Whether it is there, and a disk."""
-    try:
-        return stat.S_ISBLK(os.stat(path).st_mode)
-    except FileNotFoundError:
-        return False
+    return next((name for name in names if Path(name).is_block_device()), None)
 
 
 def wait_for(volume: str) -> str:

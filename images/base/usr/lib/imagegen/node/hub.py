@@ -38,6 +38,7 @@ class Hub:
     def __init__(self, config: Settings, port: int = PORT) -> None:
         self.address, self.port = config["hub"], port
         self.certificate, self.key = config["hub_certificate"], config["join_key"]
+        self.workshop = f"{config.get('workshop')} ({config.get('workshop_id')})"
 
     def join_info(self) -> JoinInfo:
         """How to join. A HubUnavailable says that the hub does not tell, and why."""
@@ -68,7 +69,11 @@ class Hub:
     def _verify(self, line: Any) -> None:
         """The hub's certificate is pinned by its SHA-256: no other machine can answer, or learn the key."""
         if hashlib.sha256(line.getpeercert(True)).hexdigest() != self.certificate:
-            raise ssl.SSLError("its certificate is not the workshop's")
+            status.say_again()
+            raise HubUnavailable(
+                f"{self.address} is not the hub of the workshop {self.workshop}, whose text this node got; launch hub and nodes "
+                "with texts that were printed with the same secrets"
+            )
 
 
 def unverified() -> ssl.SSLContext:

@@ -7,7 +7,7 @@ import binascii
 import json
 from typing import Any
 
-import yaml  # type: ignore[import-untyped,unused-ignore]
+import yaml
 
 from imagegen import settings, users
 from imagegen.paste.layers import gunzip

@@ -101,8 +101,10 @@ def plain_lines(text: str) -> str:
 
 
 def base64_body(text: str) -> bytes | None:
-    """What the text holds, where it is nothing but base64, whatever the width of its lines; up to a tenth may be
-    something else, like headers or the prompt of a shell."""
+    """What the text holds, where it is nothing but base64, whatever the width of its lines.
+
+    Up to a tenth may be something else, like the prompt of a shell.
+    """
     lines = [re.sub(r"\s", "", line) for line in HEADER.sub("\n", text).splitlines()]
     body = "".join(line for line in lines if BASE64_LINE.fullmatch(line)).rstrip("=")
     if len(body) < 100 or len(body) * 10 < sum(map(len, lines)) * 9:

@@ -1,5 +1,4 @@
-"""What copying and pasting does to a text, undone. Whether a repair is right, the hash in the text's last line
-tells."""
+"""What copying and pasting does to a text, undone. Whether a repair is right, the hash in the last line tells."""
 
 from __future__ import annotations
 

@@ -68,8 +68,10 @@ def printed(raw: bytes, inside: Opened) -> Taken | None:
 
 
 def expect_one(found: Paste, piece: Piece) -> None:
-    """Pasted twice is as good as once, even if the other copy is cut off; two texts are one too many, and within a
-    program nobody knows what a text is for."""
+    """Raises an Unsound where there are two texts, or one within a program.
+
+    Pasted twice is as good as once, even if the other copy is cut off.
+    """
     if not all(piece.text.startswith(other.text) for other in found.pieces):
         raise Unsound(TWO)
     if program := kinds.program_for(found.above):
