@@ -1,5 +1,5 @@
-# Runs in a student's kernel: tries each place of PLACES, a list of [name, address, port], and prints which answer. All are
-# tried at the same time, and more than once: a machine that is busy answers late, and a packet may be lost.
+# Runs in a student's kernel: tries each place of PLACES, a list of [name, address, port], and prints which answer. All
+# are tried at the same time, and more than once: a machine that is busy answers late, and a packet may be lost.
 import concurrent.futures
 import json
 import socket

@@ -70,7 +70,8 @@ def main() -> None:
     """Looks every few seconds, for ever."""
     config = settings()
     own = str(find_interface(config).ip)
-    availability = "active" if config.get("on_hub", False) else "drain"  # The hub takes no tasks, unless it is to carry notebooks.
+    # The hub takes no tasks, unless it is to carry notebooks.
+    availability = "active" if config.get("on_hub", False) else "drain"
     watch = said = None
     if "page" in config:  # An ordinary image has nobody to tell.
         from imagegen.hub.machines import Watch
