@@ -34,7 +34,7 @@ class Homes(unittest.TestCase):
         os.makedirs(f"{folder.name}/skel")
         write(f"{folder.name}/skel/.profile", "")
         self.root, self.homes, self.said = folder.name, f"{folder.name}/homes", []
-        self.exported = []
+        self.exported, self.mounted = [], True
         project.replace(
             self,
             homes,
@@ -63,7 +63,8 @@ class Homes(unittest.TestCase):
         }
         config.setdefault("network", "10.0.0.0/24")
         self.said.clear()
-        with mock.patch.object(homes, "settings", lambda: config):
+        mounted = mock.patch.object(os.path, "ismount", lambda _: self.mounted)
+        with mounted, mock.patch.object(homes, "settings", lambda: config):
             with mock.patch.object(homes, "table", lambda: table(*names, first=first)):
                 homes.main()
 
@@ -153,6 +154,12 @@ class Homes(unittest.TestCase):
                 self.start("2026", **config)
                 self.assertEqual(self.works(), {"training01": "somebody's"} if kept else {})
                 self.assertEqual(os.path.exists(f"{self.homes}/.archive/unmarked/training01/work"), not kept)
+
+    def test_without_its_volume_a_hub_makes_no_homes(self):
+        self.mounted = False
+        with self.assertRaises(SystemExit):
+            self.start("2026", volume="/dev/vdb")
+        self.assertFalse(os.path.exists(self.homes))
 
     def test_a_marker_of_another_origin_leads_nowhere_else(self):
         write(f"{self.root}/outside", "")
