@@ -25,6 +25,11 @@ students_and_a_browser() {
 students_without_a_door() {
 	rehearse_students --logs "$LOGS/students-without-a-door"
 }
+# On a cloud by whose name cloud-init does not know OpenStack, and whose metadata service comes late.
+metadata_service() {
+	"$IMAGEGEN" rehearse --nodes 1 --images "$IMAGES" --logs "$LOGS/metadata-service" \
+		--datasource metadata --product "VMware Virtual Platform" --metadata-delay 90
+}
 one_machine() {
 	"$IMAGEGEN" rehearse --nodes 0 --students 2 --images "$IMAGES" --logs "$LOGS/one-machine" \
 		--workshop tests/fixtures/rehearsals/solo.yaml

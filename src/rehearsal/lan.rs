@@ -320,7 +320,7 @@ mod tests {
         }
         let begun = Instant::now();
         drop(bench.lan);
-        assert!(begun.elapsed() < Duration::from_secs(2));
+        assert!(begun.elapsed() < Duration::from_secs(30));
         assert_eq!(first.read(&mut [0]).unwrap(), 0);
     }
 }

@@ -164,7 +164,12 @@ mod tests {
         machine.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         let question = endpoint::tests::arp_request(Place::HUB, SERVICE);
         // Asked again and again: the switch may not have served the one or the other yet.
+        let begun = Instant::now();
         let answer = loop {
+            assert!(
+                begun.elapsed() < Duration::from_secs(30),
+                "waited 30 s in vain for an answer of the service"
+            );
             machine.write_all(&lan::packet(&question)).unwrap();
             machine.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
             if let Ok(packet) = lan::read_packet(&mut machine) {
@@ -175,6 +180,6 @@ mod tests {
         let begun = Instant::now();
         drop(service);
         drop(lan);
-        assert!(begun.elapsed() < Duration::from_secs(2));
+        assert!(begun.elapsed() < Duration::from_secs(30));
     }
 }
