@@ -96,10 +96,10 @@ pub(super) fn refused(machine: &mut Machine, words: &str) -> Result<String> {
     }
     let sockets = machine.read(&["ss", "-lntuH"])?;
     let open: Vec<&str> = sockets.lines().filter(|line| is_open(line)).collect();
-    match open.first() {
-        None => Ok("the console says so, and nothing listens".into()),
-        Some(line) => Err(anyhow!("on {}, something listens: {line}", machine.spec.name).into()),
+    if open.is_empty() {
+        return Ok("the console says so, and nothing listens".into());
     }
+    Err(anyhow!("on {}, something listens:\n{}", machine.spec.name, open.join("\n")).into())
 }
 
 fn ensure_idle(service: &str, state: &str) -> anyhow::Result<()> {
