@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use imagegen::document::{Findings, Source};
+use imagegen::failure::Failure;
 use imagegen::userdata::{Budget, Form, Image, Machine, Role};
 use imagegen::workshop::{self, Secrets, Workshop};
 
@@ -135,7 +136,11 @@ fn what_does_not_fit_names_what_the_organiser_can_change_and_nothing_of_ours() {
     let both = Workshop { users: thousand(8).users, ..workshop };
     for image in [Image::Golden, Image::Stock] {
         let machine = Machine { workshop: &both, secrets: &secrets, role: Role::Hub, image };
-        let said = machine.render(Budget::Horizon).unwrap_err().to_string();
+        let Failure::Input(findings) = machine.render(Budget::Horizon).unwrap_err() else {
+            panic!("not a matter of the input")
+        };
+        let said: String =
+            findings.iter().flat_map(|finding| [&*finding.message, "\n", &*finding.remedy]).collect();
         for part in ["`users` (1000 of them)", "`hub.files` with /etc/large", "--for nova"] {
             assert!(said.contains(part), "{said}");
         }
