@@ -11,7 +11,7 @@ pub const USERS: &str = "/etc/imagegen/users";
 /// What a node runs to join the hub.
 pub const JOIN_SCRIPT: &str = "/etc/imagegen/join.py";
 /// What an ordinary image is given of a golden one, until it is unpacked.
-pub const STOCK_ARCHIVE: &str = "/var/lib/imagegen/stock";
+pub const STOCK_ARCHIVE: &str = "/run/imagegen-stock";
 /// systemd's directory for units that no package brought.
 pub const UNITS: &str = "/etc/systemd/system";
 /// Docker's options.

@@ -26,7 +26,7 @@ def content(entry):
     return gzip.decompress(packed) if encoding == "gz+b64" else packed
 
 
-STOCK = "/var/lib/imagegen/stock"
+STOCK = "/run/imagegen-stock"
 
 
 def base94(text):

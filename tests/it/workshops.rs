@@ -35,7 +35,7 @@ const WHOLE: &[&str] = &["usual_hub", "usual_node"];
 const COPIES: &[(&str, &str)] = &[
     ("/etc/imagegen/join.py", "userdata/node/"),
     ("/etc/systemd/system/imagegen-join.service", "userdata/node/imagegen-join.service"),
-    ("/var/lib/imagegen/stock", "an archive"),
+    ("/run/imagegen-stock", "an archive"),
 ];
 
 /// What is printed for one of them, with secrets that are always the same.

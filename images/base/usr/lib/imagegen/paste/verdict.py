@@ -11,7 +11,7 @@ from imagegen.paste.layers import Opened, opened
 from imagegen.paste.pieces import FIRST, Paste, Piece, paste
 from imagegen.paste.repairs import Candidate, candidates, harmless
 
-STOCK = re.compile(r"path:\s/var/lib/imagegen/stock\s")
+STOCK = re.compile(r"path:\s/run/imagegen-stock\s")
 TWO = "holds two different texts of imagegen"
 # Nobody who changes a text by hand means these.
 MISTAKES = (
