@@ -2,6 +2,7 @@
 and by UDP where the address has `udp:` before it. An interface may follow the address: `fe80::a9fe:a9fe%docker0`. Tells
 systemd as soon as all of them listen."""
 
+import errno
 import os
 import socket
 import sys
@@ -43,7 +44,12 @@ boxes = []
 for text in sys.argv[1:]:
     address, port = text.removeprefix("udp:").rsplit(" ", 1)
     listen = listen_udp if text.startswith("udp:") else listen_tcp
-    boxes.append(listen((address, int(port))))
+    try:
+        boxes.append(listen((address, int(port))))
+    except OSError as error:
+        # Somebody answers there already, as the hub's web server does at port 80 of all its addresses.
+        if error.errno != errno.EADDRINUSE:
+            raise
 threads = [threading.Thread(target=serve, args=(box,)) for box in boxes]
 for thread in threads:
     thread.start()
