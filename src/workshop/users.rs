@@ -17,7 +17,7 @@ const GROUP: &str = "{name: course-a, gid: 3000}";
 pub(super) const PEOPLE: Range<i64> = 1000..60_000;
 
 /// UIDs and GIDs of imagegen's own accounts: Debian gives the range around them out by name and never to people (policy
-/// 9.2.2), systemd has nothing in it, and [`PEOPLE`] ends before.
+/// 9.2.2), systemd has nothing in it, and `PEOPLE` ends before.
 pub const OWN_IDS: Range<u32> = 60_900..61_000;
 /// The UID of the administrator, and the GID of the administrator's group.
 pub const ADMIN_ID: u32 = OWN_IDS.start;
