@@ -7,8 +7,9 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,7 +40,8 @@ pub(super) type Packet = Arc<[u8]>;
 /// A running switch. Dropping it pulls all cables and waits for its threads.
 #[derive(Debug)]
 pub struct Lan {
-    socket: PathBuf,
+    /// The socket on which the acceptor listens.
+    listening: UnixStream,
     switch: Arc<Switch>,
     acceptor: Option<JoinHandle<()>>,
 }
@@ -71,17 +73,18 @@ impl Lan {
         let listener = UnixListener::bind(socket)
             .with_context(|| format!("making the LAN's socket {}", socket.display()))?;
         let switch = Arc::new(Switch::default());
+        let listening = UnixStream::from(OwnedFd::from(listener.try_clone()?));
         let accepting = Arc::clone(&switch);
         let acceptor = std::thread::spawn(move || accept(&accepting, &listener));
-        Ok(Self { socket: socket.to_owned(), switch, acceptor: Some(acceptor) })
+        Ok(Self { listening, switch, acceptor: Some(acceptor) })
     }
 }
 
 impl Drop for Lan {
     fn drop(&mut self) {
         self.switch.closing.store(true, Ordering::SeqCst);
-        // A last plug wakes the acceptor; with the socket gone it has ended already.
-        let _ = UnixStream::connect(&self.socket);
+        // This wakes the acceptor, also where somebody has swept the folder with the socket away.
+        let _ = self.listening.shutdown(Shutdown::Both);
         if let Some(acceptor) = self.acceptor.take() {
             let _ = acceptor.join();
         }
@@ -309,6 +312,18 @@ mod tests {
         let hello = packet(ALL, mac(2), b"still here");
         second.write_all(&hello).unwrap();
         receives(&mut third, &hello);
+    }
+
+    #[test]
+    fn it_ends_although_its_socket_was_swept_away() {
+        let Bench { lan, folder } = Bench::new();
+        drop(folder);
+        let (ended, end) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            drop(lan);
+            ended.send(()).unwrap();
+        });
+        end.recv_timeout(Duration::from_secs(30)).unwrap();
     }
 
     #[test]
