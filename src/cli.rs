@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use rehearsal::{BootedBy, CloudArgs, DatasourceKind, NetworkKind};
+pub use rehearsal::{AttackArgs, BootedBy, CloudArgs, DatasourceKind, NetworkKind, RehearseAct};
 pub use workshop::{OutputArgs, RestoreSecretsArgs, UserFormat, UsersArgs, WorkshopArgs};
 
 /// Golden images and cloud-init user-data for JupyterHub workshops on OpenStack.
@@ -264,7 +264,11 @@ pub struct PruneArgs {
 
 /// Arguments of `imagegen rehearse`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct RehearseArgs {
+    /// What to rehearse, if not that a workshop works.
+    #[command(subcommand)]
+    pub act: Option<RehearseAct>,
     /// How many nodes to boot beside the hub; none for a workshop of one machine, which boots `solo.qcow2`
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=16))]
     pub nodes: u8,

@@ -1,6 +1,10 @@
 //! What a rehearsal's machines are like, and the cloud around them.
 
-use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::WorkshopArgs;
 
 /// What a rehearsal's machines boot by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -61,4 +65,25 @@ pub struct CloudArgs {
     /// Add a network interface before the workshop's, on a network without DHCP and metadata service
     #[arg(long)]
     pub second_interface: bool,
+}
+
+/// What can be rehearsed beside a workshop that works.
+#[derive(Debug, Subcommand)]
+pub enum RehearseAct {
+    /// Attack a workshop from a notebook, from a neighbour on its network and from outside, each attempt with a control
+    Attacks(AttackArgs),
+}
+
+/// Arguments of `imagegen rehearse attacks`.
+#[derive(Debug, Args)]
+pub struct AttackArgs {
+    /// Where the built images are
+    #[arg(long, value_name = "DIR", default_value = "dist")]
+    pub images: PathBuf,
+    /// Where the serial logs go
+    #[arg(long, value_name = "DIR", default_value = "dist/rehearsal")]
+    pub logs: PathBuf,
+    /// The workshop.
+    #[command(flatten)]
+    pub workshop: WorkshopArgs,
 }

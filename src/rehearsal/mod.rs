@@ -1,6 +1,7 @@
 //! A workshop rehearsed: the built images as a hub and its nodes in QEMU, looked at from the inside.
 
 mod agent;
+mod attacks;
 mod benchmark;
 mod boot;
 mod checks;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 
+pub use attacks::{attack, neighbour_memory};
 pub use benchmark::benchmark;
 pub use boot::{Trial, boot, boot_memory};
 use checks::Check;
@@ -148,6 +150,12 @@ impl Stage {
         std::iter::once(&mut self.hub).chain(&mut self.nodes)
     }
 
+    /// The first student who is there.
+    fn present_student(&self) -> Result<Student> {
+        let present = self.students.iter().take(self.present).next();
+        Ok(present.cloned().ok_or_else(|| anyhow!("nobody is present"))?)
+    }
+
     /// The machine with this host name.
     fn machine(&mut self, name: &str) -> Result<&mut Machine> {
         let found = self.machines().find(|machine| machine.spec.name == name);
@@ -197,12 +205,19 @@ pub fn run(script: Script, progress: &Progress) -> Result<()> {
     let hall = Hall::open(Equipment::of(&script), progress)?;
     let (door, timed) = (script.door.clone(), script.timed);
     let mut stage = opening::set(script, &hall.bench, progress)?;
-    let failed = run_checks(&mut stage, timed, progress)?;
+    let checks = checks::of(&stage, timed);
+    let failed = run_checks(&mut stage, checks, progress)?;
+    finish(&mut stage, &failed, &hall.bench.logs)?;
+    door.map_or(Ok(()), |door| open(&door, &stage, progress))
+}
+
+/// Keeps the journals and fails where a check has failed.
+fn finish(stage: &mut Stage, failed: &[&str], logs: &Path) -> Result<()> {
     if failed.is_empty() {
-        return door.map_or(Ok(()), |door| open(&door, &stage, progress));
+        return Ok(());
     }
-    keep_journals(&mut stage, &hall.bench.logs)?;
-    Err(anyhow!("{} failed; the logs are in {}", failed.join(", "), hall.bench.logs.display()).into())
+    keep_journals(stage, logs)?;
+    Err(anyhow!("{} failed; the logs are in {}", failed.join(", "), logs.display()).into())
 }
 
 /// What a rehearsal needs of the place where it takes place.
@@ -301,9 +316,13 @@ fn open(door: &Door, stage: &Stage, progress: &Progress) -> Result<()> {
 }
 
 /// Runs every check, also after one has failed, and gives the names of those that did.
-fn run_checks(stage: &mut Stage, timed: bool, progress: &Progress) -> Result<Vec<&'static str>> {
+fn run_checks<S: 'static>(
+    stage: &mut S,
+    checks: impl IntoIterator<Item = &'static Check<S>>,
+    progress: &Progress,
+) -> Result<Vec<&'static str>> {
     let mut failed = vec![];
-    for Check { name, run } in checks::of(stage, timed) {
+    for Check { name, run } in checks {
         let step = progress.step(*name);
         match run(stage) {
             Ok(seen) => step.done(&format!("ok, {seen}")),

@@ -107,6 +107,9 @@ impl Place {
     /// Where the hub sits.
     pub const HUB: Self = Self(HUB);
 
+    /// Where a machine sits that belongs to no workshop: beyond all nodes.
+    pub const NEIGHBOUR: Self = Self(200);
+
     /// Where node `number` sits, counted from 1.
     #[must_use]
     pub fn node(number: u8) -> Self {

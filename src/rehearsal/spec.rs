@@ -55,6 +55,12 @@ impl Spec {
         Self::new(format!("node-{number}"), Role::Node, Place::node(number), user_data)
     }
 
+    /// A machine on the network that belongs to no workshop.
+    #[must_use]
+    pub fn neighbour() -> Self {
+        Self::new("neighbour".into(), Role::Node, Place::NEIGHBOUR, None)
+    }
+
     fn new(name: String, role: Role, place: Place, user_data: Option<String>) -> Self {
         let (log, memory) = (name.clone(), role.memory());
         Self { name, log, firmware: Firmware::Bios, role, place, memory, user_data }

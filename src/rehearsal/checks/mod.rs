@@ -11,7 +11,7 @@ mod identity;
 mod materials;
 mod sandbox;
 mod service;
-mod students;
+pub(super) mod students;
 mod volume;
 
 use std::collections::BTreeMap;
@@ -26,10 +26,10 @@ use crate::failure::Result;
 use crate::userdata::paths;
 
 /// How long the slowest part of a boot may take under emulation.
-const PATIENCE: Duration = Duration::from_secs(1500);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1500);
 
 /// How long what has nothing to wait for any more may take.
-const SOON: Duration = Duration::from_secs(300);
+pub(super) const SOON: Duration = Duration::from_secs(300);
 
 /// The port of SSH.
 const SSH: u16 = 22;
@@ -41,10 +41,10 @@ const NFS: u16 = 2049;
 const API: u16 = 8081;
 
 /// One check.
-pub(super) struct Check {
+pub(super) struct Check<S = Stage> {
     /// What is true when it passes.
     pub(super) name: &'static str,
-    pub(super) run: fn(&mut Stage) -> Result<String>,
+    pub(super) run: fn(&mut S) -> Result<String>,
 }
 
 /// The checks for a rehearsal, in an order in which each finds ready what it needs.
@@ -67,6 +67,11 @@ pub(super) fn of(stage: &Stage, timed: bool) -> Vec<&'static Check> {
     let materials = if stage.materials > 0 { MATERIALS } else { &[] };
     let before = [engine, AMONG_MACHINES, EACH, asked, volume, shares, image];
     before.iter().chain(students).chain(&[materials, last]).copied().flatten().collect()
+}
+
+/// What attacks begin with: students at work, and what their notebooks reach.
+pub(super) fn for_attacks() -> impl Iterator<Item = &'static Check> {
+    SWARM.iter().chain([&WORK, &SANDBOX])
 }
 
 const SWARM: &[Check] = &[Check { name: "every node is Ready in the hub's swarm", run: nodes_are_ready }];

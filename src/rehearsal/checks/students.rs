@@ -17,7 +17,7 @@ const PATIENCE: u32 = 1500;
 
 /// What one student does.
 #[derive(Debug, Clone)]
-pub(super) struct Task {
+pub(in crate::rehearsal) struct Task {
     name: String,
     password: String,
     code: Option<String>,
@@ -26,22 +26,22 @@ pub(super) struct Task {
 
 impl Task {
     /// Logs in and starts the server, unless it runs.
-    pub(super) fn of(student: &Student) -> Self {
+    pub(in crate::rehearsal) fn of(student: &Student) -> Self {
         Self { name: student.name.clone(), password: student.password.clone(), code: None, stop: false }
     }
 
     /// Runs code in a new kernel.
-    pub(super) fn runs(self, code: impl Into<String>) -> Self {
+    pub(in crate::rehearsal) fn runs(self, code: impl Into<String>) -> Self {
         Self { code: Some(code.into()), ..self }
     }
 
     /// Stops the server at the end.
-    pub(super) fn stops(self) -> Self {
+    pub(in crate::rehearsal) fn stops(self) -> Self {
         Self { stop: true, ..self }
     }
 
     /// With other words on the login page.
-    pub(super) fn says(self, name: &str, password: &str) -> Self {
+    pub(in crate::rehearsal) fn says(self, name: &str, password: &str) -> Self {
         Self { name: name.into(), password: password.into(), ..self }
     }
 
@@ -56,20 +56,20 @@ impl Task {
 
 /// What became of a student.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Seen {
-    pub(super) name: String,
+pub(in crate::rehearsal) struct Seen {
+    pub(in crate::rehearsal) name: String,
     /// From the press on Start to the server's first answer.
-    pub(super) seconds: Option<f64>,
+    pub(in crate::rehearsal) seconds: Option<f64>,
     /// When the server was started, which tells it from every other.
-    pub(super) server: Option<String>,
-    pub(super) output: Option<String>,
-    pub(super) refused: Option<String>,
-    pub(super) failed: Option<String>,
+    pub(in crate::rehearsal) server: Option<String>,
+    pub(in crate::rehearsal) output: Option<String>,
+    pub(in crate::rehearsal) refused: Option<String>,
+    pub(in crate::rehearsal) failed: Option<String>,
 }
 
 impl Seen {
     /// The output of the code, of which the last line counts; a failure otherwise.
-    pub(super) fn printed(&self) -> Result<&str> {
+    pub(in crate::rehearsal) fn printed(&self) -> Result<&str> {
         let output = self.output.as_deref().and_then(|output| output.trim().lines().last());
         Ok(output.with_context(|| format!("{}: {}", self.name, self.trouble()))?)
     }
@@ -81,7 +81,7 @@ impl Seen {
 }
 
 /// Lets students do their tasks, all at the same time but for `pace` seconds between them.
-pub(super) fn at_work(stage: &mut Stage, tasks: &[Task], pace: f64) -> Result<Vec<Seen>> {
+pub(in crate::rehearsal) fn at_work(stage: &mut Stage, tasks: &[Task], pace: f64) -> Result<Vec<Seen>> {
     let job = json!({
         "address": stage.hub.spec.place.address(),
         "fingerprint": stage.fingerprint,
@@ -97,13 +97,13 @@ pub(super) fn at_work(stage: &mut Stage, tasks: &[Task], pace: f64) -> Result<Ve
 }
 
 /// One student alone.
-pub(super) fn alone(stage: &mut Stage, task: Task) -> Result<Seen> {
+pub(in crate::rehearsal) fn alone(stage: &mut Stage, task: Task) -> Result<Seen> {
     let seen = at_work(stage, &[task], 0.0)?;
     Ok(seen.into_iter().next().ok_or_else(|| anyhow!("the student did nothing"))?)
 }
 
 /// The students of the rehearsal, who are the first ones of the workshop.
-pub(super) fn present(stage: &Stage) -> Vec<Student> {
+pub(in crate::rehearsal) fn present(stage: &Stage) -> Vec<Student> {
     stage.students.iter().take(stage.present).cloned().collect()
 }
 
@@ -121,24 +121,24 @@ print(json.dumps({"found": found, "uid": os.getuid(), "gid": os.getgid(), "group
 
 /// What a kernel says of itself.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
-pub(super) struct Kernel {
+pub(in crate::rehearsal) struct Kernel {
     uid: u32,
     gid: u32,
     groups: Vec<u32>,
     home: String,
     name: String,
     found: String,
-    pub(super) node: String,
-    pub(super) container: String,
+    pub(in crate::rehearsal) node: String,
+    pub(in crate::rehearsal) container: String,
 }
 
 /// Starts a student's server unless it runs, and asks a kernel in it who and where it is.
-pub(super) fn ask(stage: &mut Stage, task: Task) -> Result<Kernel> {
+pub(in crate::rehearsal) fn ask(stage: &mut Stage, task: Task) -> Result<Kernel> {
     kernel(&alone(stage, task.runs(WHO))?)
 }
 
 /// As [`ask`], two at the same time.
-pub(super) fn ask_both(stage: &mut Stage, students: [&Student; 2]) -> Result<[Kernel; 2]> {
+pub(in crate::rehearsal) fn ask_both(stage: &mut Stage, students: [&Student; 2]) -> Result<[Kernel; 2]> {
     let tasks = students.map(|student| Task::of(student).runs(WHO));
     let kernels = at_work(stage, &tasks, 0.0)?.iter().map(kernel).collect::<Result<Vec<_>>>()?;
     Ok(kernels.try_into().map_err(|_| anyhow!("two students were asked"))?)
@@ -160,7 +160,7 @@ fn kernel(seen: &Seen) -> Result<Kernel> {
 }
 
 /// All log in at once, work as themselves, and are spread over all nodes.
-pub(super) fn work(stage: &mut Stage) -> Result<String> {
+pub(in crate::rehearsal) fn work(stage: &mut Stage) -> Result<String> {
     let (kernels, mut seconds) = all_work(stage)?;
     let spread = spread(stage, kernels.into_iter().map(|kernel| kernel.node))?;
     seconds.sort_by(f64::total_cmp);
@@ -170,7 +170,7 @@ pub(super) fn work(stage: &mut Stage) -> Result<String> {
 
 /// All log in within ten seconds; each works as the own UID, in the own home, and the file is on the hub. Gives what the
 /// kernels say, and how many seconds each server took to start.
-pub(super) fn all_work(stage: &mut Stage) -> Result<(Vec<Kernel>, Vec<f64>)> {
+pub(in crate::rehearsal) fn all_work(stage: &mut Stage) -> Result<(Vec<Kernel>, Vec<f64>)> {
     let students = present(stage);
     let tasks: Vec<Task> = students.iter().map(|student| Task::of(student).runs(WHO)).collect();
     let results = at_work(stage, &tasks, 10.0 / tasks.len().max(1) as f64)?;
@@ -198,7 +198,7 @@ pub(super) fn all_work(stage: &mut Stage) -> Result<(Vec<Kernel>, Vec<f64>)> {
 }
 
 /// How many students are where; a failure where a node stays empty.
-pub(super) fn spread(stage: &Stage, places: impl Iterator<Item = String>) -> Result<String> {
+pub(in crate::rehearsal) fn spread(stage: &Stage, places: impl Iterator<Item = String>) -> Result<String> {
     let mut nodes: BTreeMap<String, usize> = BTreeMap::new();
     places.for_each(|node| *nodes.entry(node).or_default() += 1);
     if nodes.len() < stage.nodes.len().min(stage.present) {
@@ -229,7 +229,7 @@ fn file_is_on_the_hub(stage: &mut Stage, student: &Student) -> Result<()> {
 }
 
 /// A wrong password and an unknown name do not get in, and read the same sentence.
-pub(super) fn strangers_are_refused(stage: &mut Stage) -> Result<String> {
+pub(in crate::rehearsal) fn strangers_are_refused(stage: &mut Stage) -> Result<String> {
     let student = present(stage).into_iter().next().context("nobody is present")?;
     let task = Task::of(&student);
     let wrong = task.clone().says(&student.name, "0000-0000-0000");
@@ -243,7 +243,7 @@ pub(super) fn strangers_are_refused(stage: &mut Stage) -> Result<String> {
 }
 
 /// When a node is lost, its students start again elsewhere, with their files; and the node comes back by itself.
-pub(super) fn a_lost_node_is_survived(stage: &mut Stage) -> Result<String> {
+pub(in crate::rehearsal) fn a_lost_node_is_survived(stage: &mut Stage) -> Result<String> {
     let student = present(stage).into_iter().next().context("nobody is present")?;
     let before = ask(stage, Task::of(&student))?;
     let lost = stage.nodes.iter().position(|node| node.spec.name == before.node).context("no such node")?;
@@ -285,7 +285,7 @@ fn set_link(stage: &mut Stage, node: usize, to: &str) -> Result<()> {
 
 /// Neither the hub nor the proxy takes a student's server along when it starts again: the hub's API is where notebooks know
 /// it, and they reach it.
-pub(super) fn restarts_are_survived(stage: &mut Stage) -> Result<String> {
+pub(in crate::rehearsal) fn restarts_are_survived(stage: &mut Stage) -> Result<String> {
     let students = present(stage);
     let student = students.last().context("nobody is present")?;
     let before = alone(stage, Task::of(student).runs(WHO))?;
@@ -321,13 +321,13 @@ fn api_answers(stage: &mut Stage, place: &Kernel) -> Result<String> {
 }
 
 /// Waits until the hub answers through web server and proxy.
-pub(super) fn page_is_back(stage: &mut Stage) -> Result<()> {
+pub(in crate::rehearsal) fn page_is_back(stage: &mut Stage) -> Result<()> {
     let page = format!("https://{}/hub/health", stage.hub.spec.place.address());
     super::hub::fetch(stage, "the hub's page", &[&page], |shown| shown.starts_with("200 ").then_some(()))
 }
 
 /// A kernel that takes more memory than there is dies, and nothing else does.
-pub(super) fn memory_is_limited(stage: &mut Stage) -> Result<String> {
+pub(in crate::rehearsal) fn memory_is_limited(stage: &mut Stage) -> Result<String> {
     let student = present(stage).into_iter().next().context("nobody is present")?;
     let greedy = "hoard = []\nwhile True:\n    hoard.append(bytearray(b'x') * 2**24)\n";
     let seen = alone(stage, Task::of(&student).runs(greedy))?;

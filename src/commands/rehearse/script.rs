@@ -1,60 +1,65 @@
-//! `imagegen rehearse`.
+//! What the arguments and the workshop file make of a rehearsal.
 
 use std::path::Path;
 use std::time::Duration;
 
-use super::inputs;
-use crate::cli::{BootedBy, CloudArgs, DatasourceKind, NetworkKind, RehearseArgs};
+use crate::cli::{AttackArgs, BootedBy, CloudArgs, DatasourceKind, NetworkKind, RehearseArgs, WorkshopArgs};
+use crate::commands::inputs;
 use crate::document::Findings;
 use crate::failure::Result;
-use crate::host::{signals, tools};
-use crate::rehearsal::{self, Cloud, Datasource, Door, Firmware, Manner, Script, Student, Texts, Trial};
-use crate::report::{self, Progress};
+use crate::rehearsal::{self, Cloud, Datasource, Door, Firmware, Manner, Script, Student};
 use crate::userdata::{Budget, Image, Machine, Role};
 use crate::workshop::{Engine, Entry, Network, Secrets, Subnet, Web, Workshop};
 
-/// Runs the command.
-pub fn run(args: &RehearseArgs) -> Result<()> {
-    if let Some(image) = &args.boot {
-        return boot(image, args);
-    }
-    let script = script(args)?;
-    signals::listen()?;
-    require(rehearsal::memory(args.nodes, args.students.into()), &[script.firmware])?;
-    rehearsal::check_images(&script.images)?;
-    if args.benchmark && args.students == 0 {
-        let figures = rehearsal::benchmark(script, &Progress::start())?;
-        return report::data(&format!("{figures}\n"));
-    }
-    rehearsal::run(script, &Progress::start())
+/// What somebody wants to rehearse.
+pub(super) struct Wanted<'a> {
+    pub(super) nodes: u8,
+    pub(super) students: u16,
+    images: &'a Path,
+    logs: &'a Path,
+    plain: Option<&'a Path>,
+    firmware: Firmware,
+    timed: bool,
+    door: Option<Door>,
+    cloud: Cloud,
+    workshop: &'a WorkshopArgs,
 }
 
-/// Tries one image by itself.
-fn boot(image: &Path, args: &RehearseArgs) -> Result<()> {
-    let (first, then) = match args.firmware.map(firmware) {
-        None => (Firmware::ALL.to_vec(), Firmware::ALL.to_vec()),
-        Some(Firmware::Bios) => (vec![Firmware::Bios], vec![Firmware::Bios]),
-        Some(other) => (vec![other], vec![Firmware::Bios, other]),
-    };
-    signals::listen()?;
-    require(rehearsal::boot_memory(), &Firmware::ALL)?;
-    rehearsal::check_images(&[image.to_owned()])?;
-    let (workshop, secrets) = (Workshop::usual(), inputs::borrowed_secrets(&args.workshop)?);
-    let text = |role| userdata(&workshop, &secrets, role, false);
-    let texts = Texts { hub: text(Role::Hub)?, node: text(Role::Node { hub: rehearsal::hub_address() })? };
-    let trial = Trial { image: image.to_owned(), first, then, texts, logs: args.logs.clone() };
-    rehearsal::boot(&trial, &Progress::start())
-}
-
-fn require(memory: u64, firmware: &[Firmware]) -> Result<()> {
-    let mut lacking = tools::lacking_for_rehearsal(memory);
-    for shortage in firmware.iter().flat_map(|firmware| firmware.lacking()) {
-        lacking.push(shortage);
+impl<'a> Wanted<'a> {
+    /// What the arguments say.
+    pub(super) fn of(args: &'a RehearseArgs) -> Self {
+        Self {
+            nodes: args.nodes,
+            students: args.students,
+            images: &args.images,
+            logs: &args.logs,
+            plain: args.plain.as_deref(),
+            firmware: args.firmware.map_or(Firmware::Bios, firmware),
+            timed: args.benchmark,
+            door: args.door.map(|port| Door { port, then: args.then.clone() }),
+            cloud: cloud(&args.cloud),
+            workshop: &args.workshop,
+        }
     }
-    tools::require(lacking)
+
+    /// Two students on one node, so that each has a neighbour there.
+    pub(super) fn for_attacks(args: &'a AttackArgs) -> Self {
+        Self {
+            nodes: 1,
+            students: 2,
+            images: &args.images,
+            logs: &args.logs,
+            plain: None,
+            firmware: Firmware::Bios,
+            timed: false,
+            door: None,
+            cloud: Cloud::default(),
+            workshop: &args.workshop,
+        }
+    }
 }
 
-fn firmware(by: BootedBy) -> Firmware {
+pub(super) fn firmware(by: BootedBy) -> Firmware {
     match by {
         BootedBy::Bios => Firmware::Bios,
         BootedBy::Uefi => Firmware::Uefi,
@@ -62,33 +67,33 @@ fn firmware(by: BootedBy) -> Firmware {
     }
 }
 
-fn script(args: &RehearseArgs) -> Result<Script> {
+/// The rehearsal, where nothing keeps the workshop from it.
+pub(super) fn script(wanted: &Wanted) -> Result<Script> {
     let mut findings = Findings::default();
-    let mut workshop = inputs::workshop(&args.workshop, &mut findings)?;
-    let cloud = cloud(&args.cloud);
-    judge(args, &workshop, &cloud, &mut findings);
+    let mut workshop = inputs::workshop(wanted.workshop, &mut findings)?;
+    judge(wanted, &workshop, &mut findings);
     inputs::accept(findings)?;
     // The rehearsal's LAN is not the workshop's network, and its hub has a volume of its own.
-    workshop.network = network(args, &cloud);
-    if args.plain.is_none() {
+    workshop.network = network(wanted);
+    if wanted.plain.is_none() {
         without_mirror(&mut workshop);
     }
     with_known_passwords(&mut workshop);
     workshop.homes.volume = workshop.homes.volume.map(|_| rehearsal::VOLUME.to_owned());
-    let secrets = inputs::borrowed_secrets(&args.workshop)?;
-    let userdata = |role| userdata(&workshop, &secrets, role, args.plain.is_some());
+    let secrets = inputs::borrowed_secrets(wanted.workshop)?;
+    let userdata = |role| userdata(&workshop, &secrets, role, wanted.plain.is_some());
     Ok(Script {
-        images: match &args.plain {
-            Some(image) => [image.clone(), image.clone()],
-            None if args.nodes == 0 => [args.images.join("solo.qcow2"), args.images.join("solo.qcow2")],
-            None => [args.images.join("hub.qcow2"), args.images.join("node.qcow2")],
+        images: match wanted.plain {
+            Some(image) => [image.to_owned(), image.to_owned()],
+            None if wanted.nodes == 0 => [wanted.images.join("solo.qcow2"), wanted.images.join("solo.qcow2")],
+            None => [wanted.images.join("hub.qcow2"), wanted.images.join("node.qcow2")],
         },
-        plain: args.plain.is_some(),
-        firmware: args.firmware.map_or(Firmware::Bios, firmware),
-        logs: args.logs.clone(),
+        plain: wanted.plain.is_some(),
+        firmware: wanted.firmware,
+        logs: wanted.logs.to_owned(),
         hub: userdata(Role::Hub)?,
         node: userdata(Role::Node { hub: rehearsal::hub_address() })?,
-        nodes: args.nodes,
+        nodes: wanted.nodes,
         volume: workshop.homes.volume.is_some(),
         shares: shares(&workshop),
         classic: match &workshop.engine {
@@ -97,21 +102,21 @@ fn script(args: &RehearseArgs) -> Result<Script> {
         },
         homes: workshop.homes.export.clone(),
         students: students(&workshop, &secrets),
-        present: args.students.into(),
-        materials: if args.students > 0 { workshop.materials.len() } else { 0 },
+        present: wanted.students.into(),
+        materials: if wanted.students > 0 { workshop.materials.len() } else { 0 },
         fingerprint: secrets.page_certificate(&workshop.network)?.fingerprint,
-        timed: args.benchmark,
-        door: args.door.map(|port| Door { port, then: args.then.clone() }),
-        cloud,
+        timed: wanted.timed,
+        door: wanted.door.clone(),
+        cloud: wanted.cloud.clone(),
     })
 }
 
 /// What an organiser would have to say of the network, and nothing else.
-fn network(args: &RehearseArgs, cloud: &Cloud) -> Network {
+fn network(wanted: &Wanted) -> Network {
     // With a second network, the hub has to be told which one is the workshop's.
-    let several = args.plain.is_some() || args.door.is_some() || cloud.second_interface;
+    let several = wanted.plain.is_some() || wanted.door.is_some() || wanted.cloud.second_interface;
     // From an address with a subnet of its own, the hub cannot tell where its nodes are.
-    let alone = cloud.network == rehearsal::Network::Slash32;
+    let alone = wanted.cloud.network == rehearsal::Network::Slash32;
     let (address, prefix) = rehearsal::LAN;
     Network {
         cidr: alone.then_some(Subnet { address, prefix }),
@@ -121,16 +126,16 @@ fn network(args: &RehearseArgs, cloud: &Cloud) -> Network {
 }
 
 /// Looks for what keeps this workshop from being rehearsed in this way.
-fn judge(args: &RehearseArgs, workshop: &Workshop, cloud: &Cloud, findings: &mut Findings) {
-    let alone = workshop.notebooks_on_hub && workshop.engine == Engine::Swarm && args.plain.is_none();
-    if args.nodes == 0 && !alone {
+fn judge(wanted: &Wanted, workshop: &Workshop, findings: &mut Findings) {
+    let alone = workshop.notebooks_on_hub && workshop.engine == Engine::Swarm && wanted.plain.is_none();
+    if wanted.nodes == 0 && !alone {
         findings.push(rehearsal::findings::nobody_carries_notebooks());
     }
     let users = workshop.users.count();
-    if !findings.has_errors() && u32::from(args.students) > users {
+    if !findings.has_errors() && u32::from(wanted.students) > users {
         findings.push(rehearsal::findings::fewer_users(users));
     }
-    if cloud.datasource == Datasource::ConfigDrive && cloud.manner != Manner::default() {
+    if wanted.cloud.datasource == Datasource::ConfigDrive && wanted.cloud.manner != Manner::default() {
         findings.push(rehearsal::findings::nobody_asks_the_service());
     }
 }
@@ -182,7 +187,7 @@ fn with_known_passwords(workshop: &mut Workshop) {
     }
 }
 
-fn userdata(workshop: &Workshop, secrets: &Secrets, role: Role, plain: bool) -> Result<String> {
+pub(super) fn userdata(workshop: &Workshop, secrets: &Secrets, role: Role, plain: bool) -> Result<String> {
     let image = if plain { Image::Stock } else { Image::Golden };
     Ok(Machine { workshop, secrets, role, image }.render(Budget::Nova)?.text)
 }

@@ -1,0 +1,57 @@
+//! What a student tries in a terminal.
+
+use anyhow::anyhow;
+use serde_json::Value as Json;
+
+use super::Scene;
+use super::attempts::{self, Outcomes, judge, program};
+use crate::failure::Result;
+use crate::rehearsal::checks::students::{self, Task};
+
+const NOTEBOOK: &str = program!("attempts.py", "notebook.py");
+const KERNEL: &str = program!("attempts.py", "kernel.py");
+
+/// What keeps modules out.
+const LIST: &str = "/etc/modprobe.d/imagegen.conf";
+
+/// The control has the same image and no bounds.
+pub(super) fn stays_inside(scene: &mut Scene) -> Result<String> {
+    let held = in_a_kernel(scene, NOTEBOOK)?;
+    let student = scene.student()?;
+    let place = students::ask(&mut scene.stage, Task::of(&student))?;
+    let machine = scene.stage.machine(&place.node)?;
+    let image = machine.read(&["docker", "inspect", "--format", "{{.Image}}", &place.container])?;
+    let mut run = vec!["docker", "run", "--rm", "--interactive", "--privileged", "--user", "0"];
+    run.extend(["--security-opt", "seccomp=unconfined", "--entrypoint", "python3", &image, "-"]);
+    let ended = machine.patiently(&run, NOTEBOOK)?;
+    judge(&held, &attempts::ended(machine, &ended)?)
+}
+
+/// The control is a machine without the list, on which something must get through.
+pub(super) fn kernel_is_closed(scene: &mut Scene) -> Result<String> {
+    let by_a_student = in_a_kernel(scene, KERNEL)?;
+    scene.wait_for_neighbour()?;
+    let by_root = attempts::on(&mut scene.neighbour, KERNEL, &Json::Null)?;
+    scene.neighbour.read(&["mv", LIST, "/run/"])?;
+    let control = attempts::on(&mut scene.neighbour, KERNEL, &Json::Null);
+    scene.neighbour.read(&["mv", &LIST.replace("/etc/modprobe.d", "/run"), LIST])?;
+    let control = control?;
+    let got = attempts::got(&control);
+    for held in [&by_a_student, &by_root] {
+        attempts::all_refused(held)?;
+    }
+    if got.is_empty() {
+        return Err(anyhow!("nothing gets through without {LIST} either").into());
+    }
+    Ok(format!(
+        "{} sockets refused to students and to root; without the list, root gets {}",
+        by_root.len(),
+        got.join(", ")
+    ))
+}
+
+fn in_a_kernel(scene: &mut Scene, program: &str) -> Result<Outcomes> {
+    let student = scene.student()?;
+    let seen = students::alone(&mut scene.stage, Task::of(&student).runs(program))?;
+    attempts::read(seen.printed()?)
+}

@@ -1,0 +1,63 @@
+# What another machine on the workshop's network tries, whose root is anybody. Reads JSON: `hub` and its `homes`, a
+# student's `uid`, `gid` and `file`, the file `handle` of the homes as a node has it, `ports` as [address, protocol,
+# port] that are nobody's business outside, and the `services` of the rendezvous. The control is the same machine after
+# somebody has let it in.
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+
+JOB = json.loads(sys.stdin.read())
+TRIES, PATIENCE = 3, 4  # seconds
+
+
+@attempt("mount the homes")
+def mount():
+    with tempfile.TemporaryDirectory() as folder:
+        options = "vers=4.2,sec=sys,soft,timeo=100,retrans=1,retry=0"
+        command = ["mount", "-t", "nfs4", "-o", options, f"{JOB['hub']}:{JOB['homes']}", folder]
+        done = subprocess.run(command, stderr=subprocess.PIPE, timeout=200, check=False)
+        if done.returncode:
+            raise Refused(done.stderr.decode().strip())
+        subprocess.run(["umount", "-l", folder], check=True)
+    return f"{JOB['homes']} was mounted"
+
+
+@attempt("read a student's file by a file handle")
+def handle():
+    client = Client(JOB["hub"], JOB["uid"], JOB["gid"])
+    return client.read(bytes.fromhex(JOB["handle"]), JOB["file"])
+
+
+def answers(address, protocol, port):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
+    with socket.socket(family, kind) as line:
+        line.settimeout(PATIENCE)
+        line.connect((address, port))
+        if protocol == "udp":
+            line.send(b"?")
+            line.recv(512)
+    return True
+
+
+def reach(address, protocol, port):
+    for _ in range(TRIES):
+        try:
+            if answers(address, protocol, port):
+                return f"{address} answers"
+        except OSError as error:
+            refusal = error
+    raise refusal
+
+
+for address, protocol, port in JOB["ports"]:
+
+    @attempt(f"reach {protocol} {port} of {address}")
+    def port(address=address, protocol=protocol, port=port):
+        return reach(address, protocol, port)
+
+
+run_attempts()
