@@ -30,6 +30,10 @@ metadata_service() {
 	"$IMAGEGEN" rehearse --nodes 1 --images "$IMAGES" --logs "$LOGS/metadata-service" \
 		--datasource metadata --product "VMware Virtual Platform" --metadata-delay 90
 }
+# From a notebook, from a neighbour on the network and from outside.
+attacks() {
+	"$IMAGEGEN" rehearse attacks --images "$IMAGES" --logs "$LOGS/attacks"
+}
 one_machine() {
 	"$IMAGEGEN" rehearse --nodes 0 --students 2 --images "$IMAGES" --logs "$LOGS/one-machine" \
 		--workshop tests/fixtures/rehearsals/solo.yaml
