@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Image, Machine, Role, stock, table};
 use crate::failure::Result;
-use crate::workshop::{Engine, Material, Notebooks, Workshop};
+use crate::workshop::{Engine, Material, Notebooks, SecurityUpdates, Workshop};
 
 /// The notebook image that golden nodes carry, for the classic engine, which places by no label.
 const CARRIED: &str = "imagegen/notebook:latest";
@@ -42,6 +42,9 @@ fn common(machine: &Machine<'_>) -> Json {
     let mut settings = json!({ "level": LEVEL, "workshop": workshop.name, "workshop_id": id });
     if machine.image == Image::Stock {
         settings["stock"] = json!(true);
+    }
+    if workshop.security_updates == SecurityUpdates::Never && machine.image == Image::Golden {
+        settings["security_updates"] = json!(false);
     }
     if workshop.docker.mtu.is_none() {
         settings["mtu_auto"] = json!(true);

@@ -75,6 +75,8 @@ pub struct Workshop {
     pub timezone: Option<String>,
     /// The machines' locale (`de_CH.UTF-8`); the image's where there is none.
     pub locale: Option<String>,
+    /// When golden images get security updates.
+    pub security_updates: SecurityUpdates,
 }
 
 /// A workshop file with comments that is valid as it stands.
@@ -86,6 +88,16 @@ impl Workshop {
     pub fn usual() -> Self {
         Self { name: "training".into(), users: Users::usual(), ..Self::default() }
     }
+}
+
+/// When security updates are installed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SecurityUpdates {
+    /// When an instance boots for the first time, before its workshop starts.
+    #[default]
+    AtFirstBoot,
+    /// Only by building a new image.
+    Never,
 }
 
 /// What joins the machines to one.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::daemon::{Machines, at};
-use super::{ClassicImages, Engine, Reader, Users, Workshop};
+use super::{ClassicImages, Engine, Reader, SecurityUpdates, Users, Workshop};
 use super::{autofs, docker, findings, machines, names, network, notebooks, overlaps, users};
 use crate::document::{Document, Fields, Findings, Node, Place, Source};
 
@@ -26,6 +26,7 @@ pub(super) const KEYS: &[&str] = &[
     "admin_ssh_keys",
     "timezone",
     "locale",
+    "security_updates",
 ];
 pub(super) const CLASSIC_KEYS: &[&str] = &["consul_image", "swarm_image"];
 
@@ -85,6 +86,9 @@ fn workshop(source: &Arc<Source>, root: &Node, reader: Reader<'_>, findings: &mu
     workshop.admin_ssh_keys = machines::ssh_keys(source, &mut fields);
     workshop.timezone = machines::timezone(source, &mut fields);
     workshop.locale = machines::locale(source, &mut fields);
+    if fields.flag("security_updates", "security_updates: false") == Some(false) {
+        workshop.security_updates = SecurityUpdates::Never;
+    }
     addresses(source, root, &workshop, fields.findings());
     workshop
 }

@@ -1,3 +1,4 @@
+# ruff: noqa: F821 (attempts.py and nfs4.py come before it)
 # What nobody on a machine gets, whatever their rights: parts of the kernel that no instance needs. Runs in a student's
 # kernel and, as root, on the machine itself.
 import socket

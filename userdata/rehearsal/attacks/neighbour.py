@@ -1,13 +1,12 @@
+# ruff: noqa: F821 (attempts.py and nfs4.py come before it)
 # What another machine on the workshop's network tries, whose root is anybody. Reads JSON: `hub` and its `homes`, a
 # student's `uid`, `gid` and `file`, the file `handle` of the homes as a node has it, `ports` as [address, protocol,
 # port] that are nobody's business outside, and the `services` of the rendezvous. The control is the same machine after
 # somebody has let it in.
 import socket
-import ssl
 import subprocess
 import sys
 import tempfile
-import time
 
 JOB = json.loads(sys.stdin.read())
 TRIES, PATIENCE = 3, 4  # seconds

@@ -1,8 +1,10 @@
+# ruff: noqa: F821 (attempts.py and nfs4.py come before it)
 # A client of NFS 4.1 that asks for what it likes: file handles of its own making, in anybody's name. As much of the
 # protocol (RFC 8881, XDR of RFC 5662) as reading one file takes.
 import itertools
 import socket
 import struct
+import time
 
 NFS, COMPOUND = 100003, 1
 AUTH_NONE, AUTH_SYS = 0, 1

@@ -1,3 +1,4 @@
+# ruff: noqa: F821 (attempts.py and nfs4.py come before it)
 # What the code of the hub's page could do if somebody else had written it. Reads JSON: `homes`, the folder with the
 # homes, and `student`, who has one. Runs as JupyterHub's user and, as the control, as root.
 import glob
@@ -71,7 +72,8 @@ def root_files():
 
 @attempt("read what other services keep")
 def secrets():
-    return first_of(read, ["/etc/imagegen/password-seed", "/etc/imagegen/hub.key", "/run/imagegen-rendezvous/join.json"])
+    own = ["/etc/imagegen/password-seed", "/etc/imagegen/hub.key", "/run/imagegen-rendezvous/join.json"]
+    return first_of(read, own)
 
 
 @attempt("look into a home")

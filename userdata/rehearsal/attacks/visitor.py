@@ -1,3 +1,4 @@
+# ruff: noqa: F821 (attempts.py and nfs4.py come before it)
 # What somebody tries who reaches the page and nothing else. Reads JSON: `address` and `port`, and whether it is
 # `encrypted`. Runs against the page and, as the control, against what the web server stands before.
 import socket

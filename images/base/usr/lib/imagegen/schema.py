@@ -62,6 +62,7 @@ class Settings(TypedDict, total=False):
     workshop: str
     workshop_id: str
     stock: bool
+    security_updates: bool
     homes: str
     mtu_auto: bool
     reachable: list[str]
