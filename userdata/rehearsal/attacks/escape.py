@@ -1,7 +1,7 @@
 # ruff: noqa: F821 (attempts.py and nfs4.py come before it)
 # What a node tries that somebody has taken over: to leave the homes' file system by a file handle of its own making.
-# Reads JSON: `hub`, the `export` that the node may mount, and a `target` that no export has, with the `gid` that may read
-# it. The control is an export of a folder on the target's own file system.
+# Reads JSON: `hub`, the `export` that the node may mount, and a `target` that no export has, with the `gid` that may
+# read it. The control is an export of a folder on the target's own file system.
 import sys
 
 JOB = json.loads(sys.stdin.read())
