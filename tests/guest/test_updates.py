@@ -7,7 +7,6 @@ import unittest
 from unittest import mock
 
 import project
-
 from imagegen.updates import first_boot
 
 RELEASE = "Origin: Debian\nLabel: {label}\nSuite: {suite}\nCodename: {suite}\nArchitectures: amd64\nComponents: main\n"
