@@ -7,8 +7,9 @@ import subprocess
 import tempfile
 import unittest
 
-import project
 import yaml
+
+import project
 
 UNITS = "etc/systemd/system"
 OVERLAYS = ("images/base", "images/hub")
