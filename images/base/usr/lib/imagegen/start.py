@@ -75,6 +75,7 @@ def units(config: Settings) -> list[str]:
     swarm = config["engine"] == "swarm"
     if config["role"] == "node":
         found = ["imagegen-join.service", "autofs.service"]
+        found += ["imagegen-leave.service"] if swarm else []
     else:
         found = ["nfs-server.service", "imagegen-homes.service", "imagegen-passwords.service"]
         found += ["imagegen-swarm.service", "imagegen-rendezvous.service"] if swarm else ["imagegen-manager.service"]

@@ -1,5 +1,5 @@
-"""A small HTTPS server that bounds what its clients can take: memory, sessions and time. Neither slow clients nor many keep
-the others from being answered."""
+"""A small HTTPS server that bounds what its clients can take: memory, sessions and time. Neither slow clients nor many
+keep the others from being answered."""
 
 from __future__ import annotations
 
@@ -78,6 +78,7 @@ class Server:
             if self._admits(address):
                 await self._room()
                 task = loop.create_task(self._session(connection, address))
+                loop.call_later(DEADLINE, task.cancel)
                 self.sessions[task] = address, loop.time()
                 task.add_done_callback(self.sessions.pop)
             else:
@@ -104,8 +105,8 @@ class Server:
 
     async def _session(self, connection: socket.socket, address: str) -> None:
         try:
-            await asyncio.wait_for(self._talk(connection, address), DEADLINE)
-        except (asyncio.CancelledError, asyncio.TimeoutError):
+            await self._talk(connection, address)
+        except asyncio.CancelledError:
             self.note(address, TOO_SLOW)
         except (OSError, EOFError, asyncio.LimitOverrunError, Malformed):
             self.note(address, BROKE_OFF)

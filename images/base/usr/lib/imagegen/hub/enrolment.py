@@ -1,8 +1,9 @@
-"""Which machines belong to the workshop: those that have shown its key. To each the hub opens the homes, for as long as it
-goes on asking."""
+"""Which machines belong to the workshop: those that have shown its key. To each the hub opens the homes, for as long as
+it goes on asking."""
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import time
@@ -37,7 +38,8 @@ class Enrolment:
         """Takes a machine away; whether it was there."""
         if self.heard.pop(address, None) is None:
             return False
-        os.remove(f"{self.folder}/{address}")
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(f"{self.folder}/{address}")
         return True
 
     def dismiss_silent(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""What clients of the rendezvous did, for the journal: at most one line for each address and minute, whatever they do."""
+"""What clients of the rendezvous did, for the journal: at most one line for each address and minute."""
 
 from __future__ import annotations
 
