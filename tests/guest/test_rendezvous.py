@@ -334,10 +334,10 @@ class Crowd(unittest.TestCase):
     def test_a_class_of_nodes_is_answered_beside_slow_clients_in_little_memory(self):
         bench = os.path.join(project.PROJECT, ".ci/rendezvous")
         done = subprocess.run(
-            [sys.executable, bench, "--nodes", "300", "--slow", "200"], capture_output=True, text=True, check=True
+            [sys.executable, bench, "--nodes", "1000", "--slow", "200"], capture_output=True, text=True, check=True
         )
         nodes, slow, answered, *_, memory = done.stdout.splitlines()[-1].split()
-        self.assertEqual((nodes, slow, answered), ("300", "200", "300/300"), done.stdout)
+        self.assertEqual((nodes, slow, answered), ("1000", "200", "1000/1000"), done.stdout)
         self.assertLessEqual(int(memory), 100, done.stdout)
 
 
