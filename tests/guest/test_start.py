@@ -113,6 +113,11 @@ class Main(unittest.TestCase):
         self.assertEqual(self.ran, [["systemctl", "daemon-reload"], ["systemctl", "start", "--no-block", *units]])
         self.assertEqual(self.announced, [])
 
+    def test_the_services_of_a_hub_are_sized_before_systemd_reads_its_units_again(self):
+        project.replace(self, start.limits, write=lambda: self.ran.append("sized"))
+        self.play(HUB, "hub")
+        self.assertEqual(self.ran[:2], ["sized", ["systemctl", "daemon-reload"]])
+
     def test_what_was_put_right_is_told_once(self):
         self.play(NODE, "node", verdict=Taken("text", "The user-data arrived with UTF-16; that was put right."))
         self.assertEqual(self.announced, ["The user-data arrived with UTF-16; that was put right."])
