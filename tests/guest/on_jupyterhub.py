@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import re
+import socket
 import tempfile
 import threading
 import time
@@ -378,6 +379,21 @@ class Page(Hub):
         environment = self.docker.services["notebook-2002"]["TaskTemplate"]["ContainerSpec"]["Env"]
         options = next(each for each in environment if each.startswith("JUPYTERHUB_COOKIE_OPTIONS="))
         self.assertEqual(json.loads(options.partition("=")[2]), {"secure": True, "samesite": "Lax"})
+
+    async def test_a_large_request_is_refused_before_it_takes_memory(self):
+        def post(size):
+            request = f"POST /hub/login HTTP/1.1\r\nHost: hub\r\nContent-Length: {size}\r\n\r\n".encode()
+            place = urllib.parse.urlsplit(self.url)
+            with socket.create_connection((place.hostname, place.port), 2) as line:
+                line.sendall(request)
+                try:
+                    return line.recv(100)
+                except TimeoutError:
+                    return b"waits for the body"
+
+        large, usual = await self.in_threads(post, 95 * 2**20, 2**20)
+        self.assertTrue(large.startswith(b"HTTP/1.1 4"), large)
+        self.assertEqual(usual, b"waits for the body")
 
     async def test_only_the_proxy_says_for_whom_it_asks(self):
         heard = []

@@ -10,6 +10,7 @@ from tornado.httpserver import HTTPServer
 # What Tornado believes. The proxy hands over the first two, and nothing in front of the hub makes the others.
 OF_PROXY = ("X-Forwarded-For", "X-Forwarded-Proto")
 OF_NOBODY = ("X-Real-Ip", "X-Scheme")
+LARGEST_BODY = 2**20  # bytes; Tornado alone would take a hundred times as much into memory
 
 
 class HubServer(HTTPServer):
@@ -56,4 +57,4 @@ class Believable(httputil.HTTPMessageDelegate):
 
 def believe_only(proxies: Collection[str]) -> None:
     """For the server that JupyterHub makes."""
-    HTTPServer.configure(HubServer, proxies=proxies)
+    HTTPServer.configure(HubServer, proxies=proxies, max_body_size=LARGEST_BODY)
