@@ -27,6 +27,7 @@ const RESERVED: &[&str] = &[
     "gnats",
     "imagegen",
     "imagegen-admin",
+    "imagegen-materials",
     "input",
     "irc",
     "jupyterhub",

@@ -2,15 +2,19 @@
 `test_jupyterhub.py` runs it in an environment with the packages of images/locks/hub.txt."""
 
 import asyncio
+import concurrent.futures
 import functools
+import http.client
 import http.cookiejar
 import http.server
 import json
 import logging
 import os
 import re
+import socket
 import tempfile
 import threading
+import time
 import unittest
 import urllib.error
 import urllib.parse
@@ -22,12 +26,13 @@ import pamela
 from docker.api.client import APIClient
 from jupyterhub.app import JupyterHub
 from jupyterhub.spawner import SpawnException
+from tornado.httpserver import HTTPServer
 from traitlets.config import Config
 
 import project
 from imagegen import settings, users
 from imagegen.hub import address
-from imagegen.jupyter import account, page, spawner
+from imagegen.jupyter import account, login_throttle, page, spawner
 from samples import GIB, IMAGE, OPTIONS, node
 
 CONFIG = os.path.join(project.PROJECT, "images/hub/etc/jupyterhub/jupyterhub_config.py")
@@ -262,8 +267,14 @@ class Page(Hub):
         pam = mock.patch.multiple("jupyterhub.auth.pamela", authenticate=self.authenticate, check_account=mock.Mock())
         pam.start()
         self.addCleanup(pam.stop)
-        server = self.app.http_server = self.app.tornado_application.listen(0, "127.0.0.1")
+        # As JupyterHub makes it.
+        trusted = self.app.trusted_downstream_ips
+        server = HTTPServer(self.app.tornado_application, xheaders=True, trusted_downstream=trusted)
+        self.app.http_server = server
+        server.listen(0, "127.0.0.1")
         self.addCleanup(server.stop)
+        self.pool = concurrent.futures.ThreadPoolExecutor(64)
+        self.addCleanup(self.pool.shutdown)
         self.url = f"http://127.0.0.1:{next(iter(server._sockets.values())).getsockname()[1]}"
 
     def authenticate(self, name, password, service, **_):
@@ -273,17 +284,48 @@ class Page(Hub):
 
     async def browse(self, name, password="right"):
         """A student logs in and opens the organiser's page."""
-        return await asyncio.get_running_loop().run_in_executor(None, self.visit, name, password)
+        return await asyncio.get_running_loop().run_in_executor(self.pool, self.visit, name, password)
+
+    def browser(self, address="127.0.0.1", **headers):
+        """One out of an address, that takes the proxy for the page and so knows no HTTPS."""
+
+        class Connection(http.client.HTTPConnection):
+            source = address, 0
+
+            def __init__(self, *arguments, **options):
+                super().__init__(*arguments, **options, source_address=self.source)
+
+        class Connections(urllib.request.HTTPHandler):
+            def http_open(self, request):
+                return self.do_open(Connection, request)
+
+        policy = http.cookiejar.DefaultCookiePolicy(secure_protocols=("http",))
+        self.cookies = http.cookiejar.CookieJar(policy)
+        found = urllib.request.build_opener(Connections, urllib.request.HTTPCookieProcessor(self.cookies))
+        found.addheaders += headers.items()
+        return found, self.cookies
+
+    def log_in(self, name, password, browser=None):
+        """Status and seconds of the answer to a password."""
+        browser, cookies = browser or self.browser()
+        browser.open(f"{self.url}/hub/login").close()
+        xsrf = next(cookie.value for cookie in cookies if cookie.name == "_xsrf")
+        form = {"username": name, "password": password, "_xsrf": xsrf}
+        start = time.monotonic()
+        try:
+            with browser.open(f"{self.url}/hub/login?next=/hub/home", urllib.parse.urlencode(form).encode()) as answer:
+                return answer.status, time.monotonic() - start
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, time.monotonic() - start
 
     def visit(self, name, password):
-        cookies = http.cookiejar.CookieJar()
-        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
+        browser = self.browser()
+        status, _ = self.log_in(name, password, browser)
+        if status != 200:
+            return status, ""
         try:
-            browser.open(f"{self.url}/hub/login").close()
-            xsrf = next(cookie.value for cookie in cookies if cookie.name == "_xsrf")
-            form = {"username": name, "password": password, "_xsrf": xsrf}
-            browser.open(f"{self.url}/hub/login?next=/hub/home", urllib.parse.urlencode(form).encode()).close()
-            with browser.open(f"{self.url}/hub/workshop") as answer:
+            with browser[0].open(f"{self.url}/hub/workshop") as answer:
                 return answer.status, " ".join(re.sub("<[^>]*>", " ", answer.read().decode()).split())
         except urllib.error.HTTPError as error:
             with error:
@@ -301,6 +343,70 @@ class Page(Hub):
         self.assertIn(os.environ["IMAGEGEN_METRICS_TOKEN"], text)
         self.assertEqual((await self.browse("bob"))[0], 403)
         self.assertEqual((await self.browse("ada", "wrong"))[0], 403)
+
+    async def in_threads(self, function, *arguments):
+        """Runs the function for each of the arguments, at once."""
+        loop = asyncio.get_running_loop()
+        return await asyncio.gather(*(loop.run_in_executor(self.pool, function, each) for each in arguments))
+
+    async def test_the_right_password_is_answered_at_once_whatever_others_try(self):
+        project.replace(self, login_throttle, LONGEST_DELAY=8)
+        flood = asyncio.create_task(self.in_threads(lambda _: self.log_in("bob", "wrong"), *range(60)))
+        await asyncio.sleep(1.5)
+        ((status, seconds),) = await self.in_threads(lambda _: self.log_in("bob", "right"), 0)
+        self.assertEqual(status, 200)
+        self.assertLess(seconds, 5)
+        self.assertFalse(flood.done())
+        self.assertEqual({status for status, _ in await flood}, {403})
+
+    async def test_names_cannot_be_told_apart_by_time(self):
+        def tries(name):
+            return [self.log_in(name, "wrong") for _ in range(5)]
+
+        known, unknown, of_machine = await self.in_threads(tries, "bob", "nobody", "root")
+        for others in (unknown, of_machine):
+            for (status, seconds), (other_status, other_seconds) in zip(known, others, strict=True):
+                self.assertEqual(status, other_status)
+                self.assertAlmostEqual(seconds, other_seconds, delta=0.5)
+
+    async def test_every_cookie_is_for_https_and_this_site_alone(self):
+        await self.in_threads(lambda _: self.log_in("ada", "right"), 0)
+        self.assertGreaterEqual({cookie.name for cookie in self.cookies}, {"_xsrf", "jupyterhub-session-id"})
+        for cookie in self.cookies:
+            self.assertTrue(cookie.secure, cookie)
+            self.assertEqual(cookie.get_nonstandard_attr("SameSite"), "Lax", cookie)
+        await self.user("bob").spawn()
+        environment = self.docker.services["notebook-2002"]["TaskTemplate"]["ContainerSpec"]["Env"]
+        options = next(each for each in environment if each.startswith("JUPYTERHUB_COOKIE_OPTIONS="))
+        self.assertEqual(json.loads(options.partition("=")[2]), {"secure": True, "samesite": "Lax"})
+
+    async def test_a_large_request_is_refused_before_it_takes_memory(self):
+        def post(size):
+            request = f"POST /hub/login HTTP/1.1\r\nHost: hub\r\nContent-Length: {size}\r\n\r\n".encode()
+            place = urllib.parse.urlsplit(self.url)
+            with socket.create_connection((place.hostname, place.port), 2) as line:
+                line.sendall(request)
+                try:
+                    return line.recv(100)
+                except TimeoutError:
+                    return b"waits for the body"
+
+        large, usual = await self.in_threads(post, 95 * 2**20, 2**20)
+        self.assertTrue(large.startswith(b"HTTP/1.1 4"), large)
+        self.assertEqual(usual, b"waits for the body")
+
+    async def test_only_the_proxy_says_for_whom_it_asks(self):
+        heard = []
+
+        async def authenticate(handler, _):
+            heard.append((handler.request.remote_ip, handler.request.protocol))
+
+        project.replace(self, self.app.authenticator, authenticate=authenticate)
+        forged = {"X-Real-Ip": "192.0.2.66", "X-Scheme": "gopher", "X-Forwarded-Proto": "https"}
+        for peer, wanted in (("127.0.0.1", ("203.0.113.9", "https")), ("127.0.0.2", ("127.0.0.2", "http"))):
+            browser = self.browser(peer, **forged, **{"X-Forwarded-For": "203.0.113.9"})
+            await self.in_threads(lambda each: self.log_in("bob", "wrong", each), browser)
+            self.assertEqual(heard.pop(), wanted)
 
 
 if __name__ == "__main__":

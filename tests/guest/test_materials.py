@@ -1,14 +1,25 @@
+import base64
+import contextlib
 import hashlib
+import http.server
+import io
 import json
 import os
+import pathlib
 import shutil
+import stat
 import subprocess
+import tarfile
 import tempfile
+import threading
 import unittest
+import urllib.parse
+from typing import ClassVar
 from unittest import mock
 
-import project  # noqa: F401  (sets the path)
-from imagegen.hub import materials
+import project
+from imagegen.hub import fetch, materials, unprivileged
+from imagegen.hub.source import Source, shown
 from imagegen.users import Table, User
 
 
@@ -130,12 +141,12 @@ class Materials(unittest.TestCase):
                 git("tag", version)
             for ref, wanted in (("v1", "v1"), (None, "v2")):
                 os.makedirs(f"{folder}/{wanted}")
-                materials.fetch({"kind": "git", "url": f"file://{folder}/course", "ref": ref}, f"{folder}/{wanted}")
+                fetch.fetch({"kind": "git", "url": f"file://{folder}/course", "ref": ref}, f"{folder}/{wanted}")
                 with open(f"{folder}/{wanted}/lesson") as file:
                     self.assertEqual(file.read(), wanted)
 
     def test_an_archive_is_what_its_hash_says_or_nothing(self):
-        with tempfile.TemporaryDirectory() as folder, mock.patch.object(materials, "WORK", folder):
+        with tempfile.TemporaryDirectory() as folder:
             os.makedirs(f"{folder}/data")
             with open(f"{folder}/data/table.csv", "w") as file:
                 file.write("1,2\n")
@@ -145,13 +156,13 @@ class Materials(unittest.TestCase):
                     known = hashlib.file_digest(file, "sha256").hexdigest()
                 os.makedirs(f"{folder}/{kind}")
                 material = {"kind": "archive", "url": f"file://{path}", "sha256": known}
-                materials.fetch(material, f"{folder}/{kind}")
+                fetch.fetch(material, f"{folder}/{kind}")
                 self.assertEqual(os.listdir(f"{folder}/{kind}"), ["table.csv"])
-                with self.assertRaises(ValueError):
-                    materials.fetch({**material, "sha256": "0" * 64}, f"{folder}/{kind}")
+                with self.assertRaisesRegex(OSError, f"its SHA-256 is {known}"):
+                    fetch.fetch({**material, "sha256": "0" * 64}, f"{folder}/{kind}")
 
     def test_what_an_archive_is_stands_in_it_and_not_in_its_address(self):
-        with tempfile.TemporaryDirectory() as folder, mock.patch.object(materials, "WORK", folder):
+        with tempfile.TemporaryDirectory() as folder:
             os.makedirs(f"{folder}/data")
             with open(f"{folder}/data/table.csv", "w") as file:
                 file.write("1,2\n")
@@ -161,7 +172,7 @@ class Materials(unittest.TestCase):
                 os.rename(shutil.make_archive(f"{folder}/packed", format, f"{folder}/{source}"), f"{folder}/download")
                 os.makedirs(f"{folder}/{format}")
                 material = {"kind": "archive", "url": f"file://{folder}/download", "sha256": None}
-                materials.fetch(material, f"{folder}/{format}")
+                fetch.fetch(material, f"{folder}/{format}")
                 self.assertEqual(os.listdir(f"{folder}/{format}"), [wanted])
 
     def test_a_material_that_cannot_be_fetched_yet_holds_up_no_other_and_comes_later(self):
@@ -183,13 +194,236 @@ class Materials(unittest.TestCase):
                     shutil.copy(f"{folder}/sound.zip", f"{folder}/late.zip")
                     shutil.copy(f"{folder}/sound.zip", f"{folder}/broken.zip")
 
-            places = {"WORK": folder, "KEPT": f"{folder}/kept", "SHARE": f"{folder}/share"}
+            os.chmod(folder, 0o755)
+            places = {"WORK": folder, "KEPT": f"{folder}/kept", "SHARE": f"{folder}/share", "ACCOUNT": "nobody"}
             with mock.patch.multiple(materials, settings=lambda: config, announce=said.append, **places):
                 with mock.patch.object(materials.time, "sleep", sleep):
                     materials.main()
             self.assertEqual(seen, [["sound"], ["sound"]])
             self.assertEqual(sorted(os.listdir(f"{folder}/share")), ["broken", "late", "sound"])
             self.assertEqual([sum(f"/{name}.zip cannot" in text for text in said) for name in names], [1, 1, 0])
+
+
+class Hostile(unittest.TestCase):
+    """Archives whose makers want more than to hand out files."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder, self.said = folder.name, []
+        os.chmod(self.folder, 0o755)
+        places = {"WORK": self.folder, "KEPT": f"{self.folder}/kept", "SHARE": f"{self.folder}/share"}
+        project.replace(self, materials, announce=self.said.append, say=self.said.append, ACCOUNT="nobody", **places)
+        for inner in ("kept", "share", "home/ada"):
+            os.makedirs(f"{self.folder}/{inner}")
+        project.replace(self, materials, table=lambda: Table({"ada": User(os.getuid(), os.getgid())}, {}))
+
+    def archive(self, *members):
+        """A tar of members: name, type, mode, and what a link points to."""
+        with tarfile.open(f"{self.folder}/data.tar", "w") as tar:
+            for name, kind, mode, target in [("lesson", tarfile.REGTYPE, 0o644, ""), *members]:
+                member = tarfile.TarInfo(name)
+                member.type, member.mode, member.linkname, member.size = (
+                    kind,
+                    mode,
+                    target,
+                    4 * (kind == tarfile.REGTYPE),
+                )
+                tar.addfile(member, io.BytesIO(b"text"))
+        return {
+            "kind": "archive",
+            "url": f"file://{self.folder}/data.tar",
+            "sha256": None,
+            "name": "course",
+            "ref": None,
+        }
+
+    def place(self, material, into):
+        materials.place({**material, "into": into}, f"{self.folder}/home")
+        return f"{self.folder}/share/course" if into == "share" else f"{self.folder}/home/ada/course"
+
+    def modes(self, folder):
+        paths = [os.path.join(inner, name) for inner, folders, files in os.walk(folder) for name in folders + files]
+        return {os.path.relpath(path, folder): os.lstat(path).st_mode for path in paths}
+
+    def test_rights_of_others_and_devices_reach_neither_share_nor_homes(self):
+        members = [("rootly", tarfile.REGTYPE, 0o6755, ""), ("folder", tarfile.DIRTYPE, 0o7755, "")]
+        members += [("disk", tarfile.BLKTYPE, 0o666, ""), ("null", tarfile.CHRTYPE, 0o666, "")]
+        members += [("pipe", tarfile.FIFOTYPE, 0o666, ""), ("folder/inner", tarfile.REGTYPE, 0o4711, "")]
+        material = self.archive(*members)
+        for into in ("share", "homes"):
+            modes = self.modes(self.place(material, into))
+            self.assertEqual(set(modes), {"lesson", "rootly", "folder", "folder/inner"})
+            self.assertEqual([name for name, mode in modes.items() if stat.S_IMODE(mode) & 0o7000], [])
+            self.assertTrue(modes["rootly"] & 0o100, "what can be run stays so")
+        self.assertEqual(set(self.modes(f"{self.folder}/kept/course")), {"lesson", "rootly", "folder", "folder/inner"})
+
+    @unittest.skipUnless(os.geteuid() == 0, "others than root have no files of root's")
+    def test_what_an_earlier_image_left_is_mended(self):
+        for place in ("kept", "share"):
+            os.makedirs(f"{self.folder}/{place}/course")
+        for place in ("kept", "share"):
+            with open(f"{self.folder}/{place}/course/rootly", "w"):
+                pass
+            os.chmod(f"{self.folder}/{place}/course/rootly", 0o6755)
+            os.mknod(f"{self.folder}/share/course/null-{place}", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        material = self.archive()
+        for into in ("share", "homes"):
+            modes = self.modes(self.place(material, into))
+            self.assertEqual(list(modes), ["rootly"])
+            self.assertEqual(stat.S_IMODE(modes["rootly"]), 0o755)
+
+    def test_nothing_is_written_outside_and_no_link_is_followed_there(self):
+        outside = f"{self.folder}/outside"
+        os.makedirs(outside, mode=0o777)
+        os.chmod(outside, 0o777)
+        with open(f"{outside}/victim", "w") as file:
+            file.write("mine")
+        os.chmod(f"{outside}/victim", 0o666)
+        up = "../" * 12
+        for members in (
+            [(f"{up}{outside}/a", tarfile.REGTYPE, 0o644, "")],
+            [(f"{outside}/a", tarfile.REGTYPE, 0o644, "")],
+            [("door", tarfile.SYMTYPE, 0o777, outside), ("door/a", tarfile.REGTYPE, 0o644, "")],
+            [("hard", tarfile.LNKTYPE, 0o6777, f"{up}{outside}/victim"), ("hard", tarfile.REGTYPE, 0o6777, "")],
+            [("hard", tarfile.LNKTYPE, 0o6777, f"{outside}/victim")],
+        ):
+            with contextlib.suppress(OSError):
+                self.place(self.archive(*members), "share")
+            self.assertEqual(os.listdir(outside), ["victim"], members)
+            found = os.stat(f"{outside}/victim")
+            self.assertEqual((found.st_size, stat.S_IMODE(found.st_mode), found.st_nlink), (4, 0o666, 1), members)
+            shutil.rmtree(f"{self.folder}/kept/course", ignore_errors=True)
+            shutil.rmtree(f"{self.folder}/share/course", ignore_errors=True)
+
+    def test_an_archive_that_is_cut_off_is_a_fault_although_it_has_devices(self):
+        material = self.archive(
+            ("null", tarfile.CHRTYPE, 0o666, ""), *[(f"f{n}", tarfile.REGTYPE, 0o644, "") for n in range(40)]
+        )
+        os.truncate(f"{self.folder}/data.tar", 15 * 1024)
+        with self.assertRaisesRegex(OSError, "EOF|end of file"):
+            self.place(material, "share")
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
+    def test_what_fetches_has_no_rights_and_its_words_are_heard(self):
+        def look():
+            raise ValueError(f"{os.getresuid()} {os.getgroups()} {os.environ['HOME']}")
+
+        with self.assertRaises(OSError) as raised:
+            unprivileged.run("nobody", "/nowhere", look)
+        self.assertEqual(str(raised.exception), "(65534, 65534, 65534) [] /nowhere")
+        with self.assertRaises(OSError):
+            unprivileged.run("nobody", "/", lambda: os.setuid(0))
+        with self.assertRaisesRegex(OSError, "nobody-like-this"):
+            unprivileged.run("nobody-like-this", "/", lambda: None)
+
+
+SECRET = "glpat-Xy12+secret/word"
+
+
+class Guarded(http.server.BaseHTTPRequestHandler):
+    """Has an archive for those that know the secret, and sends them on to where nobody asks for it."""
+
+    shown: ClassVar[list] = []
+
+    def do_GET(self):
+        self.shown.append((self.path, self.headers.get("Authorization")))
+        wanted = base64.b64encode(f"ada:{SECRET}".encode()).decode()
+        if self.path.startswith("/open"):
+            self.send_response(200)
+            self.end_headers()
+            with open(self.server.archive, "rb") as file:
+                shutil.copyfileobj(file, self.wfile)
+        elif self.headers.get("Authorization") == f"Basic {wanted}":
+            self.send_response(302)
+            self.send_header("Location", f"http://localhost:{self.server.server_address[1]}/open")
+            self.end_headers()
+        else:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="course"')
+            self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+class Secrets(unittest.TestCase):
+    """Addresses with a name and a password, or with a token behind a question mark."""
+
+    def setUp(self):
+        Hostile.setUp(self)
+        material = Hostile.archive(self)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Guarded)
+        self.server.archive = material["url"].removeprefix("file://")
+        self.addCleanup(self.server.server_close)
+        self.addCleanup(self.server.shutdown)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.host = f"127.0.0.1:{self.server.server_address[1]}"
+        Guarded.shown.clear()
+        self.material = {**material, "into": "share"}
+
+    def url(self, secret=SECRET):
+        return f"http://ada:{urllib.parse.quote(secret, safe='')}@{self.host}"
+
+    def fetch(self, **changes):
+        return materials.succeeds({**self.material, **changes}, "", {})
+
+    def expect_no_secret(self):
+        self.assertTrue(self.said)
+        for text in self.said:
+            self.assertNotIn("glpat", text)
+            self.assertNotIn("secret", text)
+
+    def test_an_archive_behind_a_password_is_fetched_and_nothing_told(self):
+        self.assertTrue(self.fetch(url=f"{self.url()}/course.tar?private_token={SECRET}"), self.said)
+        self.expect_no_secret()
+        self.assertIn(f"Fetched http://{self.host}/course.tar?....", self.said)
+        self.assertEqual(Guarded.shown[-1], ("/open", None), "the host that it was sent on to is another one")
+
+    def test_a_failure_tells_no_secret(self):
+        for kind in ("archive", "git"):
+            self.assertFalse(self.fetch(kind=kind, url=f"{self.url('another-secret')}/course.git?token={SECRET}"))
+            self.assertFalse(self.fetch(kind=kind, url=f"{self.url()}:wrong:port/course.git"))
+        self.expect_no_secret()
+
+    def test_git_shows_the_password_to_this_host_and_among_no_arguments(self):
+        seen = f"{self.folder}/seen"
+        os.makedirs(f"{self.folder}/bin", mode=0o755)
+        os.makedirs(seen)
+        os.chmod(seen, 0o777)
+        # What git starts is seen by its arguments.
+        real = subprocess.run(["git", "--exec-path"], check=True, capture_output=True, text=True).stdout.strip()
+        for name in ("git", "git-remote-http"):
+            path = shutil.which("git") if name == "git" else f"{real}/{name}"
+            with open(f"{self.folder}/bin/{name}", "w") as file:
+                file.write(f'#!/bin/sh\necho "$0 $*" >> {seen}/$$\nexec {path} "$@"\n')
+            os.chmod(f"{self.folder}/bin/{name}", 0o755)
+        with mock.patch.dict(os.environ, {"PATH": f"{self.folder}/bin:{os.environ['PATH']}"}):
+            self.fetch(kind="git", url=f"{self.url()}/course.git")
+        self.expect_no_secret()
+        wanted = base64.b64encode(f"ada:{SECRET}".encode()).decode()
+        self.assertIn(f"Basic {wanted}", [shown for _, shown in Guarded.shown])
+        arguments = "".join(pathlib.Path(seen, name).read_text() for name in os.listdir(seen))
+        self.assertIn(f"http://{self.host}/course.git", arguments)
+        self.assertNotIn("glpat", arguments)
+
+    def test_what_is_shown_of_addresses(self):
+        for text, wanted in (
+            ("https://example.org/course.git", "https://example.org/course.git"),
+            ("https://ada:pass@example.org/a?b=c", "https://example.org/a?..."),
+            ("https://token@example.org:8443/a", "https://example.org:8443/a"),
+            ("https://ada:p@ss@example.org/a", "https://example.org/a"),
+            ("https://example.org/a#access_token=b", "https://example.org/a?..."),
+            (
+                "fatal: unable to access 'https://ada:x@example.org/a?t=1': 403",
+                "fatal: unable to access 'https://example.org/a?...': 403",
+            ),
+            ("ssh://git@example.org/a and https://x:y@b/", "ssh://example.org/a and https://b/"),
+            ("mail ada@example.org?", "mail ada@example.org?"),
+        ):
+            self.assertEqual(shown(text), wanted)
+        self.assertEqual(Source.of("ssh://git@example.org/a").url, "ssh://git@example.org/a")
+        self.assertEqual(Source.of("https://token@example.org/a"), ("https://example.org/a", "token", ""))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from unittest import mock
 
 import project  # noqa: F401  (sets the path)
 from imagegen.hub import repository
+from imagegen.hub.source import Source
 
 # Servers hand out submodules by https; here they are in files, which git takes only where it is told so.
 SETTINGS = {
@@ -72,7 +73,7 @@ class Clone(unittest.TestCase):
         target = f"{self.folder}/target"
         shutil.rmtree(target, ignore_errors=True)
         os.makedirs(target)
-        repository.clone(url or f"file://{self.folder}/course", ref, target)
+        repository.clone(Source.of(url or f"file://{self.folder}/course"), ref, target)
         return target
 
     def trouble(self, **options):

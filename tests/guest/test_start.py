@@ -59,8 +59,9 @@ class Units(unittest.TestCase):
         self.assertEqual(start.units({**HUB, **CLASSIC}), [*homes, "imagegen-manager.service", "imagegen-hub.target"])
 
     def test_a_node_of_each_engine(self):
-        for config in (NODE, {**NODE, **CLASSIC}):
-            self.assertEqual(start.units(config), ["imagegen-join.service", "autofs.service"])
+        units = ["imagegen-join.service", "autofs.service"]
+        self.assertEqual(start.units({**NODE, **CLASSIC}), units)
+        self.assertEqual(start.units(NODE), [*units, "imagegen-leave.service"])
 
     def test_a_machine_that_does_not_join_a_swarm_fetches_the_notebook_image_by_a_unit(self):
         image = {"notebook_image": "example.org/notebook@sha256:00"}
@@ -108,9 +109,14 @@ class Main(unittest.TestCase):
         self.play(NODE, "node")
         self.assertTrue(os.path.exists(self.accepted))
         self.assertFalse(os.path.exists(self.refused))
-        units = ["imagegen.target", "imagegen-join.service", "autofs.service"]
+        units = ["imagegen.target", "imagegen-join.service", "autofs.service", "imagegen-leave.service"]
         self.assertEqual(self.ran, [["systemctl", "daemon-reload"], ["systemctl", "start", "--no-block", *units]])
         self.assertEqual(self.announced, [])
+
+    def test_the_services_of_a_hub_are_sized_before_systemd_reads_its_units_again(self):
+        project.replace(self, start.limits, write=lambda: self.ran.append("sized"))
+        self.play(HUB, "hub")
+        self.assertEqual(self.ran[:2], ["sized", ["systemctl", "daemon-reload"]])
 
     def test_what_was_put_right_is_told_once(self):
         self.play(NODE, "node", verdict=Taken("text", "The user-data arrived with UTF-16; that was put right."))

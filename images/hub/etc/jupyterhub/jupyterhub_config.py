@@ -4,7 +4,7 @@ import os
 
 from imagegen.hub import hub_port
 from imagegen.hub.address import find_interface
-from imagegen.jupyter import specification
+from imagegen.jupyter import forwarded, specification
 from imagegen.jupyter.login import WorkshopAuthenticator
 from imagegen.jupyter.page import Workshop, WorkshopPage
 from imagegen.jupyter.spawner import ClassicNotebooks, SwarmNotebooks
@@ -27,6 +27,10 @@ metrics_token = os.environ["IMAGEGEN_METRICS_TOKEN"]
 c.JupyterHub.bind_url = "http://127.0.0.1:8000"
 c.JupyterHub.hub_bind_url = f"http://{own_address}:{hub_port.NUMBER}"
 c.JupyterHub.trusted_downstream_ips = ["127.0.0.1"]
+# The proxy comes from the address that it connects to.
+forwarded.believe_only({"127.0.0.1", own_address})
+# Also for what students' servers set: the page is reached by HTTPS alone, and no other site's request is a student's.
+c.JupyterHub.tornado_settings = {"cookie_options": {"secure": True, "samesite": "Lax"}}
 c.ConfigurableHTTPProxy.should_start = False
 c.ConfigurableHTTPProxy.auth_token = os.environ["CONFIGPROXY_AUTH_TOKEN"]
 # A proxy that has started again knows no routes: the hub looks this often (seconds), and fills it.

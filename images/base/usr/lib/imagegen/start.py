@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from imagegen.console import announce, say
 from imagegen.files import write_whole
+from imagegen.hub import limits
 from imagegen.paste import sentences, taken
 from imagegen.paste.verdict import Spoiled
 from imagegen.settings import settings
@@ -75,6 +76,7 @@ def units(config: Settings) -> list[str]:
     swarm = config["engine"] == "swarm"
     if config["role"] == "node":
         found = ["imagegen-join.service", "autofs.service"]
+        found += ["imagegen-leave.service"] if swarm else []
     else:
         found = ["nfs-server.service", "imagegen-homes.service", "imagegen-passwords.service"]
         found += ["imagegen-swarm.service", "imagegen-rendezvous.service"] if swarm else ["imagegen-manager.service"]
@@ -87,6 +89,8 @@ def units(config: Settings) -> list[str]:
 
 def start(config: Settings) -> None:
     """Queues the units. Nothing here waits: they may be ordered after what starts this program."""
+    if config["role"] == "hub":
+        limits.write()
     subprocess.run(["systemctl", "daemon-reload"], check=True)
     subprocess.run(["systemctl", "start", "--no-block", TARGET, *units(config)], check=True)
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
-import shutil
+import pwd
 import subprocess
-import tarfile
 import tempfile
 import time
-import urllib.request
-import zipfile
 from typing import TYPE_CHECKING, Any
 
 from imagegen.console import announce, say
-from imagegen.hub import repository
+from imagegen.hub import unprivileged
+from imagegen.hub.fetch import fetch
+from imagegen.hub.source import shown
 from imagegen.settings import settings
 from imagegen.users import table
 
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
 WORK = "/var/lib/imagegen"
 KEPT = f"{WORK}/materials"
 SHARE = "/srv/imagegen-share"
+ACCOUNT = "imagegen-materials"  # It fetches and unpacks, and has no rights.
 HEARD: dict[str, Any] = {"stderr": subprocess.PIPE, "text": True, "errors": "replace"}
 
 
@@ -34,38 +33,32 @@ def reason(error: Exception) -> str:
     return said.partition("\n")[0] or str(error)
 
 
-def fetch(material: Material, folder: str) -> None:
-    """Into the folder, which is empty."""
-    if material["kind"] == "git":
-        repository.clone(material["url"], material["ref"], folder)
-        return
-    with tempfile.TemporaryDirectory(dir=WORK) as work:
-        archive = os.path.join(work, "archive")
-        with urllib.request.urlopen(material["url"], timeout=60) as answer, open(archive, "wb") as file:
-            shutil.copyfileobj(answer, file)
-        with open(archive, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if material["sha256"] and found != material["sha256"]:
-            raise ValueError(f"its SHA-256 is {found}")
-        # An address may end otherwise than the file; and a tar may hold a ZIP file at its end, which is taken for its
-        # own.
-        if zipfile.is_zipfile(archive) and not tarfile.is_tarfile(archive):
-            shutil.unpack_archive(archive, folder, "zip")
-        else:
-            subprocess.run(["tar", "--no-same-owner", "-xf", archive, "-C", folder], check=True, **HEARD)
-
-
 def obtain(material: Material) -> str:
     """The folder with it; fetched unless it was before."""
     kept = f"{KEPT}/{material['name']}"
     if not os.path.isdir(kept):
-        unfinished = f"{kept}.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        os.makedirs(unfinished)
-        fetch(material, unfinished)
-        os.rename(unfinished, kept)
-        announce(f"Fetched {material['url']}.")
+        with tempfile.TemporaryDirectory(dir=WORK) as work:
+            own_by(ACCOUNT, work)
+            folder = f"{work}/content"
+            unprivileged.run(ACCOUNT, work, functools.partial(fetch_into, material, folder))
+            # Nobody else can look into it any more, or change it.
+            unprivileged.take_over(work)
+            os.rename(folder, kept)
+        announce(f"Fetched {shown(material['url'])}.")
     return kept
+
+
+def own_by(account: str, folder: str) -> None:
+    """Gives a folder of root's away."""
+    if os.geteuid() == 0:
+        entry = pwd.getpwnam(account)
+        os.chown(folder, entry.pw_uid, entry.pw_gid)
+
+
+def fetch_into(material: Material, folder: str) -> None:
+    """Into a new folder."""
+    os.mkdir(folder)
+    fetch(material, folder)
 
 
 def copy(kept: str, target: str, uid: int | None = None, gid: int | None = None) -> bool:
@@ -81,7 +74,7 @@ def copy(kept: str, target: str, uid: int | None = None, gid: int | None = None)
     run(["rm", "-rf", "--", unfinished])
     try:
         run(["mkdir", "--", unfinished])
-        with subprocess.Popen(["tar", "-C", kept, "-cf", "-", "."], stdout=subprocess.PIPE) as packed:
+        with subprocess.Popen(["tar", "-C", kept, "--mode=a-st", "-cf", "-", "."], stdout=subprocess.PIPE) as packed:
             run(["tar", "-C", unfinished, "--no-same-owner", "-xpf", "-"], stdin=packed.stdout)
         if packed.returncode:
             raise OSError(f"{kept} cannot be read")
@@ -106,6 +99,7 @@ def place(material: Material, homes: str) -> None:
     kept, name = obtain(material), material["name"]
     if material["into"] == "share":
         made: list[bool | None] = [copy(kept, f"{SHARE}/{name}")]
+        unprivileged.take_over(f"{SHARE}/{name}")  # An earlier image may have put it there.
         subprocess.run(["chmod", "-R", "a+rX,go-w", f"{SHARE}/{name}"], check=True)
         places = "/share"
     else:
@@ -122,10 +116,11 @@ def succeeds(material: Material, homes: str, said: dict[str, str]) -> bool:
     try:
         place(material, homes)
     except Exception as error:  # Whatever is wrong with one material, the others are to come.
-        name, trouble = material["name"], reason(error)
+        name, trouble = material["name"], shown(reason(error))
         if said.get(name) != trouble:
             said[name] = trouble
-            announce(f"{material['url']} cannot be fetched and put in its place yet, and is tried again: {trouble}")
+            address = shown(material["url"])
+            announce(f"{address} cannot be fetched and put in its place yet, and is tried again: {trouble}")
         return False
     return True
 

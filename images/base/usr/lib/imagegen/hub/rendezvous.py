@@ -10,7 +10,7 @@ import socket
 import ssl
 from typing import TYPE_CHECKING, Any
 
-from imagegen.console import announce, say
+from imagegen.console import announce
 from imagegen.hub.address import find_interface, find_network
 from imagegen.settings import settings
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from imagegen.schema import Settings
 
 PORT = 7443
-TIMEOUT = 10  # seconds for each read of a request
+TIMEOUT = 5  # seconds for each read of a request
 
 
 def verdict(path: str, authorization: str, key: str, answer: str | None) -> tuple[int, str]:
@@ -33,13 +33,14 @@ def verdict(path: str, authorization: str, key: str, answer: str | None) -> tupl
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Listens at our own address in the workshop's network, and at no other."""
+    """Listens at our own address in the workshop's network, and at no other. Golden hubs have a better one."""
+
+    request_queue_size = 1024
 
     def __init__(
         self, own: str, network: ipaddress.IPv4Network, config: Settings, context: ssl.SSLContext, folder: str
     ) -> None:
         self.network, self.config, self.context, self.folder = network, config, context, folder
-        self.answer_path = f"{folder}/join.json"
         super().__init__((own, PORT), handler(config))
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
@@ -53,13 +54,12 @@ class Server(http.server.ThreadingHTTPServer):
             self.RequestHandlerClass(encrypted, client_address, self)  # type: ignore[arg-type]
 
     def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: Any) -> None:
-        """A client that breaks off is a sentence, and no traceback."""
-        say(f"{client_address[0]} broke off.")
+        """A client that breaks off is no matter of ours."""
 
     def read_answer(self) -> str | None:
         """What swarm.py has published, once it has."""
         try:
-            with open(self.answer_path) as file:
+            with open(f"{self.folder}/join.json") as file:
                 return file.read()
         except FileNotFoundError:
             return None
@@ -94,12 +94,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def handler(config: Settings) -> type[Handler]:
-    """What answers. Only golden hubs have all of it; ordinary ones may have to bring their nodes, and their nodes them,
-    what the user-data had no room for."""
-    if "page" in config:
-        from imagegen.hub import messages
-
-        return messages.Handler
+    """What answers. Ordinary hubs may have to bring their nodes, and their nodes them, what the user-data had no room
+    for."""
     if "users_sha256" in config:
         from imagegen.hub import exchange
 
@@ -115,7 +111,12 @@ def main() -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(f"{credentials}/certificate", f"{credentials}/key")
     own, network = str(find_interface(config).ip), find_network(config)
-    server = Server(own, network, config, context, os.environ["RUNTIME_DIRECTORY"])
+    kind: Any = Server
+    if "page" in config:
+        from imagegen.hub import messages
+
+        kind = messages.Server
+    server = kind(own, network, config, context, os.environ["RUNTIME_DIRECTORY"])
     announce(f"Nodes in {network} can ask at port {PORT} how to join.")
     server.serve_forever()
 

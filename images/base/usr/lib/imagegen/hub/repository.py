@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 
+from imagegen.hub.source import Source
+
 TIMEOUT = 1800  # seconds
 SHALLOW = ["--depth", "1", "--shallow-submodules"]
 # What git says where a server has only whole histories: a plain web server, or one that hands out no single commits.
@@ -15,26 +17,26 @@ SUBMODULE = re.compile("clone of '(.+)' into submodule path '(.+)' failed")
 LFS = re.compile("^fatal: (.+): smudge filter lfs failed$", re.MULTILINE)
 
 
-def clone(url: str, ref: str | None, folder: str) -> None:
+def clone(source: Source, ref: str | None, folder: str) -> None:
     """Into a folder, which is empty. An OSError says what is missing, and why."""
-    said = _clone(url, ref, folder, SHALLOW)
+    said = _clone(source, ref, folder, SHALLOW)
     if said is not None and NOT_SHALLOW.search(said):
         shutil.rmtree(folder)
         os.makedirs(folder)
-        said = _clone(url, ref, folder, [])
+        said = _clone(source, ref, folder, [])
     if said is not None:
         shutil.rmtree(folder)
         os.makedirs(folder)
         raise OSError(explain(said, folder))
 
 
-def _clone(url: str, ref: str | None, folder: str, depth: list[str]) -> str | None:
+def _clone(source: Source, ref: str | None, folder: str, depth: list[str]) -> str | None:
     """What git said where it failed."""
     branch = ["--branch", ref] if ref else []
     command = ["git", "-c", "advice.detachedHead=false", "clone", "--quiet", "--recurse-submodules", *depth, *branch]
-    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **source.environment()}
     done = subprocess.run(
-        [*command, "--", url, folder],
+        [*command, "--", source.url, folder],
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",

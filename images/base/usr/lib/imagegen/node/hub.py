@@ -42,10 +42,11 @@ class Hub:
 
     def join_info(self) -> JoinInfo:
         """How to join. A HubUnavailable says that the hub does not tell, and why."""
-        answer: JoinInfo = json.loads(self._request("GET", "/v1/join"))
+        answer: JoinInfo = json.loads(self.ask("GET", "/v1/join"))
         return answer
 
-    def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
+    def ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        """The answer to a request. A HubUnavailable says that there is none, or why it is a refusal."""
         connection = http.client.HTTPSConnection(self.address, self.port, timeout=20, context=unverified())
         try:
             connection.connect()
@@ -61,7 +62,7 @@ class Hub:
             connection.close()
         if response.status == WANTS_USERS:
             with open(TABLE, "rb") as table:
-                self._request("PUT", "/v1/users", table.read())
+                self.ask("PUT", "/v1/users", table.read())
         if response.status != 200:
             raise HubUnavailable(f"the hub at {self.address} answers: {answer.decode(errors='replace').strip()}")
         return answer
