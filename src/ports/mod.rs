@@ -118,8 +118,7 @@ mod tests {
     fn readme_has_every_port_of_the_table_and_no_other() {
         let mut wanted: Vec<String> =
             table().expect("a table").iter().map(|it| format!("| {:?} {}", it.role, described(it))).collect();
-        let mut told: Vec<String> =
-            README.lines().filter(|line| is_port(line)).map(str::to_owned).collect();
+        let mut told: Vec<String> = README.lines().filter(|line| is_port(line)).map(str::to_owned).collect();
         wanted.sort();
         told.sort();
         assert_eq!(told, wanted);

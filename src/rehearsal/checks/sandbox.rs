@@ -160,7 +160,8 @@ fn set_lures(stage: &mut Stage, carrier: &str) -> Result<bool> {
 
 /// Makes the hub the resolver of a machine: the rehearsal's LAN has none, and notebooks ask no other.
 fn resolve_by(stage: &mut Stage, carrier: &str, hub: &str) -> Result<()> {
-    let accept = ["nft", "insert", "rule", "inet", "imagegen_machine", "arriving", "udp", "dport", "53", "accept"];
+    let accept =
+        ["nft", "insert", "rule", "inet", "imagegen_machine", "arriving", "udp", "dport", "53", "accept"];
     stage.hub.read(&accept)?;
     let machine = stage.machine(carrier)?;
     machine.read(&["mkdir", "-p", "/run/systemd/resolved.conf.d"])?;
