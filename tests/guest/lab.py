@@ -36,14 +36,16 @@ while True:
             except OSError:
                 pass
 """
-# Tries every [protocol, address, port] of its argument at once, and prints which answer.
+# Tries every [protocol, address, port] of its argument at once, and prints which answer. It waits long for those that
+# should, which the second argument names by their places, and for the others a moment more: the kernel answers at once.
 PROBE = """
-import concurrent.futures, json, socket, sys
-def answers(place):
-    protocol, address, port = place
+import json, os, socket, sys, threading, time
+def try_place(number, protocol, address, port):
+    seen[number] = answers(protocol, address, port)
+def answers(protocol, address, port):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM) as box:
-        box.settimeout(1.5)
+        box.settimeout(10)
         try:
             box.connect(socket.getaddrinfo(address, port, family)[0][4])
             if protocol == "udp":
@@ -52,9 +54,16 @@ def answers(place):
             return True
         except OSError:
             return False
-places = json.loads(sys.argv[1])
-with concurrent.futures.ThreadPoolExecutor(len(places)) as pool:
-    print(json.dumps(list(pool.map(answers, places))))
+places, awaited = map(json.loads, sys.argv[1:])
+seen = [False] * len(places)
+for number, place in enumerate(places):
+    threading.Thread(target=try_place, args=(number, *place)).start()
+end = time.monotonic() + 10
+while time.monotonic() < end and not all(seen[number] for number in awaited):
+    time.sleep(0.05)
+time.sleep(1)
+print(json.dumps(seen), flush=True)
+os._exit(0)
 """
 # One look at the surroundings, and the rules that follow from it.
 FIREWALL = """
@@ -127,9 +136,11 @@ class Namespace:
         """Answers at these (protocol, port)."""
         self.started([*self.inside, sys.executable, "-c", SERVER, json.dumps(places)])
 
-    def reaches(self, places):
-        """Which of these (protocol, address, port) answer."""
-        return json.loads(self.run(sys.executable, "-c", PROBE, json.dumps(places)))
+    def reaches(self, places, awaited):
+        """Those of the places, each a (protocol, address, port), that answer; some of them should."""
+        numbers = [number for number, place in enumerate(places) if place in awaited]
+        seen = json.loads(self.run(sys.executable, "-c", PROBE, json.dumps(places), json.dumps(numbers)))
+        return [place for place, answered in zip(places, seen) if answered]
 
     def protect(self, config, **paths):
         """The firewall of a golden machine with these settings."""
