@@ -114,4 +114,5 @@ def main() -> None:
     sys.exit(bool(wrong))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,7 @@
 //! | [`document`] | YAML text as a tree that knows its places; findings | no |
 //! | [`workshop`] | `workshop.yaml` and secrets as typed values | no |
 //! | [`userdata`] | workshop → files → cloud-config text; the templates are in `userdata/` | no |
+//! | [`ports`] | the ports that machines open, each with owner and peer; the table is in `images/` | no |
 //! | [`recipe`] | `images/*.yaml` as typed values | no |
 //! | [`plan`] | recipe + host facts → stages, keys, partition arithmetic | no |
 //! | [`build`] | stages → files: layers, hygiene, ext4, disk, qcow2, artefacts; executes, never decides | yes |
@@ -20,7 +21,7 @@
 //!
 //! # Invariants
 //!
-//! - `document`, `workshop`, `userdata`, `recipe`, `plan` and `inspect` import nothing from `host`: they are pure.
+//! - `document`, `workshop`, `userdata`, `ports`, `recipe`, `plan` and `inspect` import nothing from `host`: they are pure.
 //! - Only [`host::command`] starts processes. Only [`report`] prints.
 //! - `build` never reads a workshop, so no secret can get into an image.
 //! - Secrets have no revealing `Debug` and never enter argv, a plan, a log or an image.
@@ -35,6 +36,7 @@ pub mod failure;
 pub mod host;
 pub mod inspect;
 pub mod plan;
+pub mod ports;
 pub mod recipe;
 pub mod rehearsal;
 pub mod report;

@@ -15,6 +15,7 @@ from typing import Any
 import project
 import unpack
 from imagegen import docker_options, firewall, schema, settings, start, users
+from imagegen.inbound import ports
 from imagegen.paste.verdict import Taken, judge
 
 DEBIAN = {"nfs-server.service", "autofs.service"}
@@ -104,6 +105,8 @@ def faults(path: str) -> Iterator[str]:
             yield "there are no users"
         docker_options.data_root(f"{root}{docker_options.OPTIONS}")
         firewall.rules(config)
+        if not any(ports.is_open(port, config) for port in ports.table()):
+            yield "its firewall opens no port"
         for folder, _, names in os.walk(root):
             for name in names:
                 if name.endswith(".py"):

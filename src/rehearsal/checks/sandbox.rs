@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow};
 use serde_json::json;
 
 use super::students::{self, Task};
-use super::{API, GOSSIP, NFS, Stage};
+use super::{API, GOSSIP, NFS, SOON, Stage};
 use crate::failure::Result;
 use crate::rehearsal::machine::Machine;
 
@@ -25,6 +25,11 @@ const HTTP: u16 = 80;
 /// Docker's own port, and the one at which the proxy takes routes; on the hub both are bound to other addresses, if at all.
 const DOCKER: u16 = 2375;
 const PROXY: u16 = 8001;
+
+/// Takes every rule of ours away: each table is made, so that there is one to delete.
+const WITHOUT_RULES: &str = "add table inet imagegen; delete table inet imagegen; \
+    add table inet imagegen_machine; delete table inet imagegen_machine; \
+    add table bridge imagegen_machine; delete table bridge imagegen_machine";
 
 /// A place that a notebook tries.
 struct Place {
@@ -45,9 +50,14 @@ pub(super) fn holds(stage: &mut Stage) -> Result<String> {
     let code = format!("PLACES = {}\n{PROBE}", list(&places));
     let held = probe(stage, Task::of(first).runs(&code))?;
     judge(&places, &held, false)?;
-    stage.machine(&own.node)?.read(&["nft", "delete", "table", "inet", "imagegen"])?;
+    for machine in stage.machines() {
+        machine.read(&["nft", WITHOUT_RULES])?;
+    }
     let free = probe(stage, Task::of(first).runs(&code));
-    stage.machine(&own.node)?.read(&["nft", "-f", crate::userdata::paths::FIREWALL])?;
+    for machine in stage.machines() {
+        machine.read(&["nft", "-f", crate::userdata::paths::FIREWALL])?;
+        machine.read(&["systemctl", "restart", "imagegen-firewall.service"])?;
+    }
     judge(&places, &free?, true)?;
     let closed = places.iter().filter(|place| !place.open).count();
     Ok(format!("{closed} places silent, {} open, and all open without the rules", places.len() - closed))
@@ -144,7 +154,26 @@ fn set_lures(stage: &mut Stage, carrier: &str) -> Result<bool> {
         lure(stage.machine(carrier)?, &on_carrier)?;
     }
     lure(&mut stage.hub, &on_hub)?;
+    resolve_by(stage, carrier, &hub)?;
     Ok(with_ipv6)
+}
+
+/// Makes the hub the resolver of a machine: the rehearsal's LAN has none, and notebooks ask no other.
+fn resolve_by(stage: &mut Stage, carrier: &str, hub: &str) -> Result<()> {
+    let accept =
+        ["nft", "insert", "rule", "inet", "imagegen_machine", "arriving", "udp", "dport", "53", "accept"];
+    stage.hub.read(&accept)?;
+    let machine = stage.machine(carrier)?;
+    machine.read(&["mkdir", "-p", "/run/systemd/resolved.conf.d"])?;
+    machine.put("/run/systemd/resolved.conf.d/rehearsal.conf", &format!("[Resolve]\nDNS={hub}\n"))?;
+    machine.read(&["systemctl", "restart", "systemd-resolved.service"])?;
+    let wanted = |set: &str| set.contains(hub).then_some(());
+    machine.until(
+        "the hub as a resolver that notebooks reach",
+        SOON,
+        &["nft", "list", "set", "inet", "imagegen_machine", "resolvers"],
+        wanted,
+    )
 }
 
 fn lure(machine: &mut Machine, places: &[String]) -> Result<()> {
