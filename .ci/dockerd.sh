@@ -5,7 +5,7 @@
 unpack_dockerd() {
 	local name root=$1
 	mmdebstrap --quiet --variant=extract --format=directory \
-		--include=base-files,base-passwd,busybox-static,dash,docker.io,iproute2,iptables,python3 trixie "$root"
+		--include=base-files,base-passwd,busybox-static,dash,docker.io,iproute2,iptables,nftables,python3 trixie "$root"
 	for name in iptables ip6tables; do
 		ln -sf "$name-nft" "$root/usr/sbin/$name"
 	done
