@@ -1,4 +1,5 @@
-"""The hub's settings, spawner and page in the JupyterHub that golden images have, against a Docker API of the tests.
+"""The hub's settings, spawner and page in the JupyterHub that golden images have, with the broker before a Docker API
+of the tests. `.ci/docker-guards` has the broker before a real one.
 `test_jupyterhub.py` runs it in an environment with the packages of images/locks/hub.txt."""
 
 import asyncio
@@ -23,15 +24,15 @@ from unittest import mock
 
 import jupyterhub
 import pamela
-from docker.api.client import APIClient
 from jupyterhub.app import JupyterHub
 from jupyterhub.spawner import SpawnException
 from tornado.httpserver import HTTPServer
 from traitlets.config import Config
 
 import project
-from imagegen import settings, users
-from imagegen.hub import address
+from imagegen import dockerd, settings, users
+from imagegen.hub import address, broker
+from imagegen.hub.broker_policy import Rules
 from imagegen.jupyter import account, login_throttle, page, spawner
 from samples import GIB, IMAGE, OPTIONS, node
 
@@ -58,10 +59,17 @@ TOKENS = ("CONFIGPROXY_AUTH_TOKEN", "JUPYTERHUB_API_TOKEN", "IMAGEGEN_METRICS_TO
 class Server(http.server.ThreadingHTTPServer):
     """A web server on loopback with one function for all requests: method, path and body to status and JSON."""
 
-    def __init__(self, answer, headers=()):
+    def __init__(self, answer, headers=(), socket_path=None):
         self.answer, self.headers = answer, dict(headers)
-        super().__init__(("127.0.0.1", 0), Handler)
+        self.address_family = socket.AF_UNIX if socket_path else socket.AF_INET
+        super().__init__(socket_path or ("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def server_bind(self):
+        if self.address_family == socket.AF_UNIX:
+            self.socket.bind(self.server_address)
+        else:
+            super().server_bind()
 
     @property
     def port(self):
@@ -87,12 +95,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+NODE = "n" * 25
+
+
+def service_id(name):
+    """As Docker's, which have 25 letters and digits."""
+    return name.replace("-", "").ljust(25, "0")
+
+
 class Docker:
     """A swarm of one node, whose servers listen at `port` of this machine as soon as they are asked for."""
 
     def __init__(self, port):
         self.port, self.services, self.calls = port, {}, []
-        self.nodes = [{**node(), "Status": {"State": "ready", "Addr": "127.0.0.1"}}]
+        self.nodes = [{**node(), "Status": {"State": "ready", "Addr": "127.0.0.1"}, "ID": NODE}]
         self.ended = False
 
     def __call__(self, method, path, body):
@@ -111,10 +127,13 @@ class Docker:
     def service(self, method, name, body):
         if method == "POST":
             self.services[body["Name"]] = body
-            return 201, {"ID": body["Name"]}
+            return 201, {"ID": service_id(body["Name"])}
+        name = next((known for known in self.services if service_id(known) == name), name)
         if name not in self.services:
             return 404, {"message": f"service {name} not found"}
-        return 200, (self.services.pop(name) if method == "DELETE" else {"ID": name, "Spec": self.services[name]})
+        return 200, (
+            self.services.pop(name) if method == "DELETE" else {"ID": service_id(name), "Spec": self.services[name]}
+        )
 
     def node(self, _, name, __):
         if self.nodes is None:
@@ -132,7 +151,7 @@ class Docker:
         return {
             "CreatedAt": "2026-01-01T00:00:00Z",
             "DesiredState": "shutdown" if self.ended else "running",
-            "NodeID": "node-1",
+            "NodeID": NODE,
             "Spec": {"ContainerSpec": self.services[name]["TaskTemplate"]["ContainerSpec"]},
             "Status": {**state, "PortStatus": {"Ports": [port]}},
         }
@@ -156,13 +175,22 @@ class Hub(unittest.IsolatedAsyncioTestCase):
         self.version = {"X-JupyterHub-Version": jupyterhub.__version__}
         self.server = self.listen(lambda *_: (200, {"rss": 100 * 2**20}), self.version)
         self.docker = Docker(self.server.port)
-        self.api = self.listen(self.docker)
-        url = f"http://127.0.0.1:{self.api.port}"
-        self.patch_everything(url)
-        await self.start(folder.name, url)
+        self.listen(self.docker, socket_path=f"{folder.name}/docker.sock")
+        project.replace(self, dockerd, SOCKET=f"{folder.name}/docker.sock")
+        self.start_broker(f"{folder.name}/broker.sock")
+        self.patch_everything(f"unix://{folder.name}/broker.sock")
+        await self.start(folder.name)
 
-    def listen(self, answer, headers=()):
-        server = Server(answer, headers)
+    def start_broker(self, path):
+        listener = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listener.close)
+        listener.bind(path)
+        listener.listen()
+        rules = Rules("example-1", SETTINGS["page"]["notebooks"], find_account)
+        threading.Thread(target=broker.listen, args=(listener, broker.Broker(rules)), daemon=True).start()
+
+    def listen(self, answer, headers=(), socket_path=None):
+        server = Server(answer, headers, socket_path)
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
         return server
@@ -174,13 +202,15 @@ class Hub(unittest.IsolatedAsyncioTestCase):
         project.replace(self, users, table=lambda *_: users.Table(accounts, {}))
         project.replace(self, address, find_interface=lambda _: mock.Mock(ip="127.0.0.1"))
         project.replace(self, account, find=find_account)
-        project.replace(self, page, APIClient=functools.partial(APIClient, base_url=url))
+        project.replace(self, page, DOCKER=url)
         project.replace(self, spawner.SwarmNotebooks, _client=None)
-        secrets = mock.patch.dict(os.environ, {name: name.lower() * 2 for name in TOKENS})
+        secrets = mock.patch.dict(
+            os.environ, {"CREDENTIALS_DIRECTORY": "/nonexistent", **{name: name.lower() * 2 for name in TOKENS}}
+        )
         secrets.start()
         self.addCleanup(secrets.stop)
 
-    async def start(self, folder, url):
+    async def start(self, folder):
         JupyterHub.clear_instance()
         self.addCleanup(JupyterHub.clear_instance)
         self.app = JupyterHub.instance()
@@ -188,7 +218,6 @@ class Hub(unittest.IsolatedAsyncioTestCase):
         own = Config()
         own.JupyterHub.db_url, own.JupyterHub.cookie_secret_file = f"sqlite:///{folder}/sqlite", f"{folder}/secret"
         own.JupyterHub.template_paths, own.JupyterHub.hub_bind_url = [TEMPLATES], "http://127.0.0.1:0"
-        own.DockerSpawner.client_kwargs = {"base_url": url}
         self.app.update_config(own)
         self.app.log_level = logging.CRITICAL
         await self.app.initialize([])
@@ -228,6 +257,7 @@ class Spawn(Hub):
         await ada.spawn()
         container = self.docker.services["notebook-2001"]["TaskTemplate"]["ContainerSpec"]
         self.assertEqual(container["Image"], IMAGE)
+        self.assertEqual(container["Labels"], {"imagegen.student": "ada", "imagegen.workshop": "example-1"})
         self.assertLessEqual({"NB_USER=ada", "TZ=Europe/Berlin", "HOME=/home/ada"}, set(container["Env"]))
         self.assertTrue(any(each.startswith("JUPYTERHUB_API_TOKEN=") for each in container["Env"]))
         self.assertIsNone(await ada.spawner.poll())

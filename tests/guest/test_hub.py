@@ -82,7 +82,7 @@ class Culler(unittest.TestCase):
         for minutes, every in ((120, 720), (10, 60), (3, 60)):
             command = culler.command("10.0.0.5", minutes)
             wanted = [f"--timeout={minutes * 60}", f"--cull-every={every}", "--url=http://10.0.0.5:8081/hub/api"]
-            self.assertEqual(command[3:], wanted)
+            self.assertEqual(command[4:], wanted)
 
     def test_it_becomes_the_culler_when_the_hub_answers(self):
         config = {"page": {"notebooks": {"idle_minutes": 120}}}
@@ -94,10 +94,10 @@ class Culler(unittest.TestCase):
 
         project.replace(self, culler, settings=settings, find_interface=lambda _: mock.Mock(ip="10.0.0.5"))
         project.replace(self, culler.hub_port, wait_until_it_listens=done.append)
-        project.replace(self, os, execv=lambda path, command: done.append(command[1:3]))
+        project.replace(self, os, execv=lambda path, command: done.append(command[1:4]))
         with mock.patch.dict(os.environ, {"CREDENTIALS_DIRECTORY": "/run/credentials"}):
             culler.main()
-        self.assertEqual(done, ["/run/credentials/settings", "10.0.0.5", ["-m", "jupyterhub_idle_culler"]])
+        self.assertEqual(done, ["/run/credentials/settings", "10.0.0.5", ["-I", "-m", "jupyterhub_idle_culler"]])
 
 
 class Ready(unittest.TestCase):

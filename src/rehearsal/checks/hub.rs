@@ -88,7 +88,11 @@ pub(super) fn starts_are_fast(stage: &mut Stage) -> Result<String> {
 
 /// The metrics are shown to whoever has the token, and to nobody else.
 pub(super) fn metrics_need_a_token(stage: &mut Stage) -> Result<String> {
-    let token = stage.hub.read(&["sh", "-c", ". /var/lib/imagegen/hub.env; echo $IMAGEGEN_METRICS_TOKEN"])?;
+    let token = stage.hub.read(&[
+        "sh",
+        "-c",
+        ". /var/lib/imagegen/tokens/metrics.env; echo $IMAGEGEN_METRICS_TOKEN",
+    ])?;
     let metrics = format!("https://{}/hub/metrics", stage.hub.spec.place.address());
     let running = fetch(stage, "the metric of running servers", &[&metrics, &token], |shown| {
         let metric = |line: &str| Some(line.strip_prefix("jupyterhub_running_servers ")?.to_owned());

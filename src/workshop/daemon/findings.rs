@@ -67,13 +67,77 @@ pub(super) fn wrong_text(source: &Arc<Source>, name: &str, text: &str, node: &No
     .at(source, node.span.clone(), "not possible")
 }
 
-/// A container that may call the kernel as it likes.
-pub(super) fn unconfined(source: &Arc<Source>, node: &Node) -> Finding {
+/// What is weaker with an option, and what to do.
+pub(super) type Loosening = (&'static str, &'static str);
+
+/// An option that weakens something.
+pub(super) fn loosens(source: &Arc<Source>, node: &Node, (reason, remedy): Loosening) -> Finding {
+    Finding::warning(reason, remedy).at(source, node.span.clone(), "weakens protection")
+}
+
+pub(super) const UNCONFINED: Loosening = (
+    "without a list of system calls students can use every one of them",
+    "remove it unless a program in a notebook fails for want of one",
+);
+pub(super) const RARE_SOCKETS: Loosening = (
+    "Docker's own list of system calls lets students use AF_ALG and other rare kinds of sockets; that of the images does not",
+    "remove it unless a program in a notebook needs such a socket",
+);
+pub(super) const HOST_CGROUPS: Loosening = (
+    "with the host's control groups students see the names of all containers and services of their machine",
+    "remove it; a container that needs them gets them by `docker run --cgroupns host`",
+);
+pub(super) const SHARED_IPC: Loosening = (
+    "with shareable IPC another container of the machine can be started in a notebook's shared memory",
+    "remove it; a container that shares its memory says so by `docker run --ipc shareable`",
+);
+pub(super) const NEW_PRIVILEGES: Loosening = (
+    "notebooks get no new privileges in any case, and with this other containers get them by set-uid programs",
+    "remove it, or write `no-new-privileges: true`",
+);
+pub(super) const LOCAL_ROUTES: Loosening = (
+    "without its proxy Docker has the kernel route 127.0.0.0/8 between its bridges and the machine, \
+     where services listen that are for the machine alone",
+    "remove it; the proxy takes a few megabytes for each notebook",
+);
+pub(super) const DEBUGGING: Loosening = (
+    "at this level dockerd writes each request into the journal, with the tokens of students' servers",
+    "remove it after the search for a fault, and delete the journal: `journalctl --rotate --vacuum-time=1s`",
+);
+pub(super) const ANY_REGISTRY: Loosening = (
+    "dockerd does not look who answers as this registry: whoever is on the way can give the machines another image",
+    "give the registry a certificate that Debian knows, or name images by their digest: `name@sha256:…`",
+);
+pub(super) const ANY_LOG_SERVER: Loosening = (
+    "dockerd does not look who answers as the log server: whoever is on the way reads what notebooks print",
+    "remove it, and give the server's certificate authority instead",
+);
+pub(super) const TOKENS_IN_LOGS: Loosening = (
+    "the environment of a notebook has the token of its server in JUPYTERHUB_API_TOKEN, and this can put it into the logs",
+    "name the variables to log one by one in `env`, without tokens",
+);
+pub(super) const PRIORITY: Loosening = (
+    "with this limit a student's program can go before those of all others on its machine",
+    "remove it, or write 0 as `Hard` and `Soft`",
+);
+
+/// Addresses of IPv6 without rules.
+pub(super) fn ipv6_without_rules(place: &Place) -> Finding {
     Finding::warning(
-        "without a seccomp profile students can use every system call",
-        "remove it unless a program in a notebook fails for want of one",
+        "containers get addresses of IPv6, and Docker makes no firewall rules for them",
+        "add `ip6tables: true` and `experimental: true`, or remove this",
     )
-    .at(source, node.span.clone(), "loosens what keeps notebooks in")
+    .at_place(place, "without rules")
+}
+
+/// Another program that starts all containers.
+pub(super) fn another_runtime(place: &Place) -> Finding {
+    Finding::warning(
+        "this runtime decides itself which limits of notebooks it keeps: that capabilities, AppArmor, the list of \
+         system calls and `no-new-privileges` hold was seen with runc alone",
+        "remove it, or try in a notebook what must not work there",
+    )
+    .at_place(place, "weakens protection")
 }
 
 /// A profile that dockerd would not find.

@@ -6,6 +6,7 @@
 mod builder;
 mod findings;
 mod log;
+mod loosened;
 mod places;
 mod rule;
 mod runtimes;
@@ -81,6 +82,11 @@ impl Judge<'_, '_> {
             return self.findings.push(finding);
         };
         rule::apply(self, rule, key, node);
+        loosened::judge(self, key, node);
+    }
+
+    fn loosens(&mut self, node: &Node, loosening: findings::Loosening) {
+        self.findings.push(findings::loosens(self.source, node, loosening));
     }
 
     fn wrong_kind(&mut self, name: &str, node: &Node, wanted: &str, example: &str) {

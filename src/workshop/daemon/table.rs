@@ -27,7 +27,10 @@ const A_MOST: i64 = 1000;
 /// The keys of Docker 26.1.5 in alphabetical order.
 const TABLE: &[(&str, Rule)] = &[
     ("allow-nondistributable-artifacts", Texts(&REGISTRY)),
-    ("api-cors-header", Text(&ANY)),
+    (
+        "api-cors-header",
+        Refused("it lets web pages use Docker where a browser reaches it, and Docker is root", "remove it"),
+    ),
     ("authorization-plugins", Refused("a plugin that is not there keeps dockerd from starting", "remove it")),
     ("bip", Text(&BRIDGE_ADDRESS)),
     (
@@ -45,7 +48,13 @@ const TABLE: &[(&str, Rule)] = &[
     ("containerd-plugins-namespace", SET_UP),
     ("cpu-rt-period", REAL_TIME),
     ("cpu-rt-runtime", REAL_TIME),
-    ("cri-containerd", Flag),
+    (
+        "cri-containerd",
+        Only(
+            false,
+            "it opens containerd to Kubernetes, which no machine of a workshop has: whoever asks there is root",
+        ),
+    ),
     ("data-root", Own("data_root")),
     ("debug", Flag),
     ("default-address-pools", Own("address_pools")),

@@ -85,6 +85,74 @@ fn a_profile_of_system_calls_and_a_runtime_come_with_the_workshop() {
     assert_eq!(errors(&format!("{profile}hub: {files}node: {files}")), []);
     assert_eq!(errors(&format!("{profile}node: {files}")), [Severity::Error]);
     let runtime = "docker: {options: {default-runtime: crun, runtimes: {crun: {path: /usr/bin/crun}}}}\n";
-    assert_eq!(errors(runtime), [Severity::Warning]);
-    assert_eq!(errors(&format!("{runtime}node: {{packages: [crun]}}\n")), []);
+    assert_eq!(errors(runtime), [Severity::Warning, Severity::Warning]);
+    assert_eq!(errors(&format!("{runtime}node: {{packages: [crun]}}\n")), [Severity::Warning]);
+}
+
+/// Every option that weakens something, and a harmless value of each: dockerd takes both.
+const LOOSENED: &[(&str, &str)] = &[
+    ("{seccomp-profile: unconfined}", "{}"),
+    ("{seccomp-profile: builtin}", "{}"),
+    ("{default-cgroupns-mode: host}", "{default-cgroupns-mode: private}"),
+    ("{default-ipc-mode: shareable}", "{default-ipc-mode: private}"),
+    ("{no-new-privileges: false}", "{no-new-privileges: true}"),
+    ("{userland-proxy: false}", "{userland-proxy: true}"),
+    ("{debug: true}", "{debug: false}"),
+    ("{log-level: debug}", "{log-level: info}"),
+    ("{log-level: TRACE}", "{log-level: WARN}"),
+    ("{insecure-registries: [\"10.0.0.0/8\"]}", "{insecure-registries: []}"),
+    ("{insecure-registries: [\"registry.example.org:5000\"]}", "{}"),
+    (
+        "{default-ulimits: {rtprio: {Name: rtprio, Hard: 99, Soft: 0}}}",
+        "{default-ulimits: {rtprio: {Name: rtprio, Hard: 0, Soft: 0}}}",
+    ),
+    (
+        "{default-ulimits: {x: {name: NICE, hard: 40, soft: 40}}}",
+        "{default-ulimits: {nofile: {Name: nofile, Hard: 4096, Soft: 4096}}}",
+    ),
+    ("{ipv6: true, fixed-cidr-v6: \"fd00:1::/64\"}", "{fixed-cidr-v6: \"fd00:1::/64\"}"),
+    (
+        "{runtimes: {x: {path: runc, runtimeArgs: [\"--debug\"]}}, default-runtime: x}",
+        "{runtimes: {x: {path: runc}}, default-runtime: x}",
+    ),
+    (
+        "{log-driver: splunk, log-opts: {splunk-url: \"https://10.0.0.9:8088\", splunk-token: x, \
+         splunk-insecureskipverify: \"true\"}}",
+        "{log-driver: splunk, log-opts: {splunk-url: \"https://10.0.0.9:8088\", splunk-token: x, \
+         splunk-insecureskipverify: \"false\"}}",
+    ),
+    (
+        "{log-driver: syslog, log-opts: {syslog-tls-skip-verify: \"1\"}}",
+        "{log-driver: syslog, log-opts: {syslog-address: \"udp://10.0.0.9:514\"}}",
+    ),
+    ("{log-opts: {env: \"USER,JUPYTERHUB_API_TOKEN\"}}", "{log-opts: {env: \"USER\"}}"),
+    ("{log-opts: {env-regex: \"^JUPYTER\"}}", "{log-opts: {labels-regex: \"^imagegen\"}}"),
+];
+
+#[test]
+fn what_weakens_protection_is_taken_with_a_reason_and_other_values_without() {
+    let warned = |options: &str| {
+        let (_, findings, _) = found(&format!("{{options: {options}}}"));
+        assert!(!findings.has_errors(), "{options}: {findings:?}");
+        findings.iter().count()
+    };
+    for (weaker, sound) in LOOSENED {
+        assert_eq!((warned(weaker), warned(sound)), (1, 0), "{weaker} beside {sound}");
+    }
+}
+
+#[test]
+fn a_profile_of_the_workshop_that_permits_what_it_does_not_name_is_told() {
+    let told = |profile: &str| {
+        let files = format!("{{files: [{{path: /etc/docker/calls.json, content: '{profile}'}}]}}");
+        let options = "{options: {seccomp-profile: /etc/docker/calls.json}}";
+        let text = format!("version: 1\ndocker: {options}\nhub: {files}\nnode: {files}\n");
+        let mut findings = Findings::default();
+        let nothing = |_: &str| Err("there is none".to_owned());
+        parse(Source::new("workshop.yaml", text), &nothing, &mut findings);
+        findings.iter().map(|finding| finding.severity).collect::<Vec<_>>()
+    };
+    assert_eq!(told(r#"{"defaultAction": "SCMP_ACT_ALLOW"}"#), [Severity::Warning]);
+    assert_eq!(told(r#"{"defaultAction": "SCMP_ACT_LOG"}"#), [Severity::Warning]);
+    assert_eq!(told(r#"{"defaultAction": "SCMP_ACT_ERRNO"}"#), []);
 }

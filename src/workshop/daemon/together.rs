@@ -50,6 +50,9 @@ impl<'a> Whole<'a, '_, '_> {
         if self.is_on("ip6tables") && !self.is_on("experimental") {
             self.findings.push(findings::ip6tables_is_an_experiment(&self.places.of(&["ip6tables"])));
         }
+        if self.is_on("ipv6") && self.text("fixed-cidr-v6").is_some() && !self.is_on("ip6tables") {
+            self.findings.push(findings::ipv6_without_rules(&self.places.of(&["ipv6"])));
+        }
     }
 
     /// The image that nodes carry is in Docker's own store.
@@ -107,10 +110,14 @@ impl<'a> Whole<'a, '_, '_> {
         };
         let program =
             runtime.get("path").or(runtime.get("runtimeType")).and_then(Json::as_str).unwrap_or_default();
+        let own = runtime.get("runtimeArgs").or(runtime.get("options")).is_none();
         let known = ["runc", "/usr/bin/runc", "/usr/sbin/runc", STOCK[1]].contains(&program);
         let carried = [machines.hub, machines.node].iter().any(|extras| {
             !extras.packages.is_empty() || extras.files.iter().any(|file| file.path == program)
         });
+        if !known || !own {
+            self.findings.push(findings::another_runtime(&place));
+        }
         if !known && !carried {
             self.findings.push(findings::nobody_brings_the_runtime(&place, program));
         }

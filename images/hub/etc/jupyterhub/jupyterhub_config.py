@@ -6,7 +6,7 @@ from imagegen.hub import hub_port
 from imagegen.hub.address import find_interface
 from imagegen.jupyter import forwarded, specification
 from imagegen.jupyter.login import WorkshopAuthenticator
-from imagegen.jupyter.page import Workshop, WorkshopPage
+from imagegen.jupyter.page import DOCKER, Workshop, WorkshopPage
 from imagegen.jupyter.spawner import ClassicNotebooks, SwarmNotebooks
 from imagegen.settings import settings
 from imagegen.users import table
@@ -14,7 +14,7 @@ from imagegen.users import table
 c = get_config()  # type: ignore[name-defined]  # JupyterHub defines it.
 
 STATE = "/var/lib/jupyterhub"
-config = settings()
+config = settings(f"{os.environ['CREDENTIALS_DIRECTORY']}/settings")
 page = config["page"]
 notebooks = page["notebooks"]
 own_address = str(find_interface(config).ip)
@@ -73,6 +73,7 @@ c.Spawner.poll_interval = 20
 c.Spawner.mem_limit = notebooks["memory"]
 c.Spawner.cpu_limit = notebooks["cpus"] or None
 c.DockerSpawner.pull_policy = "skip"
+c.DockerSpawner.client_kwargs = {"base_url": DOCKER}
 if classic:
     c.DockerSpawner.remove = True
     c.DockerSpawner.use_internal_ip = False

@@ -12,8 +12,11 @@ class DockerError(Exception):
     """What dockerd answered, or why it did not."""
 
 
-class _Connection(http.client.HTTPConnection):
+class Connection(http.client.HTTPConnection):
+    """To dockerd."""
+
     def connect(self) -> None:
+        """As systemd's socket of it."""
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
         self.sock.connect(SOCKET)
@@ -23,7 +26,7 @@ def docker(method: str, path: str, body: object = None, timeout: float = 300) ->
     """One call; gives what the answer's JSON says. systemd holds the socket, so a call waits until dockerd is up.
 
     A DockerError says that dockerd refused, or did not answer within `timeout` seconds."""
-    connection = _Connection("localhost", timeout=timeout)
+    connection = Connection("localhost", timeout=timeout)
     try:
         text = json.dumps(body) if body is not None else None
         connection.request(method, path, text, {"Content-Type": "application/json"} if text else {})

@@ -12,6 +12,7 @@ def command(address: str, minutes: int) -> list[str]:
     """The culler looks ten times in the time that a server may be idle, but not more than once a minute."""
     return [
         sys.executable,
+        "-I",
         "-m",
         "jupyterhub_idle_culler",
         f"--timeout={minutes * 60}",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from imagegen.jupyter.specification import Json
     from imagegen.schema import Notebooks
 
+DOCKER = "unix:///run/imagegen-broker.sock"  # hub/broker.py
 STATUS = "/run/imagegen/node-status.json"  # hub/swarm.py writes it.
 METRICS_TIMEOUT = 3  # seconds
 
@@ -39,7 +40,7 @@ def node_status(path: str = STATUS) -> dict[str, dict[str, object]]:
 def swarm_state() -> tuple[list[Json], list[Json], list[str]]:
     """Nodes, tasks, and what is wrong with Docker itself."""
     try:
-        with contextlib.closing(APIClient(version="auto")) as client:
+        with contextlib.closing(APIClient(base_url=DOCKER, version="auto")) as client:
             return client.nodes(), client.tasks(), []
     except APIError:
         return [], [], []  # There is no swarm yet.

@@ -21,6 +21,8 @@ STACKS_GROUP = 100
 LABEL = "imagegen.notebook"
 # The student whose server a container is.
 STUDENT = "imagegen.student"
+# The id of the workshop that a service belongs to. The broker (imagegen.hub.broker) adds it, and touches no other one.
+WORKSHOP = "imagegen.workshop"
 # Seconds until a server that does not end by itself is killed.
 GRACE = 10
 # These replace the image's own, in which students have no names: `whoami` and Python's getpass look here.
