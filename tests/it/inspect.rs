@@ -66,6 +66,36 @@ fn everything_that_must_not_be_in_an_image_is_found_at_its_place() {
 }
 
 #[test]
+fn what_may_be_written_by_others_may() {
+    let mut sample = Sample::new();
+    for (path, mode, group) in [
+        ("tmp", "041777", 0),
+        ("usr/local/lib", "042775", 50),
+        ("var/log/wtmp", "0100664", 43),
+        ("var/mail", "042775", 8),
+    ] {
+        if mode.starts_with("04") {
+            sample.write(&format!("{path}/x"), "something");
+        }
+        sample.mode(path, mode, 0, group);
+    }
+    assert_eq!(found(sample.image()), BTreeSet::new());
+}
+
+#[test]
+fn nothing_hides_behind_a_name_that_is_no_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let sample = Sample::new();
+    let name = std::ffi::OsStr::from_bytes(b"srv/caf\xe9");
+    let folder = sample.folder().join("tree").join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("id_rsa"), "-----BEGIN PRIVATE KEY-----\n").unwrap();
+    let report = report(sample.image());
+    let places: Vec<_> = report.findings().iter().map(|it| (it.check, it.place.as_str())).collect();
+    assert_eq!(places, [("private-key", "/srv/caf\\xe9/id_rsa")]);
+}
+
+#[test]
 fn what_a_carried_container_image_holds_is_its_own_business() {
     let sample = Sample::new();
     sample.write("var/lib/docker/overlay2/0123/diff/etc/hostname", "notebook");
