@@ -9,9 +9,11 @@ use anyhow::{Context, anyhow};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use super::rootfs::relative;
+use super::findings;
+use super::names::relative;
+use crate::document::Findings;
 use crate::failure::Result;
-use crate::recipe::hex;
+use crate::recipe::{hex, is_digest, is_name, is_tag};
 
 /// How far JSON of an image may go, in bytes (the limit of registries for manifests).
 pub(super) const LARGEST_JSON: u64 = 4 << 20;
@@ -70,6 +72,7 @@ impl ImageArchive {
     /// The one image in it, for linux/amd64.
     pub(super) fn image(&mut self) -> Result<Contained> {
         let image = if self.places.contains_key(INDEX) { self.oci_image()? } else { self.docker_image()? };
+        self.ensure_sound(&image)?;
         if image.layers.len() != image.diff_ids.len() {
             return Err(anyhow!("the image in {} does not name all of its layers", self.path).into());
         }
@@ -79,6 +82,21 @@ impl ImageArchive {
             return Err(anyhow!("the image in {} is for {other}, and machines are amd64", self.path).into());
         }
         Ok(image)
+    }
+
+    /// Names and digests become paths on the machine and options of its dockerd.
+    fn ensure_sound(&self, image: &Contained) -> Result<()> {
+        let mut wrong = Findings::default();
+        for digest in image.diff_ids.iter().chain([&image.digest]).filter(|digest| !is_digest(digest)) {
+            wrong.push(findings::not_a_digest(&self.path, digest));
+        }
+        for name in image.name.iter().filter(|name| !is_name(name)) {
+            wrong.push(findings::not_a_name(&self.path, name));
+        }
+        if !is_tag(&image.tag) {
+            wrong.push(findings::not_a_name(&self.path, &image.tag));
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.into()) }
     }
 
     fn oci_image(&mut self) -> Result<Contained> {
@@ -93,7 +111,7 @@ impl ImageArchive {
             digest = text(inner.with_context(|| format!("{} has nothing for amd64", self.path))?, "digest")?;
             manifest = self.blob_json(&digest)?;
         }
-        let config = read_all(self.entry(&blob(&text(&manifest["config"], "digest")?))?)?;
+        let config = self.blob(&text(&manifest["config"], "digest")?)?;
         let layers = texts(&manifest["layers"], Some("digest"))?;
         Ok(Contained {
             name,
@@ -167,8 +185,18 @@ impl ImageArchive {
         })
     }
 
-    fn blob_json(&mut self, digest: &str) -> Result<Json> {
+    /// What has this digest.
+    fn blob(&mut self, digest: &str) -> Result<Vec<u8>> {
         let bytes = read_all(self.entry(&blob(digest))?)?;
+        if sha256(&bytes) != digest {
+            let path = &self.path;
+            return Err(anyhow!("{path}: what it calls {} is something else", digest.escape_default()).into());
+        }
+        Ok(bytes)
+    }
+
+    fn blob_json(&mut self, digest: &str) -> Result<Json> {
+        let bytes = self.blob(digest)?;
         Ok(serde_json::from_slice(&bytes).context("reading an image's manifest")?)
     }
 
@@ -381,5 +409,45 @@ mod tests {
         add(&mut builder, "config", config);
         let said = opened(builder).image().err().unwrap().to_string();
         assert!(said.ends_with("is for arm64, and machines are amd64"), "{said}");
+    }
+
+    /// What is said of an image that calls itself by this name, with this digest of a layer.
+    fn said_of(name: &str, diff_id: &str) -> Vec<String> {
+        let mut builder = Builder::new(vec![]);
+        let config = json!({ "rootfs": { "diff_ids": [diff_id] } }).to_string();
+        let table = json!([{ "Config": "config", "RepoTags": [name], "Layers": ["layer"] }]);
+        add(&mut builder, "manifest.json", table.to_string().as_bytes());
+        add(&mut builder, "config", config.as_bytes());
+        add(&mut builder, "layer", b"");
+        match opened(builder).image() {
+            Err(crate::failure::Failure::Input(said)) => said.iter().map(|it| it.message.clone()).collect(),
+            Err(other) => panic!("{other}"),
+            Ok(_) => vec![],
+        }
+    }
+
+    #[test]
+    fn names_and_digests_are_what_they_should_be() {
+        let digest = sha256(b"");
+        assert_eq!(said_of("a.org:5000/team/app:1.0", &digest), Vec::<String>::new());
+        for name in ["app\" --host=tcp://0.0.0.0:2375:1", "app\nX=1:1", "../app:1", "App:1", "app:1 --debug"]
+        {
+            let said = said_of(name, &digest);
+            assert!(said.len() == 1 && said[0].contains("which is no name of an image"), "{name}: {said:?}");
+        }
+        for digest in ["", "x", "sha256:../../../etc/x", "sha256:ABCD", &digest[..70]] {
+            let said = said_of("app:1", digest);
+            assert!(said.len() == 1 && said[0].contains("where a digest belongs"), "{digest}: {said:?}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_that_is_not_what_its_digest_says_is_refused() {
+        let mut builder = Builder::new(vec![]);
+        let index = json!({ "manifests": [{ "digest": sha256(b"another") }] });
+        add(&mut builder, "index.json", index.to_string().as_bytes());
+        add(&mut builder, &blob(&sha256(b"another")), b"{}");
+        let said = opened(builder).image().err().unwrap().to_string();
+        assert!(said.contains("is something else"), "{said}");
     }
 }

@@ -11,7 +11,7 @@ use gpt::partition_types::{self, Type};
 use super::origin::Origin;
 use super::rootfs::{Composition, Rootfs};
 use super::target_tools::TargetTools;
-use super::{esp, qcow2};
+use super::{esp, listing, qcow2};
 use crate::failure::Result;
 use crate::host::command::Tool;
 use crate::host::memory::{Memory, TemporaryFile};
@@ -65,6 +65,8 @@ pub(super) fn assemble(
     };
     fs_err::File::create(disk.file.path())?.set_len(disk.layout.total)?;
     make_file_system(&disk, composition, &origin.identity, tools)?;
+    let made = fs_err::File::open(disk.file.path())?.into_parts().0;
+    rootfs.written.ensure_in(&listing::open(made, disk.layout.root.start)?)?;
     let core = core_image(image, tools, work)?;
     write_boot_loader(&disk, &tools.boot_img()?, core)?;
     if efi > 0 {

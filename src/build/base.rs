@@ -101,7 +101,7 @@ fn expected(image: &CloudImage, work: &WorkFolder) -> Result<String> {
 }
 
 /// The checksum of a file in a list: as sha256sum(1) writes it, or BSD's programs.
-fn listed(list: &str, name: &str) -> Option<String> {
+pub(super) fn listed(list: &str, name: &str) -> Option<String> {
     let of_line = |line: &str| {
         let (digest, file) = match line.split_once(") = ") {
             Some((file, digest)) => (digest, file.split_once(" (")?.1),

@@ -83,7 +83,7 @@ fn control(member: impl Read, ending: &str) -> anyhow::Result<String> {
     };
     for entry in tar::Archive::new(tar).entries()? {
         let mut entry = entry?;
-        if super::rootfs::relative(&entry.path_bytes()) == "control" {
+        if super::names::relative(&entry.path_bytes()) == "control" {
             let mut text = String::new();
             entry.read_to_string(&mut text)?;
             return Ok(text.trim_end().to_owned());

@@ -6,8 +6,9 @@ use std::path::Path;
 use tar::{Archive, Builder, EntryType};
 
 use super::layer::Surroundings;
+use super::names;
 use super::repository;
-use super::rootfs::header;
+use super::tarball::{self, header};
 use crate::failure::Result;
 use crate::host::signals;
 use crate::plan::Layer;
@@ -58,11 +59,10 @@ fn move_below(tar: &Path, folder: &str, pipe: &mut impl Write) -> Result<()> {
     for entry in Archive::new(std::io::BufReader::new(fs_err::File::open(tar)?)).entries()? {
         signals::check()?;
         let mut entry = entry?;
-        let (mut header, path) = (entry.header().clone(), Path::new(folder).join(entry.path()?));
-        match entry.link_name()?.map(std::borrow::Cow::into_owned) {
-            Some(target) => builder.append_link(&mut header, path, target)?,
-            None => builder.append_data(&mut header, path, &mut entry)?,
-        }
+        let name = names::below(folder, &entry.path_bytes());
+        let (header, target) =
+            (tarball::header_of(&entry)?, entry.link_name_bytes().map(|it| it.into_owned()));
+        tarball::append(&mut builder, &name, target.as_deref(), header, &mut entry)?;
     }
     builder.into_inner()?.flush()?;
     Ok(())
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn a_set_is_moved_below_its_folder_with_its_links_as_they_are() {
         let mut builder = Builder::new(vec![]);
-        let header = |kind, size| super::super::rootfs::header(kind, 0o755, 0, size);
+        let header = |kind, size| super::super::tarball::header(kind, 0o755, 0, size);
         builder.append_data(&mut header(tar::EntryType::Regular, 1), "a/b.js", &b"1"[..]).unwrap();
         builder.append_link(&mut header(tar::EntryType::Symlink, 0), ".bin/b", "../a/b.js").unwrap();
         let set = tempfile::NamedTempFile::new().unwrap();

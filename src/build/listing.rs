@@ -9,7 +9,8 @@ use sha2::Sha256;
 
 use super::archive::ImageArchive;
 use super::checked;
-use super::rootfs::relative;
+use super::names;
+use super::tarball;
 use crate::failure::Result;
 use crate::host::signals;
 use crate::plan::difference::{Entry, Listing};
@@ -51,6 +52,11 @@ impl Read for Content {
     }
 }
 
+/// The file system that begins at a byte of a raw disk.
+pub(super) fn open(disk: std::fs::File, start: u64) -> Result<Ext4> {
+    Ok(Ext4::load(Box::new(Part { disk, start })).context("reading the root file system")?)
+}
+
 /// The root file system of a raw disk, and the hash of all that is before it: partition table and boot loader.
 pub(super) fn of_disk(disk: &Path) -> Result<(Listing, String)> {
     let table = gpt::GptConfig::new().open(disk).context("reading the partition table")?;
@@ -60,39 +66,38 @@ pub(super) fn of_disk(disk: &Path) -> Result<(Listing, String)> {
     let start = root.context("the disk has no root file system")?.first_lba * crate::plan::disk::SECTOR;
     let file = fs_err::File::open(disk)?.into_parts().0;
     let before = hash(&mut (&file).take(start))?;
-    let system = Ext4::load(Box::new(Part { disk: file, start })).context("reading the root file system")?;
     let mut listing = Listing::new();
-    walk(&system, "", &mut listing)?;
+    walk(&open(file, start)?, b"/", &mut listing)?;
     Ok((listing, before))
 }
 
-fn walk(system: &Ext4, folder: &str, listing: &mut Listing) -> Result<()> {
+/// Notes what is in a folder, whose path ends with a slash.
+fn walk(system: &Ext4, folder: &[u8], listing: &mut Listing) -> Result<()> {
     signals::check()?;
-    let told = || format!("reading /{folder}");
-    let entries = system.read_dir(format!("/{folder}").as_str()).with_context(told)?;
-    for entry in entries {
+    let told = || format!("reading {}", names::shown(folder));
+    for entry in system.read_dir(folder).with_context(told)? {
         let entry = entry.with_context(told)?;
-        let name = entry.file_name().display().to_string();
-        if name == "." || name == ".." {
+        let name = entry.file_name().as_ref().to_vec();
+        if name == b"." || name == b".." {
             continue;
         }
-        let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+        let mut path = [folder, name.as_slice()].concat();
         let metadata = entry.metadata().with_context(told)?;
-        listing.insert(path.clone(), entry_of(system, &path, &metadata)?);
+        listing.insert(names::shown(&path[1..]), entry_of(system, &path, &metadata)?);
         if metadata.is_dir() {
+            path.push(b'/');
             walk(system, &path, listing)?;
         }
     }
     Ok(())
 }
 
-fn entry_of(system: &Ext4, path: &str, metadata: &Metadata) -> Result<Entry> {
+fn entry_of(system: &Ext4, path: &[u8], metadata: &Metadata) -> Result<Entry> {
     let kind = KINDS.iter().find(|(kind, _)| *kind == metadata.file_type()).map_or("file", |(_, name)| *name);
-    let absolute = format!("/{path}");
-    let told = || format!("reading {absolute}");
+    let told = || format!("reading {}", names::shown(path));
     let content = match kind {
-        "file" => hash(&mut Content(system.open(absolute.as_str()).with_context(told)?))?,
-        "link" => system.read_link(absolute.as_str()).with_context(told)?.display().to_string(),
+        "file" => hash(&mut Content(system.open(path).with_context(told)?))?,
+        "link" => names::shown(system.read_link(path).with_context(told)?.as_ref()),
         _ => String::new(),
     };
     Ok(Entry {
@@ -116,7 +121,7 @@ pub(super) fn of_container(archive: &Path) -> Result<(Listing, String)> {
         for entry in layer.entries()? {
             signals::check()?;
             let mut entry = entry?;
-            let path = relative(&entry.path_bytes());
+            let path = names::relative(&entry.path_bytes());
             let entry = entry_of_tar(&mut entry)?;
             listing.insert(path, entry);
         }
@@ -125,7 +130,7 @@ pub(super) fn of_container(archive: &Path) -> Result<(Listing, String)> {
 }
 
 fn entry_of_tar(entry: &mut tar::Entry<'_, impl Read>) -> Result<Entry> {
-    let header = entry.header().clone();
+    let header = tarball::header_of(entry)?;
     let kind = match header.entry_type() {
         tar::EntryType::Directory => "folder",
         tar::EntryType::Symlink => "link",
@@ -133,7 +138,7 @@ fn entry_of_tar(entry: &mut tar::Entry<'_, impl Read>) -> Result<Entry> {
         _ => "file",
     };
     let content = match entry.link_name_bytes() {
-        Some(target) => String::from_utf8_lossy(&target).into_owned(),
+        Some(target) => names::shown(&target),
         None => hash(entry)?,
     };
     let number = |value: u64| u32::try_from(value).map_err(|_| anyhow!("an owner beyond all numbers"));

@@ -8,7 +8,8 @@ use anyhow::{Context, anyhow};
 use tar::Archive;
 
 use super::manifest::installed_packages;
-use super::rootfs::{DPKG_STATUS, relative};
+use super::names::relative;
+use super::rootfs::DPKG_STATUS;
 use crate::document::Source;
 use crate::failure::Result;
 use crate::plan::lock::{self, Lock, LockedLayer};

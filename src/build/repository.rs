@@ -8,7 +8,7 @@ use tar::{Builder, EntryType};
 
 use super::deb::Deb;
 use super::packages::PackageStore;
-use super::rootfs::header;
+use super::tarball::header;
 use crate::failure::Result;
 use crate::host::signals;
 use crate::plan::lock::LockedPackage;

@@ -4,15 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
 use tar::{Archive, Builder, Entry, EntryType, Header};
 
 use super::acceptance::refused;
 use super::inventory::Inventory;
 use super::manifest::{Package, installed_packages};
+use super::names;
 use super::preload::{self, Aboard, Cargo};
+use super::tarball::{self, header};
 use super::unpacked;
+use super::written::Written;
+use crate::document::{Finding, Findings};
 use crate::failure::Result;
-use crate::host::files::folders_on;
 use crate::host::signals;
 use crate::plan::Image;
 use crate::plan::disk::Contents;
@@ -42,6 +46,8 @@ pub(super) struct Rootfs {
     pub(super) inventory: Inventory,
     /// The container images that it carries.
     pub(super) aboard: Vec<Aboard>,
+    /// All of its entries.
+    pub(super) written: Written,
 }
 
 impl Rootfs {
@@ -100,8 +106,10 @@ pub(super) struct Pass<W: Write> {
     builder: Builder<W>,
     epoch: u64,
     replaced: BTreeSet<String>,
-    folders: BTreeSet<String>,
+    folders: BTreeSet<Vec<u8>>,
     faults: Vec<String>,
+    /// What is wrong with the container images that it is to carry.
+    hostile: Findings,
     rootfs: Rootfs,
 }
 
@@ -110,12 +118,21 @@ impl<W: Write> Pass<W> {
         let files = image.contents.keys().cloned();
         let links = image.links.iter().map(|(path, _)| path.clone());
         let replaced = files.chain(links).chain(UPDATED.map(str::to_owned)).collect();
-        Self { builder, epoch, replaced, folders: BTreeSet::new(), faults: vec![], rootfs: Rootfs::default() }
+        Self {
+            builder,
+            epoch,
+            replaced,
+            folders: BTreeSet::new(),
+            faults: vec![],
+            hostile: Findings::default(),
+            rootfs: Rootfs::default(),
+        }
     }
 
     fn entry<R: Read>(&mut self, mut entry: Entry<'_, R>) -> Result<()> {
-        let path = relative(&entry.path_bytes());
-        if path.is_empty() || self.replaced.contains(&path) {
+        let name = own(&entry.path_bytes())?;
+        let path = names::shown(&name);
+        if name.is_empty() || std::str::from_utf8(&name).is_ok_and(|path| self.replaced.contains(path)) {
             return Ok(());
         }
         if let Some(version) = unpacked::jupyterhub_version(&path) {
@@ -131,91 +148,77 @@ impl<W: Write> Pass<W> {
                 let mut content = Vec::new();
                 entry.read_to_end(&mut content)?;
                 self.inspect(&path, &content);
-                self.keep(&path, entry.header().clone(), &mut content.as_slice())
+                self.keep_entry(&name, &mut entry, Some(content.as_slice()))
             }
-            Verdict::Keep => self.keep_entry(&path, entry),
+            Verdict::Keep => self.keep_entry(&name, &mut entry, None),
         }
     }
 
-    fn keep_entry<R: Read>(&mut self, path: &str, mut entry: Entry<'_, R>) -> Result<()> {
-        self.extended_attributes(&mut entry)?;
-        self.keep_as(path, "", entry)
-    }
-
-    /// An entry of another tar, below `folder`; its extended attributes go before it.
-    pub(super) fn keep_below<R: Read>(
+    /// An entry of the layer, whose content may have been read already.
+    fn keep_entry<R: Read>(
         &mut self,
-        folder: &str,
-        path: &str,
-        entry: Entry<'_, R>,
+        name: &[u8],
+        entry: &mut Entry<'_, R>,
+        content: Option<&[u8]>,
     ) -> Result<()> {
-        self.keep_as(&format!("{folder}/{path}"), folder, entry)
-    }
-
-    /// The targets of hard links are paths in the tar, and move with it.
-    fn keep_as<R: Read>(&mut self, path: &str, folder: &str, mut entry: Entry<'_, R>) -> Result<()> {
-        let header = entry.header().clone();
-        match (header.entry_type(), entry.link_name_bytes()) {
-            (EntryType::Symlink, Some(target)) => self.link(path, &String::from_utf8_lossy(&target), header),
-            (EntryType::Link, Some(target)) => {
-                let target = format!("{folder}/{}", relative(&target));
-                self.link(path, target.trim_start_matches('/'), header)
-            }
-            _ => self.keep(path, header, &mut entry),
+        self.extended_attributes(&tarball::records(entry)?)?;
+        let header = tarball::header_of(entry)?;
+        let target = entry.link_name_bytes().map(|target| target.into_owned());
+        let target = match header.entry_type() {
+            EntryType::Link => Some(own(&target.unwrap_or_default())?),
+            EntryType::Symlink => target,
+            _ => None,
+        };
+        match content {
+            Some(mut content) => self.keep(name, target.as_deref(), header, &mut content),
+            None => self.keep(name, target.as_deref(), header, entry),
         }
     }
 
     /// File capabilities and the like stand in the record before the entry, which has to be written again.
-    pub(super) fn extended_attributes<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> Result<()> {
-        let mut kept: Vec<(String, Vec<u8>)> = vec![];
-        if let Some(extensions) = entry.pax_extensions()? {
-            for extension in extensions {
-                let extension = extension?;
-                if let Ok(key) = extension.key()
-                    && key.starts_with("SCHILY.xattr.")
-                {
-                    kept.push((key.to_owned(), extension.value_bytes().to_vec()));
-                }
-            }
-        }
-        if !kept.is_empty() {
-            self.builder
-                .append_pax_extensions(kept.iter().map(|(key, value)| (key.as_str(), value.as_slice())))?;
+    pub(super) fn extended_attributes(&mut self, records: &[(Vec<u8>, Vec<u8>)]) -> Result<()> {
+        let attributes = records.iter().filter_map(|(key, value)| {
+            let key = std::str::from_utf8(key).ok().filter(|key| key.starts_with("SCHILY.xattr."))?;
+            Some((key, value.as_slice()))
+        });
+        let attributes: Vec<_> = attributes.collect();
+        if !attributes.is_empty() {
+            self.builder.append_pax_extensions(attributes)?;
         }
         Ok(())
     }
 
-    pub(super) fn keep(&mut self, path: &str, mut header: Header, content: &mut impl Read) -> Result<()> {
-        self.normalise(&mut header)?;
+    /// Writes an entry. The target of a hard link is a name in the tar.
+    pub(super) fn keep(
+        &mut self,
+        name: &[u8],
+        target: Option<&[u8]>,
+        mut header: Header,
+        content: &mut impl Read,
+    ) -> Result<()> {
+        header.set_mtime(header.mtime()?.min(self.epoch));
         if header.entry_type().is_dir() {
-            self.folders.insert(path.trim_end_matches('/').to_owned());
+            self.folders.insert(name.to_vec());
         }
+        self.rootfs.written.note(name, target, &mut header)?;
         self.rootfs.contents.add(header.size()?);
-        self.builder.append_data(&mut header, path, content)?;
-        Ok(())
+        tarball::append(&mut self.builder, name, target, header, content)
     }
 
     pub(super) fn symlink(&mut self, path: &str, target: &str) -> Result<()> {
-        self.parents(path)?;
-        self.link(path, target, header(EntryType::Symlink, 0o777, self.epoch, 0))
+        self.parents(path.as_bytes())?;
+        let header = header(EntryType::Symlink, 0o777, self.epoch, 0);
+        self.keep(path.as_bytes(), Some(target.as_bytes()), header, &mut std::io::empty())
     }
 
-    fn link(&mut self, path: &str, target: &str, mut header: Header) -> Result<()> {
-        self.normalise(&mut header)?;
-        self.rootfs.contents.add(0);
-        self.builder.append_link(&mut header, path, target)?;
-        Ok(())
+    /// Notes what makes a container image none that may be carried.
+    pub(super) fn refuse(&mut self, finding: Finding) {
+        self.hostile.push(finding);
     }
 
-    /// No time is later than the image's, and what is no device has the number 0, where versions of tar(1) write it in
-    /// different ways.
-    fn normalise(&self, header: &mut Header) -> Result<()> {
-        header.set_mtime(header.mtime()?.min(self.epoch));
-        if !header.entry_type().is_character_special() && !header.entry_type().is_block_special() {
-            header.set_device_major(0)?;
-            header.set_device_minor(0)?;
-        }
-        Ok(())
+    /// Whether there is such a thing.
+    pub(super) fn refuses(&self) -> bool {
+        !self.hostile.is_empty()
     }
 
     fn inspect(&mut self, path: &str, content: &[u8]) {
@@ -243,7 +246,7 @@ impl<W: Write> Pass<W> {
         for (path, target) in &image.links {
             self.symlink(path, target)?;
         }
-        MOUNT_POINTS.iter().try_for_each(|path| self.folder(path))?;
+        MOUNT_POINTS.iter().try_for_each(|path| self.folder_with(path.as_bytes(), 0o755))?;
         // Later than anything else, or systemd takes them for outdated.
         UPDATED.iter().try_for_each(|path| self.file_of(path, 0o644, self.epoch + 1, b""))
     }
@@ -259,37 +262,36 @@ impl<W: Write> Pass<W> {
 
     /// A file of root's alone, as all folders above it that are not there yet.
     pub(super) fn private_file(&mut self, path: &str, content: &[u8]) -> Result<()> {
-        folders_on(path).try_for_each(|folder| self.folder_with(folder, 0o700))?;
+        names::folders_on(path.as_bytes()).try_for_each(|folder| self.folder_with(folder, 0o700))?;
         self.file(path, 0o600, content)
     }
 
     fn file_of(&mut self, path: &str, mode: u32, mtime: u64, content: &[u8]) -> Result<()> {
-        self.parents(path)?;
+        self.parents(path.as_bytes())?;
         let mut header = header(EntryType::Regular, mode, mtime, content.len() as u64);
         self.rootfs.contents.add(content.len() as u64);
-        self.builder.append_data(&mut header, path, content)?;
-        Ok(())
+        self.rootfs.written.note(path.as_bytes(), None, &mut header)?;
+        tarball::append(&mut self.builder, path.as_bytes(), None, header, &mut &*content)
     }
 
     /// The folders of a file that no entry made.
-    pub(super) fn parents(&mut self, path: &str) -> Result<()> {
-        folders_on(path).try_for_each(|folder| self.folder(folder))
+    pub(super) fn parents(&mut self, name: &[u8]) -> Result<()> {
+        names::folders_on(name).try_for_each(|folder| self.folder_with(folder, 0o755))
     }
 
-    fn folder(&mut self, path: &str) -> Result<()> {
-        self.folder_with(path, 0o755)
-    }
-
-    pub(super) fn folder_with(&mut self, path: &str, mode: u32) -> Result<()> {
-        if self.folders.insert(path.to_owned()) {
-            let mut header = header(EntryType::Directory, mode, self.epoch, 0);
-            self.rootfs.contents.add(0);
-            self.builder.append_data(&mut header, format!("{path}/"), std::io::empty())?;
+    /// A folder that no entry made.
+    pub(super) fn folder_with(&mut self, name: &[u8], mode: u32) -> Result<()> {
+        if self.folders.contains(name) {
+            return Ok(());
         }
-        Ok(())
+        let header = header(EntryType::Directory, mode, self.epoch, 0);
+        self.keep(name, None, header, &mut std::io::empty())
     }
 
     fn finish(self) -> Result<Rootfs> {
+        if !self.hostile.is_empty() {
+            return Err(self.hostile.into());
+        }
         if !self.faults.is_empty() {
             return Err(refused(&self.faults));
         }
@@ -298,26 +300,14 @@ impl<W: Write> Pass<W> {
     }
 }
 
-pub(super) fn header(kind: EntryType, mode: u32, mtime: u64, size: u64) -> Header {
-    let mut header = Header::new_gnu();
-    header.set_entry_type(kind);
-    header.set_mode(mode);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(mtime);
-    header.set_size(size);
-    header
+/// A name in a layer of our own.
+fn own(name: &[u8]) -> Result<Vec<u8>> {
+    let clean = names::clean(name).map_err(|_| anyhow!("a layer with an entry `{}`", names::quoted(name)));
+    Ok(clean?)
 }
 
 fn is_inspected(path: &str) -> bool {
     [DPKG_STATUS, "etc/shadow", "etc/passwd"].contains(&path)
-}
-
-/// A path as the plan writes it: `usr/bin/env`, without `./` before it and a slash behind it.
-pub(super) fn relative(path: &[u8]) -> String {
-    let text = String::from_utf8_lossy(path);
-    let path = text.trim_start_matches("./").trim_matches('/');
-    if path == "." { String::new() } else { path.to_owned() }
 }
 
 #[cfg(test)]
@@ -389,7 +379,7 @@ mod tests {
         let (listing, _) = run(&layer, &image).expect("composed");
         assert_eq!(listing["etc/fstab"].2, "new");
         assert_eq!(listing["etc/resolv.conf"].2, "../run/stub");
-        assert_eq!(listing["opt/a/"].0, 0o755);
+        assert_eq!(listing["opt/a"].0, 0o755);
         assert_eq!(listing["opt/a/b"].2, "deep");
     }
 

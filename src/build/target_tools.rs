@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
+use super::names::relative;
 use crate::failure::Result;
 use crate::host::command::Tool;
 use crate::host::work::WorkFolder;
@@ -81,7 +82,7 @@ fn unpack_into(layer: &Path, folder: &Path, wanted: &dyn Fn(&str) -> bool) -> Re
     archive.set_preserve_ownerships(false);
     for entry in archive.entries_with_seek()? {
         let mut entry = entry?;
-        let path = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
+        let path = relative(&entry.path_bytes());
         if wanted(&path) && !entry.header().entry_type().is_dir() {
             unpack_entry(&mut entry, &path, folder)?;
         }

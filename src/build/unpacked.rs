@@ -10,14 +10,23 @@ use tar::{Archive, Entry, EntryType};
 
 use super::archive::{Contained, ImageArchive};
 use super::checked::Checked;
+use super::confined::{Admitted, Confined, Verdict};
+use super::findings::{self, Refusal};
 use super::inventory::Inventory;
 use super::manifest::{Package, installed_packages};
+use super::names;
 use super::preload::DOCKER;
-use super::rootfs::{DPKG_STATUS, Pass, header, relative};
-use super::whiteouts::{self, Names};
+use super::rootfs::{DPKG_STATUS, Pass};
+use super::tarball::{self, header};
+use super::whiteouts::Names;
 use crate::failure::Result;
 use crate::host::signals;
 use crate::recipe::hex;
+
+/// Entries of a layer that are told of those that are refused.
+const MOST_REFUSED: usize = 20;
+/// dpkg's list of packages is not read where it is larger, in bytes; that of a large system has 10 MB.
+const LARGEST_STATUS: u64 = 32 << 20;
 
 /// What was found in a layer and those below it.
 #[derive(Debug, Clone, Default)]
@@ -47,10 +56,12 @@ pub(super) fn layers<W: Write>(
         } else {
             let (names, whiteouts) = names(archive, image, number)?;
             for path in names.gone() {
-                contents.inventory.forget(path);
+                contents.inventory.forget(&names::shown(path));
             }
             let mut tar = Checked::new(archive.layer(image, number)?);
-            let bytes = layer.unpack(pass, &mut tar, &whiteouts, &mut contents)?;
+            let mut refused = Refused::default();
+            let bytes = layer.unpack(pass, &mut tar, &whiteouts, &mut contents, &mut refused)?;
+            refused.tell(pass, &path.display().to_string(), diff_id);
             if tar.sha256()? != diff_id.trim_start_matches("sha256:") {
                 return Err(anyhow!("{}: the layer {diff_id} is damaged", path.display()).into());
             }
@@ -64,7 +75,7 @@ pub(super) fn layers<W: Write>(
 
 /// The names in a layer, and the whiteouts that it needs. The lowest, which is the only one of ours, has nothing below it
 /// to hide, and is not read for this.
-fn names(archive: &mut ImageArchive, image: &Contained, number: usize) -> Result<(Names, BTreeSet<String>)> {
+fn names(archive: &mut ImageArchive, image: &Contained, number: usize) -> Result<(Names, BTreeSet<Vec<u8>>)> {
     if number == 0 {
         return Ok(Default::default());
     }
@@ -104,31 +115,35 @@ impl Chained {
         &self,
         pass: &mut Pass<W>,
         tar: impl Read,
-        whiteouts: &BTreeSet<String>,
+        whiteouts: &BTreeSet<Vec<u8>>,
         contents: &mut Contents,
+        refused: &mut Refused,
     ) -> Result<u64> {
         let diff = format!("{}/diff", self.folder());
-        pass.folder_with(&self.folder(), 0o710)?;
-        pass.folder_with(&diff, 0o755)?;
-        let mut bytes = 0;
+        pass.folder_with(self.folder().as_bytes(), 0o710)?;
+        pass.folder_with(diff.as_bytes(), 0o755)?;
+        let (mut bytes, mut confined) = (0, Confined::default());
         for entry in Archive::new(tar).entries()? {
             signals::check()?;
             let mut entry = entry?;
-            let path = relative(&entry.path_bytes());
-            if path.is_empty() || whiteouts::is_mark(&path) {
-                continue;
+            match confined.judge(&mut entry)? {
+                Verdict::Skip => {}
+                Verdict::Refuse(refusal) => refused.note(&entry.path_bytes(), refusal),
+                Verdict::Write(admitted) => {
+                    bytes += admitted.header.size()?;
+                    contents.keep(pass, &diff, admitted, entry)?;
+                }
             }
-            bytes += entry.size();
-            // Tools that make layers without a file system leave folders out.
-            pass.parents(&format!("{diff}/{path}"))?;
-            pass.extended_attributes(&mut entry)?;
-            contents.keep(pass, &diff, &path, entry)?;
         }
         for path in whiteouts {
-            let place = format!("{diff}/{path}");
+            if let Err(refusal) = confined.within_folders(path) {
+                refused.note(path, refusal);
+                continue;
+            }
+            let place = names::below(&diff, path);
             pass.parents(&place)?;
             // A device with the numbers 0 and 0 (Linux, Documentation/filesystems/overlayfs.rst).
-            pass.keep(&place, header(EntryType::Char, 0o600, 0, 0), &mut std::io::empty())?;
+            pass.keep(&place, None, header(EntryType::Char, 0o600, 0, 0), &mut std::io::empty())?;
         }
         Ok(bytes)
     }
@@ -150,12 +165,38 @@ impl Chained {
             pass.file(&format!("{notes}/{name}"), 0o644, text.as_bytes())?;
         }
         if let Some(parent) = below.last() {
-            pass.folder_with(&format!("{folder}/work"), 0o700)?;
+            pass.folder_with(format!("{folder}/work").as_bytes(), 0o700)?;
             let lower: Vec<String> = below.iter().rev().map(|layer| format!("l/{}", layer.link())).collect();
             pass.file(&format!("{folder}/lower"), 0o644, lower.join(":").as_bytes())?;
             pass.file(&format!("{notes}/parent"), 0o644, format!("sha256:{}", parent.id).as_bytes())?;
         }
         Ok(())
+    }
+}
+
+/// The entries of a layer that no layer may have.
+#[derive(Default)]
+struct Refused {
+    first: Vec<(Vec<u8>, Refusal)>,
+    more: usize,
+}
+
+impl Refused {
+    fn note(&mut self, name: &[u8], refusal: Refusal) {
+        if self.first.len() < MOST_REFUSED {
+            self.first.push((name.to_vec(), refusal));
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn tell<W: Write>(&self, pass: &mut Pass<W>, archive: &str, layer: &str) {
+        for (name, refusal) in &self.first {
+            pass.refuse(findings::hostile_entry(archive, layer, &names::quoted(name), refusal));
+        }
+        if self.more > 0 {
+            pass.refuse(findings::more_hostile_entries(archive, layer, self.more));
+        }
     }
 }
 
@@ -165,23 +206,32 @@ impl Contents {
         &mut self,
         pass: &mut Pass<W>,
         folder: &str,
-        path: &str,
+        admitted: Admitted,
         mut entry: Entry<'_, R>,
     ) -> Result<()> {
-        self.jupyterhub = jupyterhub_version(path).or(self.jupyterhub.take());
-        let status = path == DPKG_STATUS;
-        let regular = entry.header().entry_type().is_file();
-        if !regular || !(status || Inventory::wants(path, entry.size())) {
-            return pass.keep_below(folder, path, entry);
+        let Admitted { name, header, target } = admitted;
+        let (path, place) = (names::shown(&name), names::below(folder, &name));
+        self.jupyterhub = jupyterhub_version(&path).or(self.jupyterhub.take());
+        // Tools that make layers without a file system leave folders out.
+        pass.parents(&place)?;
+        pass.extended_attributes(&tarball::records(&mut entry)?)?;
+        let size = header.size()?;
+        let status = path == DPKG_STATUS && size <= LARGEST_STATUS;
+        if header.entry_type() == EntryType::Link {
+            let target = target.map(|target| names::below(folder, &target));
+            return pass.keep(&place, target.as_deref(), header, &mut std::io::empty());
+        }
+        if !header.entry_type().is_file() || !(status || Inventory::wants(&path, size)) {
+            return pass.keep(&place, target.as_deref(), header, &mut entry);
         }
         let mut content = vec![];
         entry.read_to_end(&mut content)?;
         if status {
             self.packages = installed_packages(&String::from_utf8_lossy(&content));
         } else {
-            self.inventory.note(path, &content);
+            self.inventory.note(&path, &content);
         }
-        pass.keep(&format!("{folder}/{path}"), entry.header().clone(), &mut content.as_slice())
+        pass.keep(&place, None, header, &mut content.as_slice())
     }
 }
 

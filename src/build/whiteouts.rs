@@ -9,49 +9,60 @@ use std::io::Read;
 
 use tar::Archive;
 
-use super::rootfs::relative;
+use super::names::{clean, folders_on};
 use crate::failure::Result;
-use crate::host::files::folders_on;
 
 /// The mark of a removed file, in front of its name.
-const REMOVED: &str = ".wh.";
+const REMOVED: &[u8] = b".wh.";
 /// The mark of an opaque folder, which is in it.
-const OPAQUE: &str = ".wh..wh..opq";
+const OPAQUE: &[u8] = b".wh..wh..opq";
+/// How names begin that an older storage of Docker's (aufs) kept for itself. Docker passes over them, too.
+const AUFS: &[u8] = b".wh..wh.";
 
-/// What a path in a layer's tar is.
+/// What a name in a layer's tar is.
 #[derive(Debug, PartialEq, Eq)]
-enum Mark {
+pub(super) enum Mark {
+    /// No mark, but a file.
     None,
-    /// What has this path is gone.
-    Removed(String),
+    /// What has this name is gone.
+    Removed(Vec<u8>),
     /// What is in this folder is gone.
-    Opaque(String),
+    Opaque(Vec<u8>),
+    /// It means nothing.
+    Ignored,
+    /// It means nothing that could be: what it removes has no name, or it has files in it.
+    Unfit,
 }
 
 impl Mark {
-    fn of(path: &str) -> Self {
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        match name.strip_prefix(REMOVED) {
-            _ if name == OPAQUE => Self::Opaque(folder.to_owned()),
-            Some(name) => Self::Removed([folder, name].join("/").trim_start_matches('/').to_owned()),
+    /// Of a clean name.
+    pub(super) fn of(name: &[u8]) -> Self {
+        let mut parts: Vec<&[u8]> = name.split(|byte| *byte == b'/').collect();
+        let last = parts.pop().unwrap_or_default();
+        if parts.iter().any(|part| part.starts_with(AUFS)) || (last.starts_with(AUFS) && last != OPAQUE) {
+            return Self::Ignored;
+        }
+        match last.strip_prefix(REMOVED) {
+            _ if parts.iter().any(|part| part.starts_with(REMOVED)) => Self::Unfit,
+            _ if last == OPAQUE => Self::Opaque(parts.join(&b'/')),
+            Some(b"" | b"." | b"..") => Self::Unfit,
+            Some(removed) => {
+                parts.push(removed);
+                Self::Removed(parts.join(&b'/'))
+            }
             None => Self::None,
         }
     }
 }
 
-/// Whether a path of a layer's tar is no file, but a mark.
-pub(super) fn is_mark(path: &str) -> bool {
-    Mark::of(path) != Mark::None
-}
-
 /// The names in a layer's tar.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    files: BTreeSet<String>,
+    files: BTreeSet<Vec<u8>>,
     /// Also those that only other names are in.
-    folders: BTreeSet<String>,
-    opaque: BTreeSet<String>,
-    removed: BTreeSet<String>,
+    folders: BTreeSet<Vec<u8>>,
+    opaque: BTreeSet<Vec<u8>>,
+    removed: BTreeSet<Vec<u8>>,
 }
 
 impl Names {
@@ -59,23 +70,27 @@ impl Names {
         let mut names = Self::default();
         for entry in Archive::new(tar).entries()? {
             let entry = entry?;
-            names.add(&relative(&entry.path_bytes()), entry.header().entry_type().is_dir());
+            // What is unfit for a name is refused when its layer is unpacked.
+            if let Ok(name) = clean(&entry.path_bytes()) {
+                names.add(&name, entry.header().entry_type().is_dir());
+            }
         }
         Ok(names)
     }
 
-    fn add(&mut self, path: &str, is_folder: bool) {
-        self.folders.extend(folders_above(path).map(str::to_owned));
-        match Mark::of(path) {
-            Mark::Opaque(folder) => self.opaque.insert(folder),
-            Mark::Removed(path) => self.removed.insert(path),
-            Mark::None if is_folder => self.folders.insert(path.to_owned()),
-            Mark::None => self.files.insert(path.to_owned()),
-        };
+    fn add(&mut self, name: &[u8], is_folder: bool) {
+        self.folders.extend(folders_above(name).map(<[u8]>::to_vec));
+        match Mark::of(name) {
+            Mark::Opaque(folder) => drop(self.opaque.insert(folder)),
+            Mark::Removed(name) => drop(self.removed.insert(name)),
+            Mark::None if is_folder => drop(self.folders.insert(name.to_vec())),
+            Mark::None => drop(self.files.insert(name.to_vec())),
+            Mark::Ignored | Mark::Unfit => {}
+        }
     }
 
     /// What is gone with all that is in it, though the layer may have the same names anew.
-    pub(super) fn gone(&self) -> impl Iterator<Item = &String> {
+    pub(super) fn gone(&self) -> impl Iterator<Item = &Vec<u8>> {
         self.opaque.iter().chain(&self.removed)
     }
 
@@ -86,30 +101,30 @@ impl Names {
 
     /// The whiteouts over layers with the names of `below`. A file hides what is below it without any, and a folder
     /// what is not a folder.
-    pub(super) fn whiteouts(&self, below: &[Self]) -> BTreeSet<String> {
+    pub(super) fn whiteouts(&self, below: &[Self]) -> BTreeSet<Vec<u8>> {
         let removed = self.removed.iter().filter(|path| !self.has(path));
         let below = below.iter().flat_map(|names| names.files.iter().chain(&names.folders));
         let hidden = below.filter(|path| self.is_gone(path) && !self.has(path) && self.has_its_folder(path));
         removed.chain(hidden).cloned().collect()
     }
 
-    fn has(&self, path: &str) -> bool {
+    fn has(&self, path: &[u8]) -> bool {
         self.files.contains(path) || self.folders.contains(path)
     }
 
-    fn has_its_folder(&self, path: &str) -> bool {
+    fn has_its_folder(&self, path: &[u8]) -> bool {
         folders_above(path).last().is_some_and(|folder| self.folders.contains(folder))
     }
 
     /// Whether a folder that the path is in is gone.
-    fn is_gone(&self, path: &str) -> bool {
+    fn is_gone(&self, path: &[u8]) -> bool {
         folders_above(path).any(|it| self.opaque.contains(it) || self.removed.contains(it))
     }
 }
 
 /// The folders that a path is in, from the root, which has an empty name.
-fn folders_above(path: &str) -> impl Iterator<Item = &str> {
-    std::iter::once("").chain(folders_on(path))
+fn folders_above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::once(&b""[..]).chain(folders_on(path))
 }
 
 #[cfg(test)]
@@ -120,14 +135,14 @@ mod tests {
     fn names(paths: &[&str]) -> Names {
         let mut names = Names::default();
         for path in paths {
-            names.add(path.trim_end_matches('/'), path.ends_with('/'));
+            names.add(path.trim_end_matches('/').as_bytes(), path.ends_with('/'));
         }
         names
     }
 
     fn whiteouts(layer: &[&str], below: &[&[&str]]) -> Vec<String> {
         let below: Vec<Names> = below.iter().map(|paths| names(paths)).collect();
-        names(layer).whiteouts(&below).into_iter().collect()
+        names(layer).whiteouts(&below).into_iter().map(|path| String::from_utf8(path).unwrap()).collect()
     }
 
     #[test]
@@ -163,6 +178,19 @@ mod tests {
 
     #[test]
     fn marks_are_no_files() {
-        assert!(is_mark("a/.wh.b") && is_mark("a/.wh..wh..opq") && !is_mark("a/wh.b") && !is_mark("a.wh.b"));
+        for (name, mark) in [
+            ("a/.wh.b", Mark::Removed(b"a/b".to_vec())),
+            ("a/.wh..wh..opq", Mark::Opaque(b"a".to_vec())),
+            (".wh..wh.plnk/1.2", Mark::Ignored),
+            (".wh..wh.aufs", Mark::Ignored),
+            ("a/wh.b", Mark::None),
+            ("a.wh.b", Mark::None),
+            ("a/.wh.", Mark::Unfit),
+            ("a/.wh..", Mark::Unfit),
+            ("a/.wh...", Mark::Unfit),
+            ("a/.wh.b/c", Mark::Unfit),
+        ] {
+            assert_eq!(Mark::of(name.as_bytes()), mark, "{name}");
+        }
     }
 }

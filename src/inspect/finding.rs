@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::name;
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -77,8 +79,8 @@ impl<E> Check<E> {
             .map(|fault| Finding {
                 check: self.name,
                 severity: self.severity,
-                message: self.message.replace("{}", &fault.detail),
-                place: fault.place,
+                message: self.message.replace("{}", &name::shown(&fault.detail)),
+                place: name::shown(&fault.place),
                 remedy: self.remedy,
             })
             .collect()

@@ -12,6 +12,8 @@ mod esp;
 mod evidence;
 mod finding;
 pub(crate) mod header;
+mod modes;
+mod name;
 pub(crate) mod qcow2;
 mod summary;
 mod superblock;
@@ -50,9 +52,10 @@ pub(crate) fn read_files(
     let evidence = Evidence::gather(Box::new(file))?;
     let Some(system) = evidence.system() else { return Ok(()) };
     let tree = &system.tree;
-    tree.walk("", &mut |path, kind| {
+    tree.walk("", &mut |path, found| {
         // The size is asked for where the path alone decides that it matters.
-        if kind == Kind::File && wants(path, 0) && tree.size(path).is_some_and(|size| wants(path, size)) {
+        if found.kind == Kind::File && wants(path, 0) && tree.size(path).is_some_and(|size| wants(path, size))
+        {
             take(path, &tree.text(path).unwrap_or_default());
         }
         !hygiene::carried(path)

@@ -1,5 +1,6 @@
 //! What an image's root file system says about the system in it.
 
+use super::modes::{Noted, Strange};
 use super::tree::{Kind, Tree};
 use crate::build::{Package, installed_packages};
 use crate::plan::hygiene::{self, Rule};
@@ -25,6 +26,8 @@ pub(super) struct System {
     /// Logs that are not empty.
     pub(super) logs: Vec<String>,
     pub(super) private_keys: Vec<String>,
+    /// Files with other modes than packages give to them.
+    pub(super) strange: Strange,
     pub(super) kernels: Vec<Kernel>,
     pub(super) packages: Vec<Package>,
     /// Packages that dpkg has not finished with, and the state that it has them in.
@@ -73,6 +76,7 @@ impl System {
             forbidden: vec![],
             logs: vec![],
             private_keys: vec![],
+            strange: Strange::default(),
             kernels: kernels(&tree),
             packages: installed_packages(&status),
             unfinished: unfinished_packages(&status),
@@ -87,9 +91,14 @@ impl System {
         let tree = &self.tree;
         let (marked, forbidden) = (&mut self.marked, &mut self.forbidden);
         let (logs, private_keys) = (&mut self.logs, &mut self.private_keys);
-        tree.walk("", &mut |path, kind| {
+        let mut modes = Noted::default();
+        tree.walk("", &mut |path, found| {
+            let kind = found.kind;
             if hygiene::carried(path) {
                 return false;
+            }
+            if let Some(mode) = found.mode {
+                modes.note(path, kind, mode);
             }
             forbidden.extend(hygiene::forbidden(path).map(|why| (path.to_owned(), why)));
             if kind == Kind::Folder {
@@ -107,6 +116,7 @@ impl System {
             }
             false
         });
+        self.strange = modes.compare(tree);
     }
 
     /// The name and version of the distribution.

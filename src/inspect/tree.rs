@@ -4,9 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType};
+use ext4_view::{DirEntry, Ext4, Ext4Error, Ext4Read, FileType};
 
 use super::disk::{Allowed, Window};
+use super::modes::Mode;
+use super::name;
 use super::superblock::Superblock;
 
 /// Bytes of a file that we are ready to read; dpkg's status of a large system has 10 MB.
@@ -55,6 +57,14 @@ pub(super) struct Entry {
     pub(super) size: u64,
     /// Bytes of the folders that are searched to get here.
     way: u64,
+}
+
+/// What a folder has in it.
+pub(super) struct Found {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    /// None where its inode cannot be read.
+    pub(super) mode: Option<Mode>,
 }
 
 /// A file system, with another one mounted on /boot where the image has one.
@@ -132,11 +142,11 @@ impl Tree {
         &self,
         path: &str,
         bytes: u64,
-        look: impl FnOnce(&Ext4, &str) -> Result<T, Ext4Error>,
+        look: impl FnOnce(&Ext4, &[u8]) -> Result<T, Ext4Error>,
     ) -> Option<T> {
         self.take(1 + bytes / BYTES_PER_ENTRY)?;
         let (system, within) = self.place(path);
-        match look(system, &format!("/{within}")) {
+        match look(system, &name::bytes(&format!("/{within}"))) {
             Ok(found) => Some(found),
             Err(Ext4Error::NotFound | Ext4Error::NotADirectory | Ext4Error::TooManySymlinks) => None,
             Err(error) => {
@@ -181,7 +191,7 @@ impl Tree {
 
     fn target(&self, entry: &Entry) -> Option<String> {
         let target = || self.look(&entry.path, entry.way, |system, path| system.read_link(path));
-        (entry.kind == Kind::Link).then(target).flatten().map(|target| target.display().to_string())
+        (entry.kind == Kind::Link).then(target).flatten().map(|target| name::text(target.as_ref()))
     }
 
     /// The size of the file at `path` in bytes, links followed.
@@ -236,10 +246,11 @@ impl Tree {
 
     /// The names in a folder, in order.
     pub(super) fn list(&self, folder: &str) -> Vec<(String, Kind)> {
-        self.end(folder).map(|folder| self.names(&folder)).unwrap_or_default()
+        let found = self.end(folder).map(|folder| self.names(&folder)).unwrap_or_default();
+        found.into_iter().map(|found| (found.name, found.kind)).collect()
     }
 
-    fn names(&self, folder: &Entry) -> Vec<(String, Kind)> {
+    fn names(&self, folder: &Entry) -> Vec<Found> {
         // What a folder calls a folder may be a link.
         if folder.kind != Kind::Folder {
             return vec![];
@@ -251,20 +262,20 @@ impl Tree {
                 if self.take(1).is_none() {
                     break;
                 }
-                let name = entry.file_name().display().to_string();
+                let name = name::text(entry.file_name().as_ref());
                 if name != "." && name != ".." {
-                    names.push((name, Kind::of(entry.file_type()?)));
+                    names.push(Found { name, kind: Kind::of(entry.file_type()?), mode: mode(&entry) });
                 }
             }
             Ok(names)
         });
         let mut names = listed.unwrap_or_default();
-        names.sort_by(|one, other| one.0.cmp(&other.0));
+        names.sort_by(|one, other| one.name.cmp(&other.name));
         names
     }
 
     /// Visits everything from `folder` on; below a folder only where `visit` wants it.
-    pub(super) fn walk(&self, folder: &str, visit: &mut dyn FnMut(&str, Kind) -> bool) {
+    pub(super) fn walk(&self, folder: &str, visit: &mut dyn FnMut(&str, &Found) -> bool) {
         // What the checks look at comes out of what was left before, however large the tree is.
         let left = self.left.get();
         if let Some(folder) = self.end(folder) {
@@ -273,17 +284,23 @@ impl Tree {
         self.left.set(left);
     }
 
-    fn walk_from(&self, folder: &Entry, depth: usize, visit: &mut dyn FnMut(&str, Kind) -> bool) {
-        for (name, kind) in self.names(folder) {
+    fn walk_from(&self, folder: &Entry, depth: usize, visit: &mut dyn FnMut(&str, &Found) -> bool) {
+        for found in self.names(folder) {
             if self.left.get() == 0 {
                 return;
             }
-            let wanted = visit(&join(&folder.path, &name), kind) && kind == Kind::Folder && depth > 0;
-            if let Some(below) = wanted.then(|| self.below(folder, &name)).flatten() {
+            let wanted = visit(&join(&folder.path, &found.name), &found);
+            let wanted = wanted && found.kind == Kind::Folder && depth > 0;
+            if let Some(below) = wanted.then(|| self.below(folder, &found.name)).flatten() {
                 self.walk_from(&below, depth - 1, visit);
             }
         }
     }
+}
+
+fn mode(entry: &DirEntry) -> Option<Mode> {
+    let metadata = entry.metadata().ok()?;
+    Some(Mode { bits: metadata.mode() & 0o7777, user: metadata.uid(), group: metadata.gid() })
 }
 
 /// The path of what has this name in a folder.

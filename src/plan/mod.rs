@@ -342,25 +342,6 @@ mod tests {
     use super::*;
     use crate::recipe::Catalogue;
 
-    impl Image {
-        /// One with nothing in it, for tests to add to.
-        pub(crate) fn bare() -> Self {
-            Self {
-                recipe: "node".into(),
-                description: String::new(),
-                suite: "trixie".into(),
-                recipe_digest: String::new(),
-                layer: Key::of(&"layer"),
-                overlay: vec![],
-                links: vec![],
-                esp: vec![],
-                contents: BTreeMap::new(),
-                container: None,
-                carried: vec![],
-            }
-        }
-    }
-
     fn request(names: &[&str]) -> Request {
         let catalogue = Catalogue::new(
             "images",

@@ -144,3 +144,22 @@ impl Image {
         std::iter::once(&self.layer).chain(made).collect()
     }
 }
+
+impl Image {
+    /// One with nothing in it.
+    pub(crate) fn bare() -> Self {
+        Self {
+            recipe: "node".into(),
+            description: String::new(),
+            suite: "trixie".into(),
+            recipe_digest: String::new(),
+            layer: Key::of(&"layer"),
+            overlay: vec![],
+            links: vec![],
+            esp: vec![],
+            contents: BTreeMap::new(),
+            container: None,
+            carried: vec![],
+        }
+    }
+}

@@ -24,6 +24,7 @@ pub use container::Container;
 pub use esp::EspFile;
 pub use kernel::Kernel;
 pub use preload::{Preload, Reference};
+pub(crate) use preload::{is_digest, is_name, is_tag};
 pub use sets::{PackageSet, Registry};
 
 use crate::document::Findings;

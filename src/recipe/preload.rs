@@ -150,7 +150,8 @@ fn familiar(name: &str) -> &str {
     hub.map_or(name, |path| path.strip_prefix(OFFICIAL).unwrap_or(path))
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether this is the name of an image, without tag and digest.
+pub(crate) fn is_name(name: &str) -> bool {
     let Some(host) = registry(name) else { return container::is_repository(name) };
     let (host, port) = host.split_once(':').map_or((host, None), |(host, port)| (host, Some(port)));
     let is_label = |label: &str| {
@@ -162,14 +163,16 @@ fn is_name(name: &str) -> bool {
         && container::is_repository(path)
 }
 
-fn is_tag(tag: &str) -> bool {
+/// Whether this is a tag.
+pub(crate) fn is_tag(tag: &str) -> bool {
     let first = |c: char| c.is_ascii_alphanumeric() || c == '_';
     tag.len() <= LONGEST_TAG
         && tag.starts_with(first)
         && tag.chars().all(|c| first(c) || c == '.' || c == '-')
 }
 
-fn is_digest(digest: &str) -> bool {
+/// Whether this is a digest, with `sha256:`.
+pub(crate) fn is_digest(digest: &str) -> bool {
     digest.strip_prefix(DIGEST).is_some_and(|hex| {
         hex.len() == 64 && hex.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
     })

@@ -57,12 +57,41 @@ fn each_fault_is_found_by_its_check_and_by_no_other() {
 #[test]
 fn everything_that_must_not_be_in_an_image_is_found_at_its_place() {
     for (check, path) in faults::PLACES {
-        let sample = Sample::new();
+        let mut sample = Sample::new();
         sample.write(path, "something");
+        sample.mode(path, "0100600", 0, 0);
         let report = report(sample.image());
         let places: Vec<_> = report.findings().iter().map(|it| (it.check, it.place.as_str())).collect();
         assert_eq!(places, [(*check, format!("/{path}").as_str())]);
     }
+}
+
+#[test]
+fn what_may_be_written_by_others_may() {
+    let mut sample = Sample::new();
+    for (path, mode, group) in [
+        ("tmp", "041777", 0),
+        ("usr/local/lib", "042775", 50),
+        ("var/mail", "042775", 8),
+    ] {
+        std::fs::create_dir_all(sample.folder().join("tree").join(path)).unwrap();
+        sample.mode(path, mode, 0, group);
+    }
+    sample.mode("var/log/wtmp", "0100664", 0, 43);
+    assert_eq!(found(sample.image()), BTreeSet::new());
+}
+
+#[test]
+fn nothing_hides_behind_a_name_that_is_no_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let sample = Sample::new();
+    let name = std::ffi::OsStr::from_bytes(b"srv/caf\xe9");
+    let folder = sample.folder().join("tree").join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("id_rsa"), "-----BEGIN PRIVATE KEY-----\n").unwrap();
+    let report = report(sample.image());
+    let places: Vec<_> = report.findings().iter().map(|it| (it.check, it.place.as_str())).collect();
+    assert_eq!(places, [("private-key", "/srv/caf\\xe9/id_rsa")]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod build;
 mod cli;
 mod clouds;
 mod failures;
+mod fuzz;
 mod guest;
 mod inspect;
 mod lock;

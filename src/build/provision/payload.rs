@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use tar::{Builder, EntryType};
 
 use super::OVERLAY;
-use crate::build::rootfs::header;
+use crate::build::tarball::header;
 use crate::failure::Result;
 use crate::plan::{Key, Layer, Provision, hygiene};
 use crate::recipe::Registry;

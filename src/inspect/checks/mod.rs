@@ -5,6 +5,7 @@ mod container;
 mod disk;
 mod files;
 mod hygiene;
+mod modes;
 mod system;
 
 pub(super) use boot::boots_bios;
@@ -16,9 +17,17 @@ type Check = CheckOf<Evidence>;
 
 /// All checks, from the file inwards.
 fn all() -> impl Iterator<Item = &'static Check> {
-    [container::CHECKS, disk::CHECKS, boot::CHECKS, files::CHECKS, hygiene::CHECKS, system::CHECKS]
-        .into_iter()
-        .flatten()
+    [
+        container::CHECKS,
+        disk::CHECKS,
+        boot::CHECKS,
+        files::CHECKS,
+        hygiene::CHECKS,
+        modes::CHECKS,
+        system::CHECKS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The names of all checks.

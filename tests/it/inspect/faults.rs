@@ -82,7 +82,7 @@ fn damage_folder_with(image: &mut [u8], name: &str) {
 }
 
 pub(super) fn all() -> Vec<Fault> {
-    [files(), disks(), records(), boots(), file_systems(), accounts(), settings()]
+    [files(), disks(), records(), boots(), file_systems(), accounts(), settings(), modes()]
         .into_iter()
         .flatten()
         .collect()
@@ -251,10 +251,14 @@ fn file_systems() -> Vec<Fault> {
         fault("a damaged superblock", &["root-file-system"], || {
             bytes(|image| image[usize::try_from(ROOT * MIB).unwrap() + 1024 + 0x78] ^= 1)
         }),
-        fault("in use", &["file-system-clean"], || sample(|sample| sample.debugfs.push("ssv state 0"))),
-        fault("errors", &["file-system-clean"], || sample(|sample| sample.debugfs.push("ssv state 3"))),
+        fault("in use", &["file-system-clean"], || {
+            sample(|sample| sample.debugfs.push("ssv state 0".into()))
+        }),
+        fault("errors", &["file-system-clean"], || {
+            sample(|sample| sample.debugfs.push("ssv state 3".into()))
+        }),
         fault("a journal with changes", &["file-system-clean", "root-file-system"], || {
-            sample(|sample| sample.debugfs.push("feature needs_recovery"))
+            sample(|sample| sample.debugfs.push("feature needs_recovery".into()))
         }),
         fault("a partition that is too small", &["file-system-size"], || {
             sample(|sample| sample.partitions[2].4 -= 1)
@@ -354,6 +358,56 @@ fn settings() -> Vec<Fault> {
                 sample.write("etc/fstab", line);
             })
         }),
+    ]
+}
+
+/// A file with this mode and owner.
+fn with_mode(path: &str, mode: &str, user: u32, group: u32) -> Vec<u8> {
+    sample(|sample| {
+        sample.write(path, "something");
+        sample.mode(path, mode, user, group);
+    })
+}
+
+/// Modes that no package gives to its files.
+fn modes() -> Vec<Fault> {
+    vec![
+        fault("a shell that runs as root", &["privileged"], || with_mode("usr/bin/bash", "0106755", 0, 0)),
+        fault("a packaged program with another mode", &["privileged"], || {
+            with_mode("usr/bin/su", "0106755", 0, 0)
+        }),
+        fault("a packaged program of somebody", &["privileged", "owner"], || {
+            with_mode("usr/bin/su", "0104755", 1000, 0)
+        }),
+        fault("a packaged program with another group", &["privileged"], || {
+            with_mode("usr/bin/chage", "0102755", 0, 0)
+        }),
+        fault("a program of no package", &["privileged"], || with_mode("usr/bin/sudo", "0104755", 0, 0)),
+        fault("a program that dpkg knows with less", &["privileged"], || {
+            with_mode("usr/bin/own", "0104755", 0, 42)
+        }),
+        fault("a program at home", &["privileged"], || with_mode("srv/tool", "0102755", 1000, 1000)),
+        fault("a module that all may write", &["writable"], || {
+            with_mode("usr/lib/python3/os.py", "0100666", 0, 0)
+        }),
+        fault("a log that all may write", &["writable"], || with_mode("var/lib/x", "0100666", 0, 0)),
+        fault("settings that a group may write", &["writable"], || with_mode("etc/x", "0100664", 0, 1000)),
+        fault("a folder that all may write", &["writable"], || {
+            sample(|sample| sample.mode("usr/bin", "040777", 0, 0))
+        }),
+        fault("a shared folder of the system", &["writable"], || {
+            sample(|sample| sample.mode("usr/bin", "041777", 0, 0))
+        }),
+        fault("hashes for all", &["writable", "password-hashes"], || {
+            sample(|sample| sample.mode("etc/shadow", "0100666", 0, 42))
+        }),
+        fault("hashes to read", &["password-hashes"], || {
+            sample(|sample| sample.mode("etc/shadow", "0100644", 0, 42))
+        }),
+        fault("hashes of another group", &["password-hashes"], || {
+            sample(|sample| sample.mode("etc/shadow", "0100640", 0, 1000))
+        }),
+        fault("a file of somebody", &["owner"], || with_mode("etc/profile", "0100644", 1000, 1000)),
     ]
 }
 

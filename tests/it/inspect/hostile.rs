@@ -119,10 +119,10 @@ fn merged() -> Sample {
 fn a_link_of_a_tebibyte_is_damage() {
     assert_eq!(findings(&merged().image()), [""; 0]);
     let mut last = merged();
-    last.debugfs.push("sif /vmlinuz size 1099511627776");
+    last.debugfs.push("sif /vmlinuz size 1099511627776".into());
     shows(&last.image(), "/vmlinuz: it cannot be read: it is a link of 1099511627776 bytes");
     let mut on_the_way = merged();
-    on_the_way.debugfs.push("sif /lib size 1099511627776");
+    on_the_way.debugfs.push("sif /lib size 1099511627776".into());
     shows(&on_the_way.image(), "/lib: it cannot be read: it is a link of 1099511627776 bytes");
 }
 
@@ -131,7 +131,7 @@ fn a_link_that_is_called_a_folder_is_not_followed() {
     let mut sample = Sample::new();
     sample.link("opt", "vmlinuz");
     sample.mke2fs.extend(["-O", "^metadata_csum"]);
-    sample.debugfs.push("sif /vmlinuz size 1099511627776");
+    sample.debugfs.push("sif /vmlinuz size 1099511627776".into());
     let mut image = sample.image();
     let entry = b"\x03\x07opt";
     let place = image.windows(entry.len()).position(|it| it == entry).unwrap();
@@ -194,9 +194,9 @@ fn loop_of(size: u64) -> Vec<u8> {
     sample.mke2fs.extend(["-O", "^metadata_csum,^extent,^64bit"]);
     let places = (0..12).map(|direct| (direct.to_string(), EMPTY));
     for (place, block) in places.chain([("IND".to_owned(), ONCE), ("DIND".to_owned(), TWICE)]) {
-        sample.debugfs.push(format!("sif /opt/loop block[{place}] {block}").leak());
+        sample.debugfs.push(format!("sif /opt/loop block[{place}] {block}"));
     }
-    sample.debugfs.push(format!("sif /opt/loop size {size}").leak());
+    sample.debugfs.push(format!("sif /opt/loop size {size}"));
     let mut image = sample.image();
     let named = b"\x04\x02loop";
     let place = image.windows(named.len()).position(|it| it == named).unwrap();

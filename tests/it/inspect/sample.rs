@@ -30,7 +30,7 @@ pub(super) struct Sample {
     /// Options of mke2fs.
     pub(super) mke2fs: Vec<&'static str>,
     /// Commands for debugfs on the finished file system.
-    pub(super) debugfs: Vec<&'static str>,
+    pub(super) debugfs: Vec<String>,
     /// Partitions by number, name, type, and first and last MiB.
     pub(super) partitions: Vec<(u32, &'static str, Type, u64, u64)>,
     /// Files of the EFI system partition, with what is in them.
@@ -40,7 +40,7 @@ pub(super) struct Sample {
 impl Sample {
     /// One with nothing wrong in it.
     pub(super) fn new() -> Self {
-        let sample = Self {
+        let mut sample = Self {
             folder: tempfile::tempdir().unwrap(),
             mke2fs: vec![],
             debugfs: vec![],
@@ -60,6 +60,13 @@ impl Sample {
             ("etc/os-release", "PRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"\n"),
             ("etc/passwd", "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534::/:/bin/false\n"),
             ("etc/shadow", "root:*:1::::::\n"),
+            ("etc/group", "root:x:0:\nshadow:x:42:\nstaff:x:50:\n"),
+            ("usr/bin/su", "elf"),
+            ("usr/bin/chage", "elf"),
+            ("usr/bin/own", "elf"),
+            ("var/lib/dpkg/info/util-linux.list", "/.\n/bin/su\n"),
+            ("var/lib/dpkg/info/passwd.list", "/.\n/usr/bin/chage\n"),
+            ("var/lib/dpkg/statoverride", "root shadow 4750 /usr/bin/own\n"),
             ("etc/fstab", "UUID=b262980d-f98d-8d57-8195-4340b8483735 / ext4 defaults 0 1\n"),
             ("etc/hosts", "127.0.0.1 localhost\n"),
             ("etc/cloud/cloud.cfg.d/90-sources.cfg", "datasource_list: [ConfigDrive, OpenStack]\n"),
@@ -76,6 +83,10 @@ impl Sample {
         sample.link("etc/systemd/system/apt-daily.timer", "/dev/null");
         let enabled = "etc/systemd/system/multi-user.target.wants/docker.service";
         sample.link(enabled, "/usr/lib/systemd/system/docker.service");
+        sample.mode("etc/shadow", "0100640", 0, 42);
+        sample.mode("usr/bin/su", "0104755", 0, 0);
+        sample.mode("usr/bin/chage", "0102755", 0, 42);
+        sample.mode("usr/bin/own", "0104750", 0, 42);
         sample
     }
 
@@ -96,6 +107,13 @@ impl Sample {
             std::fs::remove_file(&place).unwrap();
         }
         std::fs::write(place, content).unwrap();
+    }
+
+    /// Sets mode, user and group of a file in the file system.
+    pub(super) fn mode(&mut self, path: &str, mode: &str, user: u32, group: u32) {
+        for (field, value) in [("mode", mode), ("uid", &user.to_string()), ("gid", &group.to_string())] {
+            self.debugfs.push(format!("sif {path} {field} {value}"));
+        }
     }
 
     pub(super) fn link(&self, path: &str, target: &str) {
@@ -156,8 +174,10 @@ impl Sample {
         ]);
         mke2fs.args(["-O", "metadata_csum,64bit"]).args(&self.mke2fs).arg("-d");
         run(mke2fs.arg(self.folder.path().join(tree)).arg(&path));
-        for command in &self.debugfs {
-            run(Command::new("/usr/sbin/debugfs").args(["-w", "-R", command]).arg(&path));
+        if tree == "tree" {
+            let commands = self.folder.path().join("debugfs");
+            std::fs::write(&commands, self.debugfs.join("\n") + "\n").unwrap();
+            run(Command::new("/usr/sbin/debugfs").arg("-w").arg("-f").arg(commands).arg(&path));
         }
         std::fs::read(path).unwrap()
     }

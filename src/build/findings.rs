@@ -1,0 +1,102 @@
+//! The wording of what can be wrong with what a build is given.
+
+use crate::document::Finding;
+
+/// What to do about an archive that no builder of images would write.
+const NOT_TRUSTED: &str = "do not use this archive: build the image again from sources that you trust, or take it from its registry by digest";
+
+/// Why an entry of a layer is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Its name leads out of the layer.
+    NameOutside,
+    /// Its name, or what it links to, has a zero byte in it.
+    NameWithZero,
+    /// Its name is that of a mark which removes nothing, or what is outside.
+    Mark,
+    /// It is in a folder that is none: what an earlier entry has there instead.
+    Within(String),
+    /// An earlier entry with its name is a folder, and it is none, or the other way round.
+    Replaced,
+    /// A hard link to what is outside the layer.
+    LinkOutside(String),
+    /// A hard link to what no earlier entry of the layer is.
+    LinkToNothing(String),
+    /// A hard link to a folder.
+    LinkToFolder(String),
+    /// A link to nothing at all, or with a target that no system takes.
+    Target,
+    /// A device of the machine.
+    Device(char, u32, u32),
+    /// An entry of a kind that is neither file, folder, link, pipe nor device.
+    Kind(char),
+    /// Something that is no file and has content.
+    Content,
+    /// A file with holes: programs read some in different ways, and a few bytes claim any size.
+    Holes,
+    /// A file that no file system takes.
+    Size(u64),
+    /// An attribute by which overlayfs finds other files.
+    Attribute(String),
+}
+
+impl Refusal {
+    fn told(&self) -> String {
+        match self {
+            Self::NameOutside => "its name leads out of the layer".into(),
+            Self::NameWithZero => "its name has a zero byte in it".into(),
+            Self::Mark => "it removes something that is not in the image".into(),
+            Self::Within(parent) => format!("it is in `{parent}`, which an earlier entry makes no folder"),
+            Self::Replaced => {
+                "an earlier entry is a folder where this is none, or is none where this is one".into()
+            }
+            Self::LinkOutside(target) => format!("a hard link to `{target}`, which is outside the layer"),
+            Self::LinkToNothing(target) => {
+                format!("a hard link to `{target}`, which is no earlier entry of the layer")
+            }
+            Self::LinkToFolder(target) => format!("a hard link to the folder `{target}`"),
+            Self::Target => "a link to something that cannot be a path".into(),
+            Self::Device(kind, major, minor) => format!("the device {kind} {major}:{minor} of the machine"),
+            Self::Kind(kind) => format!("an entry of the unknown kind `{kind}`"),
+            Self::Content => "it is no file and has content".into(),
+            Self::Holes => "a file with holes in it, which layers of container images do not have".into(),
+            Self::Size(bytes) => format!("a file of {bytes} bytes, which no file system takes"),
+            Self::Attribute(name) => {
+                format!("it has the attribute `{name}`, which leads overlayfs to other files")
+            }
+        }
+    }
+}
+
+/// An entry of a container image's layer that no layer may have.
+pub(super) fn hostile_entry(archive: &str, layer: &str, entry: &str, refusal: &Refusal) -> Finding {
+    let remedy = match refusal {
+        Refusal::Holes => "write the layer without --sparse, or let docker build write it",
+        _ => NOT_TRUSTED,
+    };
+    Finding::error(format!("{archive}: layer {layer}: `{entry}`: {}", refusal.told()), remedy)
+}
+
+/// There is more of that kind than is told.
+pub(super) fn more_hostile_entries(archive: &str, layer: &str, count: usize) -> Finding {
+    Finding::error(format!("{archive}: layer {layer}: {count} more entries like these"), NOT_TRUSTED)
+}
+
+/// A name in an archive that Docker would not take.
+pub(super) fn not_a_name(archive: &str, name: &str) -> Finding {
+    Finding::error(
+        format!(
+            "{archive}: the image calls itself `{}`, which is no name of an image",
+            name.escape_default()
+        ),
+        "give it one, and save it again: docker tag IMAGE example/notebook:1.0 && docker save …",
+    )
+}
+
+/// A digest in an archive that is none.
+pub(super) fn not_a_digest(archive: &str, digest: &str) -> Finding {
+    Finding::error(
+        format!("{archive}: `{}` stands where a digest belongs", digest.escape_default()),
+        "save the image again: `docker save` and `skopeo copy … oci-archive:NEW` write sound archives",
+    )
+}

@@ -1,0 +1,42 @@
+//! Modes and owners that packages do not give to their files.
+
+use super::Check;
+use crate::inspect::evidence::Evidence;
+use crate::inspect::finding::{Fault, Severity};
+use crate::inspect::modes::Strange;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        name: "privileged",
+        severity: Severity::Error,
+        message: "it runs as its owner or group, and no package makes it so: {}",
+        remedy: "take that away: chmod u-s,g-s FILE; what is meant to be so is told to dpkg: dpkg-statoverride --add",
+        look: |evidence| faults(evidence, |strange| &strange.privileged),
+    },
+    Check {
+        name: "writable",
+        severity: Severity::Error,
+        message: "others than root may write it: {}",
+        remedy: "take that away: chmod g-w,o-w FILE; a folder for all has the sticky bit and is below /tmp or /var",
+        look: |evidence| faults(evidence, |strange| &strange.writable),
+    },
+    Check {
+        name: "password-hashes",
+        severity: Severity::Error,
+        message: "hashes of passwords can be read by others than root and the group shadow: {}",
+        remedy: "set them right: chown root:shadow FILE && chmod 0640 FILE",
+        look: |evidence| faults(evidence, |strange| &strange.open),
+    },
+    Check {
+        name: "owner",
+        severity: Severity::Warning,
+        message: "a file of the system belongs to somebody else than root: {}",
+        remedy: "give it to root: chown root:root FILE; what is meant to be so is told to dpkg: dpkg-statoverride --add",
+        look: |evidence| faults(evidence, |strange| &strange.foreign),
+    },
+];
+
+fn faults(evidence: &Evidence, list: impl Fn(&Strange) -> &Vec<(String, String)>) -> Vec<Fault> {
+    let Some(system) = evidence.system() else { return vec![] };
+    list(&system.strange).iter().map(|(path, told)| Fault::file(path, told.as_str())).collect()
+}
