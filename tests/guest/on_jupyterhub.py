@@ -4,7 +4,6 @@ of the tests. `.ci/docker-guards` has the broker before a real one.
 
 import asyncio
 import concurrent.futures
-import functools
 import http.client
 import http.cookiejar
 import http.server
