@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use rehearsal::{BootedBy, CloudArgs, DatasourceKind, NetworkKind};
-pub use workshop::{OutputArgs, RestoreSecretsArgs, UserFormat, UsersArgs, WorkshopArgs};
+pub use workshop::{AuthorityArgs, OutputArgs, RestoreSecretsArgs, UserFormat, UsersArgs, WorkshopArgs};
 
 /// Golden images and cloud-init user-data for JupyterHub workshops on OpenStack.
 ///
@@ -35,6 +35,8 @@ pub enum Command {
     Node(NodeArgs),
     /// Print the users: as a table, or as cards with their passwords
     Users(UsersArgs),
+    /// Print the certificate of the workshop's authority, for computers that are to trust the hub's page
+    Authority(AuthorityArgs),
     /// Bring a lost secrets file back from the hub's user-data
     RestoreSecrets(RestoreSecretsArgs),
     /// Print the JSON schema of the workshop file, for editors

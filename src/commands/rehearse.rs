@@ -99,7 +99,7 @@ fn script(args: &RehearseArgs) -> Result<Script> {
         students: students(&workshop, &secrets),
         present: args.students.into(),
         materials: if args.students > 0 { workshop.materials.len() } else { 0 },
-        fingerprint: secrets.page_certificate(&workshop.network)?.fingerprint,
+        fingerprint: secrets.page_certificate(&workshop)?.fingerprint,
         timed: args.benchmark,
         door: args.door.map(|port| Door { port, then: args.then.clone() }),
         cloud,

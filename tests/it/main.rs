@@ -10,6 +10,7 @@
 
 mod budgets;
 mod build;
+mod certificates;
 mod cli;
 mod clouds;
 mod failures;
