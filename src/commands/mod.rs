@@ -1,5 +1,6 @@
 //! One file per verb.
 
+mod advisories;
 mod authority;
 mod build;
 mod cache;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serializer};
 use time::Date;
 
 /// Writes a day.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
 pub(super) fn serialize<S: Serializer>(day: &Date, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(day)
 }

@@ -1,5 +1,6 @@
 //! `imagegen inspect`: each check is shown to find its fault, on small images that have all that a golden one has.
 
+mod advisories;
 mod faults;
 mod hostile;
 mod sample;
