@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use rehearsal::{AttackArgs, BootedBy, CloudArgs, DatasourceKind, NetworkKind, RehearseAct};
-pub use workshop::{OutputArgs, RestoreSecretsArgs, UserFormat, UsersArgs, WorkshopArgs};
+pub use workshop::{AuthorityArgs, OutputArgs, RestoreSecretsArgs, UserFormat, UsersArgs, WorkshopArgs};
 
 /// Golden images and cloud-init user-data for JupyterHub workshops on OpenStack.
 ///
@@ -35,6 +35,8 @@ pub enum Command {
     Node(NodeArgs),
     /// Print the users: as a table, or as cards with their passwords
     Users(UsersArgs),
+    /// Print the certificate of the workshop's authority, for computers that are to trust the hub's page
+    Authority(AuthorityArgs),
     /// Bring a lost secrets file back from the hub's user-data
     RestoreSecrets(RestoreSecretsArgs),
     /// Print the JSON schema of the workshop file, for editors
@@ -208,6 +210,31 @@ pub struct InspectArgs {
     /// List the packages with their versions and the units with their states
     #[arg(long, conflicts_with = "json")]
     pub list: bool,
+    /// List the vulnerabilities that apply to its packages instead, from a file: the JSON of Debian's security tracker, or
+    /// advisories in OSV's format
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "list"])]
+    pub advisories: Option<PathBuf>,
+    /// Write a VEX document to this file that says which of them do not apply
+    #[arg(long, value_name = "FILE", requires = "advisories")]
+    pub vex: Option<PathBuf>,
+    /// Fail where one applies that is so bad, or worse; what nobody has rated counts as medium
+    #[arg(long, value_name = "SEVERITY", value_enum, requires = "advisories")]
+    pub fail_on: Option<Urgency>,
+}
+
+/// How bad a vulnerability is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Urgency {
+    /// Not counted as a security problem
+    Unimportant,
+    /// Low
+    Low,
+    /// Medium, or not rated yet
+    Medium,
+    /// High
+    High,
+    /// Critical
+    Critical,
 }
 
 /// Arguments of `imagegen verify`.

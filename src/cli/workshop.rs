@@ -56,6 +56,14 @@ pub struct UsersArgs {
     pub workshop: WorkshopArgs,
 }
 
+/// Arguments of `imagegen authority`.
+#[derive(Debug, Args)]
+pub struct AuthorityArgs {
+    /// The workshop.
+    #[command(flatten)]
+    pub workshop: WorkshopArgs,
+}
+
 /// Arguments of `imagegen restore-secrets`.
 #[derive(Debug, Args)]
 pub struct RestoreSecretsArgs {

@@ -8,7 +8,7 @@ use crate::document::Findings;
 use crate::failure::{Failure, Result};
 use crate::report;
 use crate::userdata::{Image, Machine, Role};
-use crate::workshop::{Engine, Secrets, Workshop};
+use crate::workshop::{Engine, Workshop};
 
 /// Stands for the hub's address where the workshop does not say it: a private one, written as long as any.
 const SOME_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 100, 200);
@@ -29,7 +29,7 @@ pub fn run(args: &CheckArgs) -> Result<()> {
 fn summary(args: &CheckArgs, workshop: &Workshop) -> Result<String> {
     let kept = inputs::kept_secrets(&args.workshop)?;
     let id = kept.as_ref().map(|secrets| format!(", id {}", secrets.workshop_id(&workshop.name)));
-    let secrets = kept.map_or_else(Secrets::generate, Ok)?;
+    let secrets = inputs::or_new(kept)?;
     let budget = userdata::budget(args.way);
     let engine = match workshop.engine {
         Engine::Swarm => "swarm",

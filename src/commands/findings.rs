@@ -4,6 +4,36 @@ use std::io::ErrorKind;
 
 use crate::document::Finding;
 
+/// Advisories in a format that is not known, or of another release.
+#[must_use]
+pub fn unknown_advisories(name: &str, reason: &str) -> Finding {
+    Finding::error(
+        format!("{name} cannot be used as advisories: {reason}"),
+        "name the JSON of Debian's security tracker, or OSV's advisories for the image's distribution, unpacked: one after \
+         the other, or in a list",
+    )
+}
+
+/// An image without a list of packages.
+#[must_use]
+pub fn no_packages(name: &str) -> Finding {
+    Finding::error(
+        format!("no packages of dpkg are found in {name}"),
+        "name a disk image with a Debian or an Ubuntu in it; `imagegen inspect` without --advisories says what is wrong with it",
+    )
+}
+
+/// An image with vulnerabilities that are too bad.
+#[must_use]
+pub fn vulnerable(name: &str, count: usize, severity: &str) -> Finding {
+    let apply =
+        if count == 1 { "1 vulnerability applies".into() } else { format!("{count} vulnerabilities apply") };
+    Finding::error(
+        format!("{apply} to {name} whose severity is {severity} or worse"),
+        "build the image again for those that are fixed; for the others, decide whether you can live with them",
+    )
+}
+
 /// A workshop file that is not there, or not text.
 pub(super) fn unreadable_workshop(name: &str, error: &std::io::Error) -> Finding {
     Finding::error(

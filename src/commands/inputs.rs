@@ -9,7 +9,8 @@ use crate::cli::WorkshopArgs;
 use crate::document::{Finding, Findings, Source};
 use crate::failure::{Failure, Result};
 use crate::host::destination::Destination;
-use crate::host::files;
+use crate::host::lock::Lock;
+use crate::host::{clock, files};
 use crate::report;
 use crate::workshop::{self, Restored, Secrets, Workshop, secret_findings};
 
@@ -88,7 +89,7 @@ pub(super) fn secrets(args: &WorkshopArgs, workshop: &Workshop) -> Result<Secret
     if let Some(kept) = kept_secrets(args)? {
         return Ok(kept);
     }
-    let secrets = Secrets::generate()?;
+    let secrets = Secrets::generate(clock::today())?;
     match keep(&secrets_file(args), &secrets.to_text(&workshop.name)?) {
         Ok(name) => {
             let (workshop, id) = (&workshop.name, secrets.workshop_id(&workshop.name));
@@ -110,17 +111,61 @@ pub(super) fn existing_secrets(args: &WorkshopArgs) -> Result<Secrets> {
 
 /// The workshop's secrets where there are some, and others for once where there are none: no new file is left behind.
 pub(super) fn borrowed_secrets(args: &WorkshopArgs) -> Result<Secrets> {
-    kept_secrets(args)?.map_or_else(Secrets::generate, Ok)
+    or_new(kept_secrets(args)?)
+}
+
+/// Secrets that are whole, for once.
+pub(super) fn or_new(kept: Option<Secrets>) -> Result<Secrets> {
+    let today = clock::today();
+    kept.map_or_else(|| Secrets::generate(today), |kept| kept.with_authority(today))
 }
 
 /// The secrets to compare a text with: where there are none, every secret in it has changed.
 pub(super) fn secrets_to_compare(args: &WorkshopArgs) -> Result<Secrets> {
-    if let Some(kept) = kept_secrets(args)? {
+    let kept = kept_secrets(args)?;
+    if kept.is_none() {
+        let name = secrets_file(args).display().to_string();
+        report::findings(&secret_findings::no_secrets_to_compare(&name).into());
+    }
+    or_new(kept)
+}
+
+/// The secrets as the text of a hub with a page needs them: those of an earlier imagegen get an authority.
+pub(super) fn secrets_with_authority(args: &WorkshopArgs, workshop: &Workshop) -> Result<Secrets> {
+    let kept = secrets(args, workshop)?;
+    if kept.have_authority() {
         return Ok(kept);
     }
+    let path = secrets_file(args);
+    let name = path.display().to_string();
+    let file = match Destination::of(&path) {
+        Ok(Destination::File(file)) => file,
+        Ok(_) => return Err(findings::unwritable(&name, &ErrorKind::InvalidInput.into()).into()),
+        Err(error) => return Err(findings::unwritable(&name, &error).into()),
+    };
+    output::private_mode(&name, &file)?;
+    // Another imagegen may do the same, and only one authority can be the workshop's.
+    let _lock = Lock::take(&PathBuf::from(format!("{}.lock", file.display())), || {})?;
+    let kept = existing_secrets(args)?;
+    if kept.have_authority() {
+        return Ok(kept);
+    }
+    let completed = kept.with_authority(clock::today())?;
+    files::replace(&file, &completed.to_text(&workshop.name)?, 0o600)?;
+    report::say(&format!(
+        "{name} was made by an earlier imagegen, which put the authority's key into the hub's text. It now has a new authority \
+         for the page, whose key stays in this file. Nodes go on with the text that they have. If a computer trusts the \
+         `certificate` in this file, take that away there, and import what `imagegen authority` prints."
+    ));
+    Ok(completed)
+}
+
+/// Warns of a page's certificate that is not valid for long.
+pub(super) fn note_page_certificate(args: &WorkshopArgs, secrets: &Secrets) {
     let name = secrets_file(args).display().to_string();
-    report::findings(&secret_findings::no_secrets_to_compare(&name).into());
-    Secrets::generate()
+    if let Some(doubt) = secrets.doubt_about_the_page(&name, clock::today()) {
+        report::findings(&doubt.into());
+    }
 }
 
 /// Reads the secrets; none where there is no such file.

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 
-use super::inputs;
+use super::{advisories, inputs};
 use crate::cli::InspectArgs;
 use crate::document::Finding;
 use crate::failure::Result;
@@ -11,6 +11,9 @@ use crate::report;
 
 /// Runs the command.
 pub fn run(args: &InspectArgs) -> Result<()> {
+    if let Some(file) = &args.advisories {
+        return advisories::run(args, file);
+    }
     let name = args.image.display().to_string();
     let found = inspect::inspect(inputs::open(&args.image, inputs::DISK_IMAGE)?)?;
     let text = if args.json {

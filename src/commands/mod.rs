@@ -1,5 +1,7 @@
 //! One file per verb.
 
+mod advisories;
+mod authority;
 mod build;
 mod cache;
 mod check;
@@ -32,6 +34,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Hub(args) => hub::run(&args),
         Command::Node(args) => node::run(&args),
         Command::Users(args) => users::run(&args),
+        Command::Authority(args) => authority::run(&args),
         Command::RestoreSecrets(args) => restore_secrets::run(&args),
         Command::Schema => report::data(schema::TEXT),
         Command::Build(args) => build::run(&args),

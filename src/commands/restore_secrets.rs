@@ -4,6 +4,7 @@ use super::{findings, inputs};
 use crate::cli::{RestoreSecretsArgs, WorkshopArgs};
 use crate::document::Findings;
 use crate::failure::Result;
+use crate::host::clock;
 use crate::report;
 use crate::userdata;
 use crate::workshop::Restored;
@@ -11,11 +12,17 @@ use crate::workshop::Restored;
 /// Runs the command.
 pub fn run(args: &RestoreSecretsArgs) -> Result<()> {
     let (name, text) = inputs::hub_text(&args.text)?;
-    let restored = userdata::restore(&name, &text)?;
+    let mut restored = userdata::restore(&name, &text)?;
+    restored.secrets = restored.secrets.with_authority(clock::today())?;
     let file = inputs::keep_restored(&args.workshop, &restored)?;
     let Restored { secrets, workshop, new_join_key } = &restored;
     let id = secrets.workshop_id(workshop);
     report::say(&format!("The secrets of the workshop {workshop} with the id {id} are restored, in {file}."));
+    report::say(
+        "The authority for the page's certificate is new, because its key is in no text: passwords and nodes stay as they are, \
+         but cards that are printed now have the fingerprint of the page's next certificate, which a hub shows that is \
+         launched with a new text. Computers that trust the old authority have to trust the new one.",
+    );
     if *new_join_key {
         report::say(
             "The text of a hub with the classic engine has no key for the swarm engine: the file has a new one.",

@@ -13,12 +13,17 @@ pub(super) fn print(args: &UserdataArgs, workshop: &Workshop, role: Role) -> Res
     let old = args.diff.as_deref().map(inputs::old_userdata).transpose()?;
     let output = Output::of(&args.output)?;
     inputs::note_defaults(&args.workshop, workshop)?;
+    let has_page = role == Role::Hub && image(args) == Image::Golden;
     // Secrets are made with the text that needs them, and not by a look at it.
     let secrets = match old {
         Some(_) => inputs::secrets_to_compare(&args.workshop)?,
         None if args.sizes => inputs::borrowed_secrets(&args.workshop)?,
+        None if has_page => inputs::secrets_with_authority(&args.workshop, workshop)?,
         None => inputs::secrets(&args.workshop, workshop)?,
     };
+    if has_page && workshop.web.domain.is_none() {
+        inputs::note_page_certificate(&args.workshop, &secrets);
+    }
     let budget = budget(args.way);
     let rendered = Machine { workshop, secrets: &secrets, role, image: image(args) }.render(budget)?;
     output.write(&match old {

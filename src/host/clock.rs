@@ -3,8 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::anyhow;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::{Date, OffsetDateTime};
 
 use crate::failure::{Failure, Result, Shortage};
 
@@ -17,6 +17,12 @@ const NOT_NOW: [&str; 4] = ["is not valid yet", "is expired", "EXPKEYSIG", "EXPS
 #[must_use]
 pub fn now() -> u64 {
     seconds(SystemTime::now())
+}
+
+/// Today, in UTC.
+#[must_use]
+pub fn today() -> Date {
+    OffsetDateTime::now_utc().date()
 }
 
 /// A time in seconds since 1970; one before that is as old as can be.

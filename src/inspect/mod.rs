@@ -4,6 +4,7 @@
 //! trusted: an image is somebody else's text. The readers (`container`, `table`, `esp`, `superblock`, `tree`)
 //! gather `evidence`, and the `checks` judge it, with their wording beside them.
 
+pub mod advisories;
 mod apt_conf;
 mod checks;
 mod container;

@@ -83,8 +83,8 @@ fn hub(machine: &Machine<'_>) -> Result<Vec<File>> {
     files.push(file(format!("{SETTINGS}/hub.crt"), secrets.certificate.as_str()));
     files.push(private(format!("{SETTINGS}/hub.key"), secrets.certificate_key.as_str()));
     if machine.image == Image::Golden {
-        let page = secrets.page_certificate(&workshop.network)?;
-        files.push(file(format!("{SETTINGS}/page.crt"), page.chain));
+        let page = secrets.page_certificate(workshop)?;
+        files.push(file(format!("{SETTINGS}/page.crt"), page.certificate));
         files.push(private(format!("{SETTINGS}/page.key"), page.key));
     }
     files.extend(maps::of_hub(workshop)?);

@@ -1,30 +1,29 @@
-//! The workshop's own authority, and the certificate that it gives the page. The page's is made anew each time that
-//! somebody asks for it, and is the same to the byte: cards can show its fingerprint before the hub has started.
+//! What the certificates of a workshop say. Each is made again whenever somebody asks for it, and is the same to the byte:
+//! cards can show its fingerprint before the hub has started.
 
 use anyhow::Context;
-use p256::SecretKey;
-use p256::ecdsa::signature::Signer;
-use p256::ecdsa::{DerSignature, SigningKey};
-use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm,
+    BasicConstraints, Certificate, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose,
+    GeneralSubtree, IsCa, Issuer, KeyUsagePurpose, NameConstraints, SanType, SerialNumber,
 };
 use sha2::{Digest, Sha256};
+use time::{Date, Duration, OffsetDateTime};
 
-use super::Network;
+use super::key::Key;
+use super::page_names::{HUB_NAME, PageNames};
 use crate::failure::Result;
 use crate::recipe::hex;
 
-/// The name of the authority, and of the rendezvous, which has the authority's own certificate. Nodes reach the hub by its
-/// address, and pin this certificate.
-const HUB_NAME: &str = "hub.imagegen.internal";
+/// How long the page's certificate is valid: browsers refuse more than 398 days, and advise to stay a day below.
+pub(super) const PAGE_LIFE: Duration = Duration::days(397);
+/// How long the authority's is. Browsers set no limit for what people have decided to trust.
+const AUTHORITY_LIFE: Duration = Duration::days(3653);
 
 /// What the page shows to browsers.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PageCertificate {
-    /// The page's certificate and the authority's, in PEM.
-    pub chain: String,
+    /// The page's certificate, in PEM.
+    pub certificate: String,
     /// The page's private key, in PEM.
     pub key: String,
     /// The SHA-256 of the page's certificate, as a lower-case hexadecimal number: what browsers and cards show.
@@ -37,31 +36,47 @@ impl std::fmt::Debug for PageCertificate {
     }
 }
 
-/// A new authority: its certificate and its private key, in PEM.
-pub(super) fn authority() -> Result<(String, String)> {
-    let mut scalar = [0; 32];
-    getrandom::fill(&mut scalar).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
-    let key = Key::of(&scalar)?;
-    let certificate = params_of_authority()?.self_signed(&key).context("signing the workshop's authority")?;
+/// A new certificate for the rendezvous, and its private key, in PEM. No authority vouches for it, and it vouches for
+/// nothing: nodes know it by its fingerprint. Its dates are far apart and fixed, since a machine's clock may be wrong when
+/// it boots, and nodes that run must not lose their hub.
+pub(super) fn rendezvous() -> Result<(String, String)> {
+    let key = Key::generate()?;
+    let mut params = CertificateParams::new([HUB_NAME.to_owned()]).context("naming a certificate")?;
+    params.not_before = rcgen::date_time_ymd(2019, 6, 1);
+    params.not_after = rcgen::date_time_ymd(2049, 12, 31);
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.distinguished_name.push(DnType::CommonName, HUB_NAME);
+    let certificate = params.self_signed(&key).context("signing the rendezvous's certificate")?;
     Ok((certificate.pem(), key.to_pem()?))
 }
 
 /// The public point of a private key as certificates contain it; none where the text is not such a key.
 pub(super) fn public_point(pem: &str) -> Option<Vec<u8>> {
-    Key::read(pem).ok().map(|key| key.point)
+    Key::read(pem).ok().map(|key| key.point().to_vec())
 }
 
-/// The page's certificate for the hub's address and name, as far as the workshop says them.
-pub(super) fn page(authority: &str, authority_key: &str, network: &Network) -> Result<PageCertificate> {
-    let signer = Key::read(authority_key)?;
-    // Whoever has the authority's key could sign any key for the page: this one is derived from it.
-    let key =
-        Key::of(&Sha256::new_with_prefix("key of the page\0").chain_update(authority_key).finalize().into())?;
-    let params = params_of_page(network, &key)?;
-    let issuer = Issuer::new(params_of_authority()?, signer);
+/// The authority's certificate, in PEM: browsers that trust it take no other names from it than the page has.
+pub(super) fn authority(key: &Key, since: Date, names: &PageNames) -> Result<String> {
+    let certificate = params_of_authority(key, since, names)?.self_signed(key);
+    Ok(certificate.context("signing the authority's certificate")?.pem())
+}
+
+/// The page's certificate, with a key that is derived from the authority's: whoever has that could sign any other.
+pub(super) fn page(
+    authority: &Key,
+    dates: [Date; 2],
+    names: &PageNames,
+    scalar: &[u8; 32],
+) -> Result<PageCertificate> {
+    let [authority_since, since] = dates;
+    let key = Key::of(scalar)?;
+    let issuer = Issuer::new(params_of_authority(authority, authority_since, names)?, authority);
+    let params = params_of_page(&key, since, names)?;
     let certificate = params.signed_by(&key, &issuer).context("signing the page's certificate")?;
     Ok(PageCertificate {
-        chain: certificate.pem() + authority,
+        certificate: certificate.pem(),
         key: key.to_pem()?,
         fingerprint: fingerprint(&certificate),
     })
@@ -71,83 +86,57 @@ fn fingerprint(certificate: &Certificate) -> String {
     hex(&Sha256::digest(certificate.der()))
 }
 
-fn params_of_authority() -> Result<CertificateParams> {
-    let mut params = params(&[HUB_NAME.to_owned()])?;
+fn params_of_authority(key: &Key, since: Date, names: &PageNames) -> Result<CertificateParams> {
+    let mut params = params(key, since, AUTHORITY_LIFE, names)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-    params.distinguished_name.push(DnType::CommonName, HUB_NAME);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params.name_constraints = Some(constraints(names));
+    // Lists of authorities show this, so it says whose it is, and two workshops have two.
+    let number = hex(&Sha256::digest(key.point()));
+    params.distinguished_name.push(DnType::CommonName, format!("imagegen authority {}", &number[..8]));
     Ok(params)
 }
 
-fn params_of_page(network: &Network, key: &Key) -> Result<CertificateParams> {
-    let mut names: Vec<String> = network.hub_name.iter().cloned().collect();
-    names.push(format!("page.{HUB_NAME}"));
-    let mut params = params(&names)?;
-    params.subject_alt_names.extend(network.hub_ip.map(|ip| SanType::IpAddress(ip.into())));
-    params.distinguished_name.push(DnType::CommonName, names.swap_remove(0));
+/// A kind of name that is not mentioned would be free (RFC 5280, 4.2.1.10): where the page has no address, none is allowed.
+fn constraints(names: &PageNames) -> NameConstraints {
+    let hosts = names.domains().map(|host| GeneralSubtree::DnsName(host.to_owned()));
+    let addresses = names.addresses().map(|address| CidrSubnet::V4(address.octets(), [255; 4]));
+    let mut permitted_subtrees: Vec<_> = hosts.collect();
+    permitted_subtrees.extend(addresses.map(GeneralSubtree::IpAddress));
+    let every_address = [CidrSubnet::V4([0; 4], [0; 4]), CidrSubnet::V6([0; 16], [0; 16])];
+    let excluded_subtrees = match names.addresses().next() {
+        Some(_) => vec![],
+        None => every_address.map(GeneralSubtree::IpAddress).to_vec(),
+    };
+    NameConstraints { permitted_subtrees, excluded_subtrees }
+}
+
+fn params_of_page(key: &Key, since: Date, names: &PageNames) -> Result<CertificateParams> {
+    let mut params = params(key, since, PAGE_LIFE, names)?;
+    for host in names.hosts() {
+        let name = host.try_into().with_context(|| format!("naming a certificate for {host}"))?;
+        params.subject_alt_names.push(SanType::DnsName(name));
+    }
+    params.subject_alt_names.extend(names.addresses().map(|address| SanType::IpAddress(address.into())));
+    params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
-    // Browsers refuse two certificates of one number: other names, another number.
-    let number = Sha256::new_with_prefix(format!("{:?}", params.subject_alt_names)).chain_update(&key.point);
+    params.distinguished_name.push(DnType::CommonName, "imagegen page");
+    Ok(params)
+}
+
+/// What both have. Browsers refuse two certificates of one number: other contents, another number.
+fn params(key: &Key, since: Date, life: Duration, names: &PageNames) -> Result<CertificateParams> {
+    let mut params = CertificateParams::new([]).context("naming a certificate")?;
+    (params.not_before, params.not_after) = validity(since, life);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let number = Sha256::new_with_prefix(format!("{names:?}\0{since}\0{life}")).chain_update(key.point());
     params.serial_number = Some(SerialNumber::from_slice(&number.finalize()[..16]));
     Ok(params)
 }
 
-/// The dates are far apart and fixed: a machine's clock may be wrong when it boots, and the pin is what counts. Apple's
-/// systems want at most 825 days of a certificate that begins after June 2019, also of authorities that somebody trusts
-/// (support.apple.com/HT210176).
-fn params(names: &[String]) -> Result<CertificateParams> {
-    let mut params = CertificateParams::new(names).context("naming a certificate")?;
-    params.not_before = rcgen::date_time_ymd(2019, 6, 1);
-    params.not_after = rcgen::date_time_ymd(2049, 12, 31);
-    Ok(params)
-}
-
-/// A key whose signatures depend on nothing but what is signed (RFC 6979).
-struct Key {
-    secret: SigningKey,
-    /// The public point, uncompressed (SEC 1, 2.3.3).
-    point: Vec<u8>,
-}
-
-impl Key {
-    fn of(scalar: &[u8; 32]) -> Result<Self> {
-        Ok(Self::from(SigningKey::from_slice(scalar).context("making a key")?))
-    }
-
-    fn read(pem: &str) -> Result<Self> {
-        Ok(Self::from(
-            SigningKey::from_pkcs8_pem(pem).context("reading the key of the workshop's authority")?,
-        ))
-    }
-
-    fn to_pem(&self) -> Result<String> {
-        let secret = SecretKey::from(self.secret.as_nonzero_scalar());
-        Ok(secret.to_pkcs8_pem(LineEnding::LF).context("writing a key")?.to_string())
-    }
-}
-
-impl From<SigningKey> for Key {
-    fn from(secret: SigningKey) -> Self {
-        let point = secret.verifying_key().to_sec1_point(false).as_bytes().to_vec();
-        Self { secret, point }
-    }
-}
-
-impl PublicKeyData for Key {
-    fn der_bytes(&self) -> &[u8] {
-        &self.point
-    }
-
-    fn algorithm(&self) -> &'static SignatureAlgorithm {
-        &rcgen::PKCS_ECDSA_P256_SHA256
-    }
-}
-
-impl rcgen::SigningKey for Key {
-    fn sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, rcgen::Error> {
-        let signature: DerSignature = self.secret.sign(message);
-        Ok(signature.as_bytes().to_vec())
-    }
+/// From a day earlier, because clocks and time zones differ. Both ends are part of it (RFC 5280, 4.1.2.5).
+fn validity(since: Date, life: Duration) -> (OffsetDateTime, OffsetDateTime) {
+    let first = since.midnight().assume_utc() - Duration::DAY;
+    (first, first + life - Duration::SECOND)
 }

@@ -108,7 +108,7 @@ pub fn cards(workshop: &Workshop, secrets: &Secrets, address: &str) -> Result<St
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     // A certificate of Let's Encrypt is known to every browser, and another one every two months.
     let own = workshop.web.domain.is_none();
-    let page = own.then(|| secrets.page_certificate(&workshop.network)).transpose()?;
+    let page = own.then(|| secrets.page_certificate(workshop)).transpose()?;
     let fingerprint = page.map(|page| in_groups(&page.fingerprint));
     let pages = minijinja::value::Serde(&pages);
     let id = secrets.workshop_id(&workshop.name);

@@ -2,12 +2,15 @@
 
 mod accounts;
 pub mod address;
+mod authority;
 mod autofs;
 mod certificate;
 mod clashes;
 mod daemon;
+mod day;
 mod docker;
 pub mod findings;
+mod key;
 pub mod listing;
 mod machines;
 mod names;
@@ -16,6 +19,7 @@ mod notebook_findings;
 mod notebooks;
 mod option_findings;
 pub mod overlaps;
+mod page_names;
 mod pages;
 mod passwords;
 mod read;

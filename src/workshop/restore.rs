@@ -12,7 +12,7 @@ pub struct HubFiles<'a> {
     pub settings: Option<&'a str>,
     /// What passwords are derived from.
     pub password_seed: Option<&'a str>,
-    /// The certificate of the workshop's authority, in PEM.
+    /// The certificate of the rendezvous, in PEM.
     pub certificate: Option<&'a str>,
     /// Its private key, in PEM.
     pub certificate_key: Option<&'a str>,
@@ -36,7 +36,8 @@ pub struct Restored {
 }
 
 impl HubFiles<'_> {
-    /// The secrets that the text was made with; `name` stands for it in messages.
+    /// The secrets that the text was made with, but for the authority, which no text contains; `name` stands for the text
+    /// in messages.
     ///
     /// # Errors
     /// A finding where the text is a node's, is incomplete, or contradicts itself.
@@ -108,7 +109,10 @@ mod tests {
     fn the_same_secrets_come_back() {
         let secrets = secrets();
         let restored = files(&secrets, SETTINGS).restore("hub.yaml").expect("restored");
-        assert_eq!((restored.secrets, restored.workshop.as_str()), (secrets, "galaxy"));
+        assert!(!restored.secrets.have_authority());
+        assert_eq!(restored.secrets.workshop_id("galaxy"), secrets.workshop_id("galaxy"));
+        assert_eq!((&restored.secrets.join_key, restored.workshop.as_str()), (&secrets.join_key, "galaxy"));
+        assert_eq!(restored.secrets.certificate_key, secrets.certificate_key);
         assert!(!restored.new_join_key);
     }
 

@@ -1,5 +1,7 @@
 //! The wording of what can be wrong with secrets. Nothing of a secret is ever shown.
 
+use time::Date;
+
 use crate::document::Finding;
 
 /// What brings lost secrets back.
@@ -26,6 +28,37 @@ pub fn no_secrets(name: &str) -> Finding {
         format!(
             "run `imagegen hub` first, which makes it; if the hub is running already, restore it by {RESTORE}"
         ),
+    )
+}
+
+/// Secrets of an earlier imagegen, by a command that must not change them.
+#[must_use]
+pub fn no_authority() -> Finding {
+    Finding::error(
+        "the secrets file has no authority for the page's certificate: it was made by an earlier imagegen",
+        "run `imagegen hub`, which adds one, and launch the hub with the new text; nodes may go on with theirs",
+    )
+}
+
+/// A certificate of the page that is not for the future.
+#[must_use]
+pub fn page_ends(name: &str, last: Date, today: Date) -> Finding {
+    let ends = if last < today { "ended" } else { "ends" };
+    Finding::warning(
+        format!("the page's certificate {ends} on {last}"),
+        format!(
+            "if the hub is to run for longer, write `page_since: {today}` in {name}, print the hub's text again, and \
+             launch the hub with it; nodes need no new text, and cards get a new fingerprint"
+        ),
+    )
+}
+
+/// A certificate of the page that is only for the future.
+#[must_use]
+pub fn page_not_valid_yet(name: &str, first: Date, today: Date) -> Finding {
+    Finding::warning(
+        format!("the page's certificate is valid from {first} on, and this machine's clock says {today}"),
+        format!("set the clock right, or write another day as `page_since` in {name}"),
     )
 }
 

@@ -5,14 +5,21 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use time::Date;
 
+use super::authority::Authority;
 use super::certificate::{self, PageCertificate};
-use super::{Network, secret_findings as findings};
+use super::page_names::PageNames;
+use super::{Workshop, secret_findings as findings};
 use crate::document::Finding;
 use crate::failure::Result;
 
-/// The format of a secrets file.
-const VERSION: u32 = 1;
+/// The format of a secrets file. One of version 1 has no authority: the rendezvous's certificate was the authority too.
+const VERSION: u32 = 2;
+const WITHOUT_AUTHORITY: u32 = 1;
+
+/// A term, and some: whoever prints a text for the hub may need it for so long.
+const RENEWAL_DAYS: i64 = 150;
 
 /// 256 bits.
 const RANDOM_BYTES: usize = 32;
@@ -31,10 +38,13 @@ pub struct Secrets {
     pub(crate) join_key: String,
     /// What the passwords of the workshop are derived from: 256 bits in base64url.
     pub(crate) password_seed: String,
-    /// The certificate of the workshop's own authority, in PEM; the rendezvous shows it too.
+    /// The certificate of the rendezvous, in PEM, which nodes know by its fingerprint.
     pub(crate) certificate: String,
     /// Its private key, in PEM.
     pub(crate) certificate_key: String,
+    /// What vouches for the page. No user-data contains it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    authority: Option<Authority>,
 }
 
 impl std::fmt::Debug for Secrets {
@@ -44,17 +54,34 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// New ones from the system's source of randomness.
+    /// New ones from the system's source of randomness, with certificates that are valid from `today` on.
     ///
     /// # Errors
     /// Where there is no randomness to be had.
-    pub fn generate() -> Result<Self> {
-        let (certificate, certificate_key) = certificate::authority()?;
+    pub fn generate(today: Date) -> Result<Self> {
+        let (certificate, certificate_key) = certificate::rendezvous()?;
         let (join_key, password_seed) = (random_text()?, random_text()?);
-        Ok(Self { version: VERSION, join_key, password_seed, certificate, certificate_key })
+        let authority = Some(Authority::generate(today)?);
+        Ok(Self { version: VERSION, join_key, password_seed, certificate, certificate_key, authority })
     }
 
-    /// The secrets of a hub's user-data, which has no join key where its engine needs none.
+    /// These secrets with an authority: their own, or a new one where they have none, as those of an earlier imagegen and
+    /// those from a hub's user-data.
+    ///
+    /// # Errors
+    /// Where there is no randomness to be had.
+    pub fn with_authority(self, today: Date) -> Result<Self> {
+        let authority = self.authority.map_or_else(|| Authority::generate(today), Ok)?;
+        Ok(Self { version: VERSION, authority: Some(authority), ..self })
+    }
+
+    /// Whether they have an authority.
+    #[must_use]
+    pub fn have_authority(&self) -> bool {
+        self.authority.is_some()
+    }
+
+    /// The secrets of a hub's user-data, which has no join key where its engine needs none, and no authority.
     ///
     /// # Errors
     /// Where a join key has to be made and there is no randomness.
@@ -70,15 +97,38 @@ impl Secrets {
             password_seed: password_seed.to_owned(),
             certificate: certificate.to_owned(),
             certificate_key: certificate_key.to_owned(),
+            authority: None,
         })
     }
 
-    /// The certificate of the page on a hub in this network.
+    /// The certificate of the page of this workshop.
     ///
     /// # Errors
-    /// Where the authority's key cannot be read.
-    pub fn page_certificate(&self, network: &Network) -> Result<PageCertificate> {
-        certificate::page(&self.certificate, &self.certificate_key, network)
+    /// A finding where these secrets have no authority.
+    pub fn page_certificate(&self, workshop: &Workshop) -> Result<PageCertificate> {
+        self.authority()?.page(&PageNames::of(workshop))
+    }
+
+    /// The certificate of the authority, in PEM, for computers that are to trust the page of this workshop.
+    ///
+    /// # Errors
+    /// A finding where these secrets have no authority.
+    pub fn authority_certificate(&self, workshop: &Workshop) -> Result<String> {
+        self.authority()?.certificate(&PageNames::of(workshop))
+    }
+
+    fn authority(&self) -> Result<&Authority, Finding> {
+        self.authority.as_ref().ok_or_else(findings::no_authority)
+    }
+
+    /// What is wrong with the days of the page's certificate, if anything is; `name` stands for the secrets file.
+    #[must_use]
+    pub fn doubt_about_the_page(&self, name: &str, today: Date) -> Option<Finding> {
+        let [first, last] = self.authority.as_ref()?.page_days();
+        if today < first {
+            return Some(findings::page_not_valid_yet(name, first, today));
+        }
+        ((last - today).whole_days() < RENEWAL_DAYS).then(|| findings::page_ends(name, last, today))
     }
 
     /// A short id of a workshop with these secrets, so that people notice cards, texts and machines that do not belong
@@ -95,7 +145,7 @@ impl Secrets {
         shifts.map(|shift| char::from(ID_ALPHABET[(bits >> shift & 31) as usize])).collect()
     }
 
-    /// SHA-256 of the authority's certificate, as a lower-case hexadecimal number: what a node pins.
+    /// SHA-256 of the rendezvous's certificate, as a lower-case hexadecimal number: what a node pins.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         crate::recipe::hex(&Sha256::digest(self.certificate_bytes().unwrap_or_default()))
@@ -127,11 +177,14 @@ impl Secrets {
 
     /// These secrets, or the reason why they cannot be used.
     pub(super) fn sound(self) -> Result<Self, &'static str> {
-        if self.version != VERSION {
+        if ![WITHOUT_AUTHORITY, VERSION].contains(&self.version) {
             return Err("it was written by another version of imagegen");
         }
         if ![&self.join_key, &self.password_seed].into_iter().all(is_random_text) {
             return Err("a key does not have the 43 characters that imagegen gives it");
+        }
+        if let Some(fault) = self.authority.as_ref().and_then(Authority::fault) {
+            return Err(fault);
         }
         let certificate = self.certificate_bytes().ok_or("its certificate cannot be read")?;
         match certificate::public_point(&self.certificate_key) {
@@ -151,6 +204,7 @@ impl Secrets {
         let yaml = serde_yaml::to_string(self).context("writing the secrets")?;
         Ok(format!(
             "# The secrets of a workshop, made once by imagegen. Keep this file, and keep it to yourself.\n\
+             # The authority's key is nowhere else. A later `page_since` renews the page's certificate.\n\
              # With them, the workshop {workshop} has the id {}.\n{yaml}",
             self.workshop_id(workshop)
         ))
@@ -171,17 +225,22 @@ fn random_text() -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workshop::Network;
+
+    fn today() -> Date {
+        Date::from_calendar_date(2026, time::Month::November, 28).expect("a day")
+    }
 
     #[test]
     fn secrets_survive_their_file() {
-        let secrets = Secrets::generate().expect("secrets");
+        let secrets = Secrets::generate(today()).expect("secrets");
         let text = secrets.to_text("training").expect("text");
         assert_eq!(Secrets::parse("secrets", &text), Ok(secrets));
     }
 
     #[test]
     fn a_key_that_somebody_has_made_short_is_refused() {
-        let mut secrets = Secrets::generate().expect("secrets");
+        let mut secrets = Secrets::generate(today()).expect("secrets");
         secrets.password_seed.clear();
         let text = secrets.to_text("training").expect("text");
         assert!(Secrets::parse("secrets", &text).is_err());
@@ -189,15 +248,15 @@ mod tests {
 
     #[test]
     fn a_file_that_windows_has_rewritten_holds_the_same_secrets() {
-        let secrets = Secrets::generate().expect("secrets");
+        let secrets = Secrets::generate(today()).expect("secrets");
         let text = secrets.to_text("training").expect("text").replace('\n', "\r\n");
         assert_eq!(Secrets::parse("secrets", &format!("\u{feff}{text}")), Ok(secrets));
     }
 
     #[test]
     fn a_key_of_another_certificate_is_refused() {
-        let mut secrets = Secrets::generate().expect("secrets");
-        secrets.certificate_key = Secrets::generate().expect("others").certificate_key;
+        let mut secrets = Secrets::generate(today()).expect("secrets");
+        secrets.certificate_key = Secrets::generate(today()).expect("others").certificate_key;
         let text = secrets.to_text("training").expect("text");
         let finding = Secrets::parse("secrets", &text).unwrap_err();
         assert!(finding.message.contains("does not belong to its certificate"), "{finding:?}");
@@ -218,7 +277,7 @@ mod tests {
         let ids = [
             secrets.workshop_id("training"),
             secrets.workshop_id("galaxy"),
-            Secrets::generate().expect("secrets").workshop_id("training"),
+            Secrets::generate(today()).expect("secrets").workshop_id("training"),
             Secrets { certificate: String::new(), ..secrets.clone() }.workshop_id("training"),
             Secrets { password_seed: String::new(), ..secrets }.workshop_id("training"),
         ];
@@ -235,17 +294,75 @@ mod tests {
 
     #[test]
     fn the_page_has_one_certificate_for_one_network_and_another_for_another() {
-        let secrets = Secrets::generate().expect("secrets");
+        let secrets = Secrets::generate(today()).expect("secrets");
         let named = |ip: [u8; 4]| Network { hub_ip: Some(ip.into()), ..Network::default() };
-        let page = |network: &Network| secrets.page_certificate(network).expect("a certificate");
-        assert_eq!(page(&named([10, 0, 0, 5])), page(&named([10, 0, 0, 5])));
-        assert_ne!(page(&named([10, 0, 0, 5])).fingerprint, page(&named([10, 0, 0, 6])).fingerprint);
-        assert_ne!(page(&Network::default()).fingerprint, secrets.fingerprint());
-        assert!(!format!("{:?}", page(&Network::default())).contains("PRIVATE"));
+        let page = |network: Network| {
+            let workshop = Workshop { network, ..Workshop::usual() };
+            secrets.page_certificate(&workshop).expect("a certificate")
+        };
+        assert_eq!(page(named([10, 0, 0, 5])), page(named([10, 0, 0, 5])));
+        assert_ne!(page(named([10, 0, 0, 5])).fingerprint, page(named([10, 0, 0, 6])).fingerprint);
+        assert_ne!(page(Network::default()).fingerprint, secrets.fingerprint());
+        assert!(!format!("{:?}", page(Network::default())).contains("PRIVATE"));
+    }
+
+    #[test]
+    fn a_renewed_page_has_another_certificate_and_key_and_the_same_authority() {
+        let secrets = Secrets::generate(today()).expect("secrets");
+        let text = secrets.to_text("training").expect("text");
+        let renewed = text.replace("page_since: \"2026-11-28\"", "page_since: 2027-10-01");
+        assert_ne!(text, renewed, "{text}");
+        let renewed = Secrets::parse("secrets", &renewed).expect("sound");
+        let workshop = Workshop::usual();
+        let page = |secrets: &Secrets| secrets.page_certificate(&workshop).expect("a certificate");
+        assert!(
+            page(&secrets).certificate != page(&renewed).certificate
+                && page(&secrets).key != page(&renewed).key
+        );
+        let authority = |secrets: &Secrets| secrets.authority_certificate(&workshop).expect("a certificate");
+        assert_eq!(authority(&secrets), authority(&renewed));
+        assert_eq!(secrets.fingerprint(), renewed.fingerprint(), "what nodes know");
+    }
+
+    #[test]
+    fn a_certificate_that_ends_soon_or_begins_later_is_doubtful() {
+        let secrets = Secrets::generate(today()).expect("secrets");
+        let doubt = |days: i64| {
+            let doubt = secrets.doubt_about_the_page("s", today() + time::Duration::days(days));
+            doubt.map(|finding| finding.message)
+        };
+        assert_eq!((doubt(0), doubt(395 - RENEWAL_DAYS)), (None, None));
+        let said = doubt(395 - RENEWAL_DAYS + 1).expect("a doubt");
+        assert!(said.contains("ends on 2027-12-28"), "{said}");
+        assert!(doubt(-1).is_some_and(|said| said.contains("from 2026-11-28")));
+        assert!(doubt(400).is_some_and(|said| said.contains("ended on 2027-12-28")));
+    }
+
+    #[test]
+    fn days_that_cannot_be_are_told() {
+        let text = Secrets::generate(today()).expect("secrets").to_text("training").expect("text");
+        for (day, reason) in [("2026-11-27", "earlier than"), ("2026-13-01", "not what imagegen writes")] {
+            let text = text.replace("page_since: \"2026-11-28\"", &format!("page_since: {day}"));
+            let finding = Secrets::parse("secrets", &text).unwrap_err();
+            assert!(finding.message.contains(reason), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn secrets_of_an_earlier_imagegen_get_an_authority_and_stay_what_nodes_know() {
+        let secrets = Secrets::generate(today()).expect("secrets");
+        let text = secrets.to_text("training").expect("text").replace("version: 2", "version: 1");
+        let (without, _) = text.split_once("authority:").expect("an authority");
+        let old = Secrets::parse("secrets", without).expect("sound");
+        assert!(!old.have_authority() && old.page_certificate(&Workshop::usual()).is_err());
+        let new = old.clone().with_authority(today()).expect("an authority");
+        assert_eq!((new.fingerprint(), new.workshop_id("a")), (old.fingerprint(), old.workshop_id("a")));
+        assert_eq!(new.clone().with_authority(today()).expect("the same"), new);
+        assert_eq!(Secrets::parse("secrets", &new.to_text("training").expect("text")), Ok(new));
     }
 
     #[test]
     fn debug_shows_nothing() {
-        assert_eq!(format!("{:?}", Secrets::generate().expect("secrets")), "Secrets(…)");
+        assert_eq!(format!("{:?}", Secrets::generate(today()).expect("secrets")), "Secrets(…)");
     }
 }

@@ -8,8 +8,10 @@
     reason = "a test stops at the first thing that is wrong, and starts the program as a user does"
 )]
 
+mod advisories;
 mod budgets;
 mod build;
+mod certificates;
 mod cli;
 mod clouds;
 mod failures;

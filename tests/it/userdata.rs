@@ -183,31 +183,3 @@ fn an_ordinary_image_keeps_its_own_user_and_that_is_minded() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("/srv/homes"), "{}", text(&output.stderr));
 }
-
-/// What OpenSSL says of the page's certificate on the hub, and of its authority; the fingerprint is the one on the cards.
-#[test]
-fn the_page_has_a_certificate_of_the_workshops_authority_for_the_hubs_address_and_name() {
-    let folder = tempfile::tempdir().unwrap();
-    let workshop = "version: 1\nnetwork: {hub_ip: 10.0.0.5, hub_name: jupyter.example.org}\n";
-    std::fs::write(folder.path().join("workshop.yaml"), workshop).unwrap();
-    std::fs::write(folder.path().join("hub"), printed(folder.path(), &["hub"])).unwrap();
-    let mut unpack = Command::new("/usr/bin/python3");
-    unpack.arg("-B").arg(project("tests/guest/unpack.py")).args(["hub", "root"]).current_dir(folder.path());
-    unpack.assert().success();
-    let openssl = |arguments: &[&str]| {
-        let output = Command::new("openssl")
-            .args(arguments)
-            .current_dir(folder.path().join("root/etc/imagegen"))
-            .output();
-        text(&output.unwrap().stdout)
-    };
-    let verified =
-        openssl(&["verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", "hub.crt", "page.crt"]);
-    assert_eq!(verified, "page.crt: OK\n");
-    let names = ["-checkip", "10.0.0.5", "-checkhost", "jupyter.example.org"];
-    let checked = openssl(&[&["x509", "-in", "page.crt", "-noout"], &names[..]].concat());
-    assert_eq!(checked.matches("does match").count(), 2, "{checked}");
-    let shown = openssl(&["x509", "-in", "page.crt", "-noout", "-fingerprint", "-sha256"]);
-    let fingerprint = shown.trim().split('=').next_back().unwrap();
-    assert!(printed(folder.path(), &["users", "--format", "cards"]).contains(fingerprint), "{shown}");
-}

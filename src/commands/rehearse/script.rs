@@ -104,7 +104,7 @@ pub(super) fn script(wanted: &Wanted) -> Result<Script> {
         students: students(&workshop, &secrets),
         present: wanted.students.into(),
         materials: if wanted.students > 0 { workshop.materials.len() } else { 0 },
-        fingerprint: secrets.page_certificate(&workshop.network)?.fingerprint,
+        fingerprint: secrets.page_certificate(&workshop)?.fingerprint,
         timed: wanted.timed,
         door: wanted.door.clone(),
         cloud: wanted.cloud.clone(),

@@ -1,0 +1,233 @@
+//! Which published vulnerabilities an image has, by the versions of its source packages. Nothing is asked of the network.
+
+mod debian;
+mod osv;
+mod severity;
+mod version;
+mod vex;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+
+pub use severity::Severity;
+pub use version::compare_versions;
+pub use vex::document as vex;
+
+/// The system that an image has, as advisories name it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Installed {
+    /// `debian`, `ubuntu`.
+    pub id: String,
+    /// `13`, `24.04`.
+    pub version: String,
+    /// `trixie`, `noble`.
+    pub codename: String,
+    /// The versions of each source package that has packages in the image.
+    pub sources: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// What an advisory says about the version of a source package in an image.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Verdict {
+    /// How bad it is; the worst comes first in a report.
+    pub severity: Severity,
+    /// The CVE's number, or the advisory's.
+    pub id: String,
+    /// The source package.
+    pub source: String,
+    /// Its version in the image.
+    pub version: String,
+    /// What follows for the image.
+    pub outcome: Outcome,
+}
+
+/// Whether a vulnerability is in an image.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// It is, and this version has it no longer, if there is one.
+    Affected(Option<String>),
+    /// The image has a version in which it is mended.
+    Fixed,
+    /// The package of this distribution never had it.
+    NotAffected,
+}
+
+impl Installed {
+    /// From `os-release` and the status file of dpkg.
+    #[must_use]
+    pub fn of(os_release: &str, status: &str) -> Self {
+        let value = |key: &str| {
+            let line = os_release.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            line.unwrap_or_default().trim_matches(['"', '\'']).to_owned()
+        };
+        let mut sources: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (source, version) in status.split("\n\n").filter_map(source_of) {
+            sources.entry(source.to_owned()).or_default().insert(version.to_owned());
+        }
+        Self { id: value("ID"), version: value("VERSION_ID"), codename: value("VERSION_CODENAME"), sources }
+    }
+
+    /// What advisories say about it, the worst first; the reason where they are not in a format that is known.
+    ///
+    /// # Errors
+    /// Where the text is neither the JSON of Debian's security tracker nor OSV's.
+    pub fn judge(&self, advisories: &str) -> Result<Vec<Verdict>, String> {
+        let documents: Result<Vec<Json>, _> =
+            serde_json::Deserializer::from_str(advisories).into_iter::<Json>().collect();
+        let documents = documents.map_err(|error| format!("it is not JSON: {error}"))?;
+        let mut verdicts = match documents.as_slice() {
+            [tracker] if debian::is_tracker(tracker) => debian::judge(self, tracker)?,
+            _ => osv::judge(self, &documents)?,
+        };
+        verdicts.sort_by(|one, other| other.severity.cmp(&one.severity).then_with(|| one.cmp(other)));
+        verdicts.dedup();
+        Ok(verdicts)
+    }
+
+    fn versions(&self, source: &str) -> impl Iterator<Item = &str> {
+        self.sources.get(source).into_iter().flatten().map(String::as_str)
+    }
+}
+
+/// The source of an installed package, and its version, which differs from the package's where that was only built again.
+fn source_of(stanza: &str) -> Option<(&str, &str)> {
+    let field = |name: &str| stanza.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    // One that is held is there all the same.
+    field("Status").filter(|status| status.ends_with(" ok installed"))?;
+    let (package, version) = (field("Package")?, field("Version")?);
+    let Some(source) = field("Source") else { return Some((package, version)) };
+    match source.split_once(" (") {
+        Some((source, version)) => Some((source, version.trim_end_matches(')'))),
+        None => Some((source, version)),
+    }
+}
+
+/// A report for a person: a line for each vulnerability that the image has.
+#[must_use]
+pub fn report(verdicts: &[Verdict]) -> String {
+    let mut lines: Vec<String> = verdicts.iter().filter_map(line).collect();
+    let (affected, others) = (lines.len(), verdicts.len() - lines.len());
+    let apply =
+        if affected == 1 { "1 vulnerability applies" } else { &format!("{affected} vulnerabilities apply") };
+    lines.push(format!("{apply}, {others} of the advisories for these packages do not"));
+    lines.join("\n") + "\n"
+}
+
+fn line(verdict: &Verdict) -> Option<String> {
+    let Verdict { severity, id, source, version, outcome } = verdict;
+    let Outcome::Affected(fixed) = outcome else { return None };
+    let remedy = fixed.as_ref().map_or("not fixed".into(), |fixed| format!("fixed in {fixed}"));
+    Some(format!("{} {id}: {source} {version}, {remedy}", severity.name()))
+}
+
+/// How many of those that the image has are as bad as this, or worse.
+#[must_use]
+pub fn count_from(verdicts: &[Verdict], severity: Severity) -> usize {
+    let is_bad = |it: &&Verdict| it.severity >= severity && matches!(it.outcome, Outcome::Affected(_));
+    verdicts.iter().filter(is_bad).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OS: &str = "ID=debian\nVERSION_ID=\"13\"\nVERSION_CODENAME=trixie\n";
+    const STATUS: &str = "Package: libssl3t64\nStatus: install ok installed\nSource: openssl\nVersion: 3.5.1-1+deb13u1\n\n\
+                          Package: libc6\nStatus: hold ok installed\nSource: glibc (2.41-12)\nVersion: 2.41-12+b1\n\n\
+                          Package: bash\nStatus: install ok installed\nVersion: 5.2.37-2\n\n\
+                          Package: zsh\nStatus: deinstall ok config-files\nVersion: 5.9\n";
+
+    fn installed() -> Installed {
+        Installed::of(OS, STATUS)
+    }
+
+    fn shown(advisories: &str) -> Vec<(Severity, String, Outcome)> {
+        let verdicts = installed().judge(advisories).expect("known");
+        verdicts.into_iter().map(|it| (it.severity, format!("{} {}", it.id, it.source), it.outcome)).collect()
+    }
+
+    #[test]
+    fn packages_count_by_the_version_of_their_source() {
+        let sources: Vec<String> = installed().sources.into_keys().collect();
+        assert_eq!(sources, ["bash", "glibc", "openssl"]);
+        assert!(installed().sources["glibc"].contains("2.41-12"));
+    }
+
+    #[test]
+    fn debians_tracker_tells_what_applies() {
+        let release =
+            |text: &str| format!(r#"{{"releases": {{"trixie": {text}, "sid": {{"status": "open"}}}}}}"#);
+        let tracker = format!(
+            r#"{{"openssl": {{"CVE-1": {}, "CVE-2": {}, "CVE-3": {}, "CVE-5": {{"releases": {{"sid": {{"status": "open"}}}}}}}},
+                 "glibc": {{"CVE-4": {}, "TEMP-1": {}}}, "zsh": {{"CVE-9": {}}}}}"#,
+            release(r#"{"status": "resolved", "fixed_version": "3.5.1-1+deb13u2", "urgency": "high"}"#),
+            release(r#"{"status": "resolved", "fixed_version": "3.5.1-1", "urgency": "low"}"#),
+            release(r#"{"status": "resolved", "fixed_version": "0", "urgency": "unimportant"}"#),
+            release(r#"{"status": "open", "urgency": "not yet assigned"}"#),
+            release(r#"{"status": "undetermined", "urgency": "unimportant"}"#),
+            release(r#"{"status": "open", "urgency": "high"}"#),
+        );
+        assert_eq!(
+            shown(&tracker),
+            [
+                (Severity::High, "CVE-1 openssl".into(), Outcome::Affected(Some("3.5.1-1+deb13u2".into()))),
+                (Severity::Medium, "CVE-4 glibc".into(), Outcome::Affected(None)),
+                (Severity::Low, "CVE-2 openssl".into(), Outcome::Fixed),
+                (Severity::Unimportant, "CVE-3 openssl".into(), Outcome::NotAffected),
+                (Severity::Unimportant, "TEMP-1 glibc".into(), Outcome::Affected(None)),
+            ]
+        );
+        let verdicts = installed().judge(&tracker).expect("known");
+        assert_eq!(
+            [Severity::Critical, Severity::High, Severity::Low].map(|it| count_from(&verdicts, it)),
+            [0, 1, 2]
+        );
+        assert!(
+            report(&verdicts)
+                .ends_with("3 vulnerabilities apply, 2 of the advisories for these packages do not\n")
+        );
+        let vex: Json = serde_json::from_str(&vex(&installed(), &verdicts, 0)).expect("JSON");
+        let statuses: Vec<_> =
+            vex["statements"].as_array().expect("a list").iter().map(|it| &it["status"]).collect();
+        assert_eq!(statuses, ["fixed", "not_affected"]);
+    }
+
+    #[test]
+    fn osv_tells_what_applies() {
+        let entry = |id: &str, ecosystem: &str, package: &str, events: &str, more: &str| {
+            format!(
+                r#"{{"id": "{id}", "affected": [{{"package": {{"ecosystem": "{ecosystem}", "name": "{package}"}},
+                    "ranges": [{{"type": "ECOSYSTEM", "events": [{events}]}}]{more}}}],
+                    "severity": [{{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}}]}}"#
+            )
+        };
+        let entries = [
+            entry("A", "Debian:13", "openssl", r#"{"introduced": "0"}, {"fixed": "3.5.1-1+deb13u2"}"#, ""),
+            entry("B", "Debian:13", "openssl", r#"{"introduced": "0"}, {"fixed": "3.5.1-1"}"#, ""),
+            entry("C", "Debian:12", "openssl", r#"{"introduced": "0"}"#, ""),
+            entry("D", "Debian:13", "glibc", r#"{"introduced": "2.42"}"#, ""),
+            entry("E", "Debian:13", "bash", r#"{"introduced": "0"}, {"last_affected": "5.2.37-2"}"#, ""),
+            entry("F", "Debian:13", "bash", r#"{"introduced": "9"}"#, r#", "versions": ["5.2.37-2"]"#),
+        ];
+        let wanted = [
+            (Severity::Critical, "A openssl".to_owned(), Outcome::Affected(Some("3.5.1-1+deb13u2".into()))),
+            (Severity::Critical, "B openssl".into(), Outcome::Fixed),
+            (Severity::Critical, "D glibc".into(), Outcome::NotAffected),
+            (Severity::Critical, "E bash".into(), Outcome::Affected(None)),
+            (Severity::Critical, "F bash".into(), Outcome::Affected(None)),
+        ];
+        assert_eq!(shown(&entries.join("\n")), wanted);
+        assert_eq!(shown(&format!("[{}]", entries.join(","))), wanted);
+    }
+
+    #[test]
+    fn other_texts_are_refused_with_a_reason() {
+        for text in ["", "{", "[1]", "\"a\"", "{}", r#"{"a": 1}"#, r#"{"id": 1}"#] {
+            assert!(installed().judge(text).is_err(), "{text}");
+        }
+        let unknown = Installed { codename: "nowhere".into(), ..installed() };
+        let tracker = r#"{"bash": {"CVE-1": {"releases": {"trixie": {"status": "open"}}}}}"#;
+        assert!(unknown.judge(tracker).unwrap_err().contains("nowhere"));
+    }
+}
