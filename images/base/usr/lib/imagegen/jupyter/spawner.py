@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 DOCKER_TIMEOUT = 180
 NOT_FOUND = 404
 SERVER_ERROR = 500
+# Calls that change nothing. On a hub that is busy for a moment the swarm answers them with an error, and then again.
+QUESTIONS = frozenset({"inspect_node", "inspect_service", "nodes", "tasks"})
 
 
 def pause(begun: float) -> float:
@@ -94,6 +96,18 @@ class SwarmNotebooks(WorkshopSpawner, SwarmSpawner):
 
     message = ""  # for the student who waits
     queue = AdmissionQueue()
+
+    async def docker(self, method: str, *args: object, **kwargs: object) -> Any:
+        """A call of Docker's API; a question that the swarm cannot answer is asked again for a while."""
+        begun = time.monotonic()
+        while True:
+            try:
+                return await super().docker(method, *args, **kwargs)
+            except APIError as error:
+                waited = time.monotonic() - begun
+                if method not in QUESTIONS or not error.is_server_error() or waited > self.patience:
+                    raise
+            await asyncio.sleep(pause(begun))
 
     async def start(self) -> tuple[str, int]:
         """Address and port of the new server."""
