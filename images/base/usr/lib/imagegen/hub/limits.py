@@ -25,7 +25,7 @@ class Share(NamedTuple):
         return self.base * MIB + int(self.student * students * MIB)
 
 
-# Without students JupyterHub takes 140 MiB. The others have buffers for each connection, of which an open notebook has about ten.
+# Without students, JupyterHub takes 140 MiB. Others have buffers for each connection; an open notebook has about ten.
 SHARES = {
     "jupyterhub.service": Share(512, 2),
     "imagegen-proxy.service": Share(256, 0.5),
