@@ -69,11 +69,9 @@ fn everything_that_must_not_be_in_an_image_is_found_at_its_place() {
 #[test]
 fn what_may_be_written_by_others_may() {
     let mut sample = Sample::new();
-    for (path, mode, group) in [
-        ("tmp", "041777", 0),
-        ("usr/local/lib", "042775", 50),
-        ("var/mail", "042775", 8),
-    ] {
+    for (path, mode, group) in
+        [("tmp", "041777", 0), ("usr/local/lib", "042775", 50), ("var/mail", "042775", 8)]
+    {
         std::fs::create_dir_all(sample.folder().join("tree").join(path)).unwrap();
         sample.mode(path, mode, 0, group);
     }
