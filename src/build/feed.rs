@@ -1,5 +1,6 @@
 //! What mmdebstrap reads while it makes a layer: all that is to be unpacked first, as one tar after the other.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::Path;
 
@@ -60,8 +61,7 @@ fn move_below(tar: &Path, folder: &str, pipe: &mut impl Write) -> Result<()> {
         signals::check()?;
         let mut entry = entry?;
         let name = names::below(folder, &entry.path_bytes());
-        let (header, target) =
-            (tarball::header_of(&entry)?, entry.link_name_bytes().map(|it| it.into_owned()));
+        let (header, target) = (tarball::header_of(&entry)?, entry.link_name_bytes().map(Cow::into_owned));
         tarball::append(&mut builder, &name, target.as_deref(), header, &mut entry)?;
     }
     builder.into_inner()?.flush()?;

@@ -1,5 +1,6 @@
 //! One pass over a layer's tar: hygiene, overlay, times; and what the image consists of is noted on the way.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -163,7 +164,7 @@ impl<W: Write> Pass<W> {
     ) -> Result<()> {
         self.extended_attributes(&tarball::records(entry)?)?;
         let header = tarball::header_of(entry)?;
-        let target = entry.link_name_bytes().map(|target| target.into_owned());
+        let target = entry.link_name_bytes().map(Cow::into_owned);
         let target = match header.entry_type() {
             EntryType::Link => Some(own(&target.unwrap_or_default())?),
             EntryType::Symlink => target,

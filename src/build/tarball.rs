@@ -32,13 +32,12 @@ pub(super) fn header(kind: EntryType, mode: u32, mtime: u64, size: u64) -> Heade
 pub(super) fn header_of<R: Read>(entry: &Entry<'_, R>) -> io::Result<Header> {
     let said = entry.header();
     let kind = match said.entry_type() {
-        // The holes are read as zeros.
-        EntryType::GNUSparse => EntryType::Regular,
         // The oldest format has no kind for folders.
         EntryType::Regular | EntryType::Continuous if entry.path_bytes().ends_with(b"/") => {
             EntryType::Directory
         }
-        EntryType::Continuous => EntryType::Regular,
+        // Holes are read as zeros.
+        EntryType::Continuous | EntryType::GNUSparse => EntryType::Regular,
         kind => kind,
     };
     let size = if kind.is_file() { entry.size() } else { 0 };
@@ -144,6 +143,7 @@ impl<R: Read> Read for Counted<R> {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
     use std::io::{Seek, SeekFrom};
 
     use tar::Archive;
@@ -155,7 +155,7 @@ mod tests {
         let mut archive = Archive::new(tar);
         let entries = archive.entries().unwrap().map(|entry| {
             let entry = entry.unwrap();
-            let target = entry.link_name_bytes().map(|it| it.into_owned());
+            let target = entry.link_name_bytes().map(Cow::into_owned);
             (entry.path_bytes().into_owned(), target, entry.size())
         });
         entries.collect()

@@ -19,7 +19,7 @@ use super::preload::DOCKER;
 use super::rootfs::{DPKG_STATUS, Pass};
 use super::tarball::{self, header};
 use super::whiteouts::Names;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::host::signals;
 use crate::recipe::hex;
 
@@ -60,7 +60,8 @@ pub(super) fn layers<W: Write>(
             }
             let mut tar = Checked::new(archive.layer(image, number)?);
             let mut refused = Refused::default();
-            let bytes = layer.unpack(pass, &mut tar, &whiteouts, &mut contents, &mut refused)?;
+            let bytes = layer.unpack(pass, &mut tar, &whiteouts, &mut contents, &mut refused);
+            let bytes = bytes.map_err(|failure| of_layer(failure, path, diff_id))?;
             refused.tell(pass, &path.display().to_string(), diff_id);
             if tar.sha256()? != diff_id.trim_start_matches("sha256:") {
                 return Err(anyhow!("{}: the layer {diff_id} is damaged", path.display()).into());
@@ -71,6 +72,16 @@ pub(super) fn layers<W: Write>(
         below.push(layer);
     }
     Ok(contents)
+}
+
+/// A failure with the layer that was being read.
+fn of_layer(failure: Failure, path: &Path, diff_id: &str) -> Failure {
+    match failure {
+        Failure::Work(error) => {
+            Failure::Work(error.context(format!("{}: the layer {diff_id}", path.display())))
+        }
+        other => other,
+    }
 }
 
 /// The names in a layer, and the whiteouts that it needs. The lowest, which is the only one of ours, has nothing below it
@@ -131,7 +142,7 @@ impl Chained {
                 Verdict::Refuse(refusal) => refused.note(&entry.path_bytes(), refusal),
                 Verdict::Write(admitted) => {
                     bytes += admitted.header.size()?;
-                    contents.keep(pass, &diff, admitted, entry)?;
+                    contents.keep(pass, &diff, *admitted, entry)?;
                 }
             }
         }

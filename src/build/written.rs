@@ -112,7 +112,8 @@ fn walk(system: &Ext4, folder: &[u8], found: &mut BTreeMap<Vec<u8>, Said>) -> Re
     let path = [b"/", folder].concat();
     for entry in system.read_dir(path.as_slice()).with_context(told)? {
         let entry = entry.with_context(told)?;
-        let name: &[u8] = &entry.file_name().as_ref().to_vec();
+        let name = entry.file_name();
+        let name: &[u8] = name.as_ref();
         if name == b"." || name == b".." || (folder.is_empty() && name == OWN) {
             continue;
         }

@@ -213,13 +213,15 @@ fn merged(path: &str) -> &str {
 }
 
 /// Which of these paths below /usr a package lists.
-fn packaged<'a>(tree: &Tree, wanted: &BTreeSet<&'a str>) -> BTreeSet<String> {
+fn packaged(tree: &Tree, wanted: &BTreeSet<&str>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     if wanted.is_empty() {
         return found;
     }
-    for (name, _) in tree.list(DPKG).into_iter().filter(|(name, _)| name.ends_with(".list")) {
-        let text = tree.text(&format!("{DPKG}/{name}")).unwrap_or_default();
+    let names =
+        tree.list(DPKG).into_iter().filter_map(|(name, _)| Some(name.strip_suffix(".list")?.to_owned()));
+    for name in names {
+        let text = tree.text(&format!("{DPKG}/{name}.list")).unwrap_or_default();
         let paths = text.lines().map(|line| merged(line.trim_start_matches('/')));
         found.extend(paths.filter(|path| wanted.contains(path)).map(str::to_owned));
     }
