@@ -109,12 +109,16 @@ class Docker:
         self.port, self.services, self.calls = port, {}, []
         self.nodes = [{**node(), "Status": {"State": "ready", "Addr": "127.0.0.1"}, "ID": NODE}]
         self.ended = False
+        self.busy = 0  # questions that get an error before one gets an answer
 
     def __call__(self, method, path, body):
         parts = urllib.parse.urlsplit(path)
         filters = json.loads(urllib.parse.parse_qs(parts.query).get("filters", ["{}"])[0])
         place = re.sub(r"^/v[0-9.]+", "", parts.path)
         self.calls.append(f"{method} {place}")
+        if method == "GET" and self.busy and place != "/version":
+            self.busy -= 1
+            return 500, {"message": "rpc error: code = DeadlineExceeded desc = context deadline exceeded"}
         kind, name, *_ = (*place.split("/")[1:], "", "")
         return {"version": self.version, "services": self.service, "nodes": self.node, "tasks": self.tasks}[kind](
             method, name, body or filters
@@ -267,6 +271,12 @@ class Spawn(Hub):
         await ada.stop()
         self.assertEqual(self.docker.services, {})
         self.assertEqual(await ada.spawner.poll(), 0)
+
+    async def test_a_swarm_that_is_busy_for_a_moment_ends_no_start(self):
+        self.docker.busy = 3
+        await self.user("ada").spawn()
+        self.assertIn("notebook-2001", self.docker.services)
+        self.assertEqual(self.docker.busy, 0)
 
     async def failure(self, name):
         """What a student reads whose server does not start."""
