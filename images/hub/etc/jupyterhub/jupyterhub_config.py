@@ -2,9 +2,11 @@
 
 import os
 
+from tornado.httpserver import HTTPServer
+
 from imagegen.hub import hub_port
 from imagegen.hub.address import find_interface
-from imagegen.jupyter import specification
+from imagegen.jupyter import gate, specification
 from imagegen.jupyter.login import WorkshopAuthenticator
 from imagegen.jupyter.page import Workshop, WorkshopPage
 from imagegen.jupyter.spawner import ClassicNotebooks, SwarmNotebooks
@@ -27,6 +29,12 @@ metrics_token = os.environ["IMAGEGEN_METRICS_TOKEN"]
 c.JupyterHub.bind_url = "http://127.0.0.1:8000"
 c.JupyterHub.hub_bind_url = f"http://{own_address}:{hub_port.NUMBER}"
 c.JupyterHub.trusted_downstream_ips = ["127.0.0.1"]
+# Caddy takes no more either; containers come without it.
+HTTPServer.configure(None, max_body_size=2**20)
+if page["web"].get("subdomains"):
+    c.JupyterHub.subdomain_host = f"https://{page['web']['domain']}"
+    # A page on a student's host name can set cookies for all names of the workshop, but none of this kind.
+    c.JupyterHub.cookie_host_prefix_enabled = True
 c.ConfigurableHTTPProxy.should_start = False
 c.ConfigurableHTTPProxy.auth_token = os.environ["CONFIGPROXY_AUTH_TOKEN"]
 # A proxy that has started again knows no routes: the hub looks this often (seconds), and fills it.
@@ -39,12 +47,17 @@ c.JupyterHub.cookie_secret_file = f"{STATE}/cookie_secret"
 c.JupyterHub.template_paths = ["/usr/lib/imagegen/jupyter/templates"]
 places = {"homes": config["homes"], "JupyterHub's database": STATE}
 workshop = Workshop(notebooks, own_address, classic, places, metrics_token)
-c.JupyterHub.extra_handlers = [(r"/workshop", WorkshopPage, {"workshop": workshop})]
+c.JupyterHub.extra_handlers = [
+    (r"/workshop", WorkshopPage, {"workshop": workshop}),
+    (r"/gate", gate.Gate),
+    (r"/enter", gate.Entry),
+]
 # The id is on the cards too. A text made by an earlier imagegen has none.
 title = " ".join(filter(None, (config["workshop"], config.get("workshop_id"))))
 c.JupyterHub.template_vars = {"announcement": f"Workshop {title}", "workshop": title}
 
 c.JupyterHub.authenticator_class = WorkshopAuthenticator
+c.Authenticator.post_auth_hook = gate.end_passes
 c.Authenticator.allowed_users = set(table().users)
 c.Authenticator.admin_users = set(page["admins"])
 c.PAMAuthenticator.service = "jupyterhub"

@@ -5,39 +5,18 @@ from __future__ import annotations
 import os
 import pwd
 import secrets
-from typing import TYPE_CHECKING
 
 from imagegen.console import announce
 from imagegen.files import write_whole
+from imagegen.hub import hub_port, web
+from imagegen.hub.address import find_interface
 from imagegen.settings import settings
-
-if TYPE_CHECKING:
-    from imagegen.schema import Web
 
 STATE = "/var/lib/jupyterhub"
 ENVIRONMENT = "/var/lib/imagegen/hub.env"
 CADDYFILE = "/run/imagegen-web/Caddyfile"
+PROXY = "/run/imagegen-web/proxy.env"
 TOKENS = ("CONFIGPROXY_AUTH_TOKEN", "JUPYTERHUB_API_TOKEN", "IMAGEGEN_METRICS_TOKEN")
-
-GLOBAL = "{\n\tadmin off\n%s}\n"
-# JupyterHub takes the address that it writes down from X-Real-Ip before all else, and a client could send that.
-PROXY = "\treverse_proxy 127.0.0.1:8000 {\n\t\theader_up -X-Real-Ip\n\t}\n"
-STRICT = "\theader Strict-Transport-Security max-age=31536000\n"
-OWN = """https:// {
-\ttls {$CREDENTIALS_DIRECTORY}/certificate {$CREDENTIALS_DIRECTORY}/key
-%s}
-http:// {
-\tredir https://{host}{uri} permanent
-}
-"""
-
-
-def caddyfile(web: Web) -> str:
-    """For a domain, certificates of Let's Encrypt, which Caddy gets and renews; otherwise the workshop's own."""
-    if not web["domain"]:
-        return GLOBAL % "\tauto_https disable_redirects\n" + OWN % PROXY
-    mail = f"\temail {web['email']}\n" if web["email"] else ""
-    return GLOBAL % mail + f"{web['domain']} {{\n{STRICT}{PROXY}}}\n"
 
 
 def main() -> None:
@@ -49,8 +28,18 @@ def main() -> None:
     if not os.path.exists(ENVIRONMENT):
         write_whole(ENVIRONMENT, "".join(f"{name}={secrets.token_hex(32)}\n" for name in TOKENS), 0o600)
         announce("The hub has secrets of its own.")
+    write_web(web.certificate_of(settings()["page"]["web"]))
+
+
+def write_web(certificate: web.Certificate) -> None:
+    """Writes what the web server and the proxy read when they start."""
+    config = settings()
+    page = config["page"]["web"]
+    hub = f"{find_interface(config).ip}:{hub_port.NUMBER}"
     os.makedirs(os.path.dirname(CADDYFILE), exist_ok=True)
-    write_whole(CADDYFILE, caddyfile(settings()["page"]["web"]))
+    write_whole(CADDYFILE, web.caddyfile(page, hub, certificate))
+    # With a host name for each student, the proxy looks at names too.
+    write_whole(PROXY, "PROXY_OPTIONS=--host-routing\n" if page.get("subdomains") else "")
 
 
 if __name__ == "__main__":
