@@ -21,7 +21,7 @@ pub(super) fn print(args: &UserdataArgs, workshop: &Workshop, role: Role) -> Res
         None if has_page => inputs::secrets_with_authority(&args.workshop, workshop)?,
         None => inputs::secrets(&args.workshop, workshop)?,
     };
-    if has_page && workshop.web.domain.is_none() {
+    if has_page && workshop.web.has_own_authority() {
         inputs::note_page_certificate(&args.workshop, &secrets);
     }
     let budget = budget(args.way);

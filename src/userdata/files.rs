@@ -83,12 +83,21 @@ fn hub(machine: &Machine<'_>) -> Result<Vec<File>> {
     files.push(file(format!("{SETTINGS}/hub.crt"), secrets.certificate.as_str()));
     files.push(private(format!("{SETTINGS}/hub.key"), secrets.certificate_key.as_str()));
     if machine.image == Image::Golden {
-        let page = secrets.page_certificate(workshop)?;
-        files.push(file(format!("{SETTINGS}/page.crt"), page.certificate));
-        files.push(private(format!("{SETTINGS}/page.key"), page.key));
+        files.extend(page(machine)?);
     }
     files.extend(maps::of_hub(workshop)?);
     Ok(files)
+}
+
+/// The page's certificate and its key: the organiser's own, or the workshop's.
+fn page(machine: &Machine<'_>) -> Result<[File; 2]> {
+    let (chain, key) = if let Some(own) = &machine.workshop.web.certificate {
+        (own.chain.clone(), own.key.clone())
+    } else {
+        let page = machine.secrets.page_certificate(machine.workshop)?;
+        (page.certificate, page.key)
+    };
+    Ok([file(format!("{SETTINGS}/page.crt"), chain), private(format!("{SETTINGS}/page.key"), key)])
 }
 
 /// A template with its values filled in; one that is missing is an error.

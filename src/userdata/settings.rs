@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Image, Machine, Role, stock, table};
 use crate::failure::Result;
-use crate::workshop::{Engine, Material, Notebooks, SecurityUpdates, Workshop};
+use crate::workshop::{Engine, Material, Notebooks, SecurityUpdates, Web, Workshop};
 
 /// The notebook image that golden nodes carry, for the classic engine, which places by no label.
 const CARRIED: &str = "imagegen/notebook:latest";
@@ -113,10 +113,20 @@ fn page(workshop: &Workshop) -> Json {
     json!({
         "admins": accounts.filter(|user| user.admin).map(|user| user.name).collect::<Vec<_>>(),
         "notebooks": notebooks(workshop),
-        "web": { "domain": workshop.web.domain, "email": workshop.web.email },
+        "web": web(&workshop.web),
         "materials": workshop.materials.iter().map(material).collect::<Vec<_>>(),
         "timezone": workshop.timezone,
     })
+}
+
+fn web(web: &Web) -> Json {
+    let mut settings = json!({ "domain": web.domain, "email": web.email });
+    for (key, value) in [("subdomains", web.subdomains), ("certificate", web.certificate.is_some())] {
+        if value {
+            settings[key] = json!(true);
+        }
+    }
+    settings
 }
 
 /// The folders that nodes mount from the hub, each with whether they may write.

@@ -106,8 +106,8 @@ pub fn cards(workshop: &Workshop, secrets: &Secrets, address: &str) -> Result<St
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    // A certificate of Let's Encrypt is known to every browser, and another one every two months.
-    let own = workshop.web.domain.is_none();
+    // A public authority's certificate is known to every browser, and another one every two months.
+    let own = workshop.web.has_own_authority();
     let page = own.then(|| secrets.page_certificate(workshop)).transpose()?;
     let fingerprint = page.map(|page| in_groups(&page.fingerprint));
     let pages = minijinja::value::Serde(&pages);

@@ -29,6 +29,8 @@ pub mod schema;
 pub mod secret_findings;
 mod secrets;
 mod users;
+mod web;
+mod web_findings;
 mod zones;
 
 use crate::document::Source;
@@ -38,11 +40,12 @@ pub use autofs::{Autofs, Share};
 pub use docker::Docker;
 pub use machines::{ExtraFile, Extras};
 pub use network::{Homes, Network, Subnet};
-pub use notebooks::{Material, Notebooks, Web};
+pub use notebooks::{Material, Notebooks};
 pub use read::parse;
 pub use restore::{HubFiles, Restored};
 pub use secrets::Secrets;
 pub use users::{ADMIN_ID, OWN_IDS};
+pub use web::{OwnCertificate, Web};
 
 /// One workshop: who comes, and how its machines are set up.
 #[derive(Debug, Clone, Default, PartialEq)]

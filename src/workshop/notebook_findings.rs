@@ -1,4 +1,4 @@
-//! The wording of what can be wrong with notebooks, the page, and materials.
+//! The wording of what can be wrong with notebooks and materials.
 
 use std::sync::Arc;
 
@@ -65,22 +65,6 @@ pub fn not_a_material(source: &Arc<Source>, text: &str, node: &Node) -> Finding 
 #[must_use]
 pub(super) fn page_for_people(source: &Arc<Source>, url: &str, page: &Page, node: &Node) -> Finding {
     wrong(source, node, format!("`{url}` is {}", page.what), &page.remedy, "not what can be fetched")
-}
-
-/// A name for which nobody gives a certificate.
-#[must_use]
-pub fn no_certificate_for(source: &Arc<Source>, domain: &str, node: &Node) -> Finding {
-    Finding::warning(
-        format!(
-            "no public authority gives a certificate for `{domain}`: the hub would ask again and again, and browsers would \
-             not open the page"
-        ),
-        format!(
-            "write `network: {{hub_name: {domain}}}` instead of `web`: the page has the workshop's own certificate then, \
-             whose fingerprint is on the cards"
-        ),
-    )
-    .at(source, node.span.clone(), "not a name of the internet")
 }
 
 /// Text that is no branch or tag, or stands beside an archive.

@@ -1,4 +1,4 @@
-//! What students work in, how the page is reached, and the materials that are there before them.
+//! What students work in, and the materials that are there before them.
 
 use std::sync::Arc;
 
@@ -8,7 +8,6 @@ use crate::document::{Fields, Findings, Node, Source, Value};
 
 pub(super) const KEYS: &[&str] =
     &["image", "memory", "reserve", "cpus", "processes", "idle_minutes", "start_seconds", "reachable"];
-pub(super) const WEB_KEYS: &[&str] = &["domain", "email"];
 pub(super) const MATERIAL_KEYS: &[&str] = &["git", "archive", "ref", "sha256", "into"];
 const MATERIAL: &str = "materials: [{git: \"https://example.org/course.git\", into: share}]";
 
@@ -52,15 +51,6 @@ impl Default for Notebooks {
             reachable: vec![],
         }
     }
-}
-
-/// How the page is reached.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Web {
-    /// The DNS name for which Let's Encrypt gives a certificate; without it, the workshop has its own.
-    pub domain: Option<String>,
-    /// Whom Let's Encrypt tells of trouble.
-    pub email: Option<String>,
 }
 
 /// Something that students find when they come.
@@ -153,31 +143,6 @@ fn cpus(source: &Arc<Source>, fields: &mut Fields<'_, '_>) -> Option<f64> {
         fields.findings().push(findings::not_a_number_of_cpus(source, node));
     }
     Some(number)
-}
-
-/// Reads the section `web`.
-pub(super) fn read_web(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Web {
-    let mut fields = Fields::of(source, "web", node, WEB_KEYS, findings);
-    let domain = fields.text("domain", "domain: workshop.example.org");
-    if let Some((text, node)) = domain.filter(|(text, _)| !names::is_host_name(text) || !text.contains('.')) {
-        fields.findings().push(findings::not_a_host_name(source, text, node));
-    } else if let Some((text, node)) = domain.filter(|(text, _)| names::is_private_domain(text)) {
-        fields.findings().push(findings::no_certificate_for(source, text, node));
-    }
-    let email = fields.text("email", "email: ada@example.org");
-    if let Some((text, node)) = email.filter(|(text, _)| !is_email(text)) {
-        fields.findings().push(findings::not_an_email(source, text, node));
-    }
-    let owned = |text: Option<(&str, &Node)>| text.map(|(text, _)| text.to_owned());
-    Web { domain: owned(domain), email: owned(email) }
-}
-
-fn is_email(text: &str) -> bool {
-    text.split_once('@').is_some_and(|(name, host)| {
-        !name.is_empty()
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || "._+-".contains(c))
-            && names::is_host_name(&host.to_ascii_lowercase())
-    })
 }
 
 /// Reads the list `materials`.

@@ -24,6 +24,7 @@ impl PageNames {
             .into_iter()
             .flatten()
             .cloned()
+            .chain(workshop.web.wildcard())
             .chain([PAGE_NAME.to_owned()])
             .collect();
         hosts.dedup();

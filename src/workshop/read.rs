@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::daemon::{Machines, at};
 use super::{ClassicImages, Engine, Reader, SecurityUpdates, Users, Workshop};
-use super::{autofs, docker, findings, machines, names, network, notebooks, overlaps, users};
+use super::{autofs, docker, findings, machines, names, network, notebooks, overlaps, users, web};
 use crate::document::{Document, Fields, Findings, Node, Place, Source};
 
 pub(super) const KEYS: &[&str] = &[
@@ -65,7 +65,7 @@ fn workshop(source: &Arc<Source>, root: &Node, reader: Reader<'_>, findings: &mu
         workshop.notebooks = notebooks::read(source, node, fields.findings());
     }
     if let Some(node) = fields.get("web") {
-        workshop.web = notebooks::read_web(source, node, fields.findings());
+        workshop.web = web::read(source, node, reader, fields.findings());
     }
     materials(source, &mut fields, &mut workshop);
     if let Some(node) = fields.get("hub") {

@@ -7,7 +7,7 @@ pub const TEXT: &str = include_str!("schema.json");
 mod tests {
     use serde_json::Value;
 
-    use super::super::{autofs, docker, machines, network, notebooks, read, users};
+    use super::super::{autofs, docker, machines, network, notebooks, read, users, web};
     use super::TEXT;
 
     /// Every mapping that the reader knows, by where the schema has it, with the reader's own list of keys.
@@ -24,7 +24,7 @@ mod tests {
         ("/properties/autofs", autofs::KEYS),
         ("/properties/autofs/properties/maps/items", autofs::MAP_KEYS),
         ("/properties/notebooks", notebooks::KEYS),
-        ("/properties/web", notebooks::WEB_KEYS),
+        ("/properties/web", web::KEYS),
         ("/properties/materials/items", notebooks::MATERIAL_KEYS),
         ("/properties/hub", machines::HUB_KEYS),
         ("/properties/node", machines::KEYS),

@@ -7,7 +7,8 @@ import unittest
 from unittest import mock
 
 import project
-from imagegen.hub import announce_ready, culler, homes, passwords, setup
+from imagegen.hub import announce_ready, culler, homes, passwords, web
+from imagegen.hub.web import Certificate
 
 
 class Shares(unittest.TestCase):
@@ -59,22 +60,45 @@ class Passwords(unittest.TestCase):
         self.assertEqual(passwords.brought("/nonexistent"), {})
 
 
-class Setup(unittest.TestCase):
+class Web(unittest.TestCase):
+    HUB = "10.0.0.5:8081"
+
+    def caddyfile(self, **settings):
+        settings = {"domain": None, "email": None, **settings}
+        return web.caddyfile(settings, self.HUB, web.certificate_of(settings))
+
     def test_without_a_domain_the_workshops_certificate_is_for_every_name(self):
-        text = setup.caddyfile({"domain": None, "email": None})
+        text = self.caddyfile()
         self.assertIn("https:// {", text)
         self.assertIn("redir https://{host}{uri} permanent", text)
 
     def test_with_a_domain_caddy_gets_the_certificate(self):
-        text = setup.caddyfile({"domain": "w.example.org", "email": "ada@example.org"})
+        text = self.caddyfile(domain="w.example.org", email="ada@example.org")
         self.assertIn("w.example.org {", text)
         self.assertIn("email ada@example.org", text)
         self.assertNotIn("CREDENTIALS", text)
 
-    def test_nobody_writes_another_address_into_the_hubs_journal(self):
-        for domain in None, "w.example.org":
-            text = setup.caddyfile({"domain": domain, "email": None})
-            self.assertIn("reverse_proxy 127.0.0.1:8000 {\n\t\theader_up -X-Real-Ip\n\t}\n}\n", text)
+    def test_a_certificate_of_the_organisers_own_is_shown_and_none_asked_for(self):
+        text = self.caddyfile(domain="w.example.org", certificate=True)
+        self.assertIn("https:// {\n\ttls {$CREDENTIALS_DIRECTORY}/certificate", text)
+        self.assertIn("Strict-Transport-Security", text)
+
+    def test_only_the_gate_leads_to_students_servers(self):
+        for settings in {}, {"domain": "w.example.org"}:
+            text = self.caddyfile(**settings)
+            servers, others = text.split("route @server")[1].split("@large", 1)
+            self.assertLess(servers.index("forward_auth 10.0.0.5:8081"), servers.index("reverse_proxy 127.0.0.1:8000"))
+            self.assertNotIn("8000", others)
+
+    def test_with_host_names_the_hub_is_at_its_own_name_only(self):
+        text = self.caddyfile(domain="w.example.org", subdomains=True)
+        self.assertIn("host *.w.example.org", text)
+        self.assertIn("@elsewhere not host w.example.org\n", text)
+        self.assertNotIn("forward_auth", text)
+
+    def test_nobody_says_for_the_hub_who_asks_and_how(self):
+        for claim in "X-Real-Ip", "X-Scheme", "Forwarded":
+            self.assertIn(f"request_header -{claim}\n", self.caddyfile())
 
 
 class Culler(unittest.TestCase):
@@ -104,38 +128,54 @@ class Ready(unittest.TestCase):
     ALERT = b"\x15\x03\x03\x00\x02\x02\x50"  # What Caddy answers where it has no certificate (RFC 8446, section 6).
 
     def setUp(self):
-        self.now, self.said = 0, []
+        self.now, self.said, self.shown = 0, [], []
         clock = mock.Mock(monotonic=lambda: self.now, sleep=self.sleep)
-        project.replace(self, announce_ready, announce=self.said.append, time=clock)
+        project.replace(self, announce_ready, announce=self.said.append, show=self.shown.append, time=clock)
 
     def sleep(self, seconds):
         self.now += seconds
 
-    def waits(self, seconds, closed, domain):
-        """While the page is closed in that way; then it opens."""
+    def waits(self, seconds, closed, wanted):
+        """While the page is closed in that way; then it opens, or shows the workshop's own certificate."""
 
         def is_open(name):
-            if self.now >= seconds:
+            if self.now >= seconds or self.shown:
                 return True
             if isinstance(closed, Exception):
                 raise closed
             return closed
 
         with mock.patch.object(announce_ready, "is_open", is_open):
-            announce_ready.wait_until_open(domain or "10.0.0.5", domain)
+            shown = announce_ready.wait_until_open("w.example.org", wanted)
+        self.assertEqual(self.shown, [Certificate.MEANWHILE] if shown is not wanted else [])
         return self.said
 
-    def test_a_name_without_a_certificate_is_told_once_with_what_to_look_at(self):
-        said = self.waits(900, ssl.SSLError(), "w.example.org")
+    def test_a_page_without_a_certificate_shows_the_workshops_and_it_is_told_what_to_look_at(self):
+        said = self.waits(900, ssl.SSLError(), Certificate.ACME)
         advice = "does the name lead here, and are TCP 80 and 443 open to the world?"
-        self.assertEqual(said, [f"https://w.example.org/ has no certificate yet: {advice}"])
+        meanwhile = "Until it has one, it shows the workshop's own, and browsers warn of it."
+        self.assertEqual(said, [f"https://w.example.org/ has no certificate yet: {advice} {meanwhile}"])
+        self.assertLess(self.now, 130)
 
     def test_a_certificate_may_take_its_time(self):
-        self.assertEqual(self.waits(100, ssl.SSLError(), "w.example.org"), [])
+        self.assertEqual(self.waits(100, ssl.SSLError(), Certificate.ACME), [])
 
     def test_what_is_no_matter_of_certificates_is_not_taken_for_one(self):
-        self.assertEqual(self.waits(900, False, "w.example.org"), [])
-        self.assertEqual(self.waits(900, ssl.SSLError(), None), [])
+        self.assertEqual(self.waits(900, False, Certificate.ACME), [])
+        self.assertEqual(self.waits(900, ssl.SSLError(), Certificate.FILE), [])
+
+    def test_a_certificate_that_comes_later_takes_the_place_of_the_workshops(self):
+        with tempfile.TemporaryDirectory() as folder:
+            project.replace(self, announce_ready, GIVEN=f"{folder}/*/{{0}}/{{0}}.crt")
+            project.replace(self, announce_ready.time, sleep=lambda _: self.give(f"{folder}/acme/w.example.org"))
+            announce_ready.wait_for_certificate("w.example.org")
+        self.assertEqual(self.shown, [Certificate.ACME])
+        self.assertEqual(self.said, ["https://w.example.org/ has its certificate now."])
+
+    def give(self, folder):
+        os.makedirs(folder)
+        with open(f"{folder}/w.example.org.crt", "w"):
+            pass
 
     def test_a_server_without_a_certificate_is_told_from_one_that_does_not_listen(self):
         socket = announce_ready.socket

@@ -200,9 +200,46 @@ fn every_comment_that_init_writes_is_an_example_that_works() {
     std::fs::write(&path, format!("{uncommented}\n")).unwrap();
     std::fs::write(folder.path().join("roster.csv"), "name,uid\ngrace,1906\n").unwrap();
     std::fs::write(folder.path().join("hello.sh"), "echo hello\n").unwrap();
+    write_certificate(folder.path(), &["workshop.example.org", "*.workshop.example.org"]);
     let output = imagegen(folder.path()).args(["check", "--strict"]).output().unwrap();
     assert!(output.status.success(), "{uncommented}\n{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("33 users"), "{}", text(&output.stdout));
+}
+
+/// What an organiser has of an authority.
+fn write_certificate(folder: &std::path::Path, names: &[&str]) {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let own = rcgen::generate_simple_self_signed(names).unwrap();
+    std::fs::write(folder.join("fullchain.pem"), own.cert.pem()).unwrap();
+    std::fs::write(folder.join("privkey.pem"), own.signing_key.serialize_pem()).unwrap();
+}
+
+#[test]
+fn a_certificate_is_compared_with_its_key_and_with_the_names_of_the_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = tempfile::tempdir().unwrap();
+    write_certificate(other.path(), &["workshop.example.org"]);
+    let said = |web: &str| {
+        let workshop = format!("version: 1\nweb: {{{web}}}\n");
+        std::fs::write(folder.path().join("workshop.yaml"), workshop).unwrap();
+        text(&imagegen(folder.path()).arg("check").output().unwrap().stderr)
+    };
+    let files = "certificate: fullchain.pem, key: privkey.pem";
+    let one = format!("domain: workshop.example.org, {files}");
+    let all = format!("{one}, subdomains: true");
+    write_certificate(folder.path(), &["workshop.example.org"]);
+    assert_eq!(said(&one), "");
+    assert!(said(&all).contains("not for `*.workshop.example.org`"), "{}", said(&all));
+    assert!(said(files).contains("the page has none"), "{}", said(files));
+    assert!(said("subdomains: true").contains("need a domain"));
+    assert!(said("domain: w.example.org, subdomains: true").contains("no certificate for all of"));
+    assert!(said("domain: w.example.org, key: privkey.pem").contains("belong together"));
+    std::fs::copy(other.path().join("privkey.pem"), folder.path().join("privkey.pem")).unwrap();
+    assert!(said(&one).contains("not the private key"), "{}", said(&one));
+    std::fs::write(folder.path().join("privkey.pem"), "nothing\n").unwrap();
+    assert!(said(&one).contains("no private key"), "{}", said(&one));
+    std::fs::write(folder.path().join("fullchain.pem"), "nothing\n").unwrap();
+    assert!(said(&one).contains("no certificate in PEM"), "{}", said(&one));
 }
 
 #[test]

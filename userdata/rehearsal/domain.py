@@ -2,10 +2,15 @@
 
 import subprocess
 import tempfile
+from typing import TYPE_CHECKING
 
-from imagegen.hub.setup import caddyfile
+from imagegen.hub.web import Certificate, caddyfile
 
+if TYPE_CHECKING:
+    from imagegen.schema import Web
+
+web: "Web" = {"domain": "jupyter.example.org", "email": "ada@example.org"}
 with tempfile.NamedTemporaryFile("w", suffix=".caddyfile") as file:
-    file.write(caddyfile({"domain": "jupyter.example.org", "email": "ada@example.org"}))
+    file.write(caddyfile(web, "127.0.0.1:8081", Certificate.ACME))
     file.flush()
     subprocess.run(["caddy", "validate", "--adapter", "caddyfile", "--config", file.name], check=True)

@@ -4,7 +4,7 @@ import os
 
 from imagegen.hub import hub_port
 from imagegen.hub.address import find_interface
-from imagegen.jupyter import forwarded, specification
+from imagegen.jupyter import forwarded, gate, specification
 from imagegen.jupyter.login import WorkshopAuthenticator
 from imagegen.jupyter.page import DOCKER, Workshop, WorkshopPage
 from imagegen.jupyter.spawner import ClassicNotebooks, SwarmNotebooks
@@ -31,6 +31,10 @@ c.JupyterHub.trusted_downstream_ips = ["127.0.0.1"]
 forwarded.believe_only({"127.0.0.1", own_address})
 # Also for what students' servers set: the page is reached by HTTPS alone, and no other site's request is a student's.
 c.JupyterHub.tornado_settings = {"cookie_options": {"secure": True, "samesite": "Lax"}}
+if page["web"].get("subdomains"):
+    c.JupyterHub.subdomain_host = f"https://{page['web']['domain']}"
+    # A page on a student's host name can set cookies for all names of the workshop, but none of this kind.
+    c.JupyterHub.cookie_host_prefix_enabled = True
 c.ConfigurableHTTPProxy.should_start = False
 c.ConfigurableHTTPProxy.auth_token = os.environ["CONFIGPROXY_AUTH_TOKEN"]
 # A proxy that has started again knows no routes: the hub looks this often (seconds), and fills it.
@@ -43,12 +47,17 @@ c.JupyterHub.cookie_secret_file = f"{STATE}/cookie_secret"
 c.JupyterHub.template_paths = ["/usr/lib/imagegen/jupyter/templates"]
 places = {"homes": config["homes"], "JupyterHub's database": STATE}
 workshop = Workshop(notebooks, own_address, classic, places, metrics_token)
-c.JupyterHub.extra_handlers = [(r"/workshop", WorkshopPage, {"workshop": workshop})]
+c.JupyterHub.extra_handlers = [
+    (r"/workshop", WorkshopPage, {"workshop": workshop}),
+    (r"/gate", gate.Gate),
+    (r"/enter", gate.Entry),
+]
 # The id is on the cards too. A text made by an earlier imagegen has none.
 title = " ".join(filter(None, (config["workshop"], config.get("workshop_id"))))
 c.JupyterHub.template_vars = {"announcement": f"Workshop {title}", "workshop": title}
 
 c.JupyterHub.authenticator_class = WorkshopAuthenticator
+c.Authenticator.post_auth_hook = gate.end_passes
 c.Authenticator.allowed_users = set(table().users)
 c.Authenticator.admin_users = set(page["admins"])
 c.PAMAuthenticator.service = "jupyterhub"

@@ -25,11 +25,18 @@ class Notebooks(TypedDict):
     shares: list[tuple[str, bool]]
 
 
-class Web(TypedDict):
+class Name(TypedDict):
     """Under which public name the page is reached, if it has one."""
 
     domain: str | None
     email: str | None
+
+
+class Web(Name, total=False):
+    """How the page is reached. What the workshop does not say is not there."""
+
+    subdomains: bool  # whether each student's server has a host name of its own
+    certificate: bool  # whether page.crt is one that the organiser has for these names
 
 
 class Material(TypedDict):

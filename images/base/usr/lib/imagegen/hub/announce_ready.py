@@ -1,17 +1,23 @@
-"""Tells the console when the workshop's page is open: the organiser waits for that."""
+"""Tells the console when the workshop's page is open: the organiser waits for that. Where no certificate comes for the
+page's domain, the page is shown with the workshop's own until there is one."""
 
 from __future__ import annotations
 
+import glob
 import socket
 import ssl
+import subprocess
 import time
 
 from imagegen.console import announce
-from imagegen.hub import hub_port
+from imagegen.hub import hub_port, setup
 from imagegen.hub.address import find_interface
+from imagegen.hub.web import Certificate, certificate_of
 from imagegen.settings import settings
 
 PATIENCE = 120  # seconds: Let's Encrypt takes less
+# Where Caddy keeps what it was given, below its StateDirectory.
+GIVEN = "/var/lib/imagegen-web/caddy/certificates/*/{0}/{0}.crt"
 
 
 def is_open(name: str) -> bool:
@@ -30,34 +36,52 @@ def is_open(name: str) -> bool:
         return False
 
 
-def wait_until_open(name: str, domain: str | None) -> None:
-    """Returns when the page answers. The workshop's own certificate is there from the beginning; one for a domain may
-    need help from outside."""
+def show(certificate: Certificate) -> None:
+    """Has the web server show another certificate."""
+    setup.write_web(certificate)
+    subprocess.run(["systemctl", "restart", "imagegen-web.service"], check=True)
+
+
+def wait_until_open(name: str, wanted: Certificate) -> Certificate:
+    """Returns when the page answers, with what it shows. The workshop's own certificate is there from the beginning;
+    one for a domain may need help from outside."""
     begun = time.monotonic()
-    said = not domain
+    shown = wanted
     while True:
         try:
             if is_open(name):
-                return
+                return shown
         except ssl.SSLError:
-            if not said and time.monotonic() - begun > PATIENCE:
+            if shown is Certificate.ACME and time.monotonic() - begun > PATIENCE:
                 announce(
                     f"https://{name}/ has no certificate yet: does the name lead here, "
-                    "and are TCP 80 and 443 open to the world?"
+                    "and are TCP 80 and 443 open to the world? Until it has one, it shows the workshop's own, "
+                    "and browsers warn of it."
                 )
-                said = True
+                shown = Certificate.MEANWHILE
+                show(shown)
         time.sleep(2)
+
+
+def wait_for_certificate(name: str) -> None:
+    """Returns when the page shows the one that Caddy has been given after all."""
+    while not glob.glob(GIVEN.format(name)):
+        time.sleep(10)
+    show(Certificate.ACME)
+    announce(f"https://{name}/ has its certificate now.")
 
 
 def main() -> None:
     """Waits for JupyterHub, then for the web server in front of it."""
     config = settings()
     address = str(find_interface(config).ip)
-    domain = config["page"]["web"]["domain"]
-    name = domain or address
+    web = config["page"]["web"]
+    name = web["domain"] or address
     hub_port.wait_until_it_listens(address)
-    wait_until_open(name, domain)
+    shown = wait_until_open(name, certificate_of(web))
     announce(f"The workshop's page is open at https://{name}/ .")
+    if shown is Certificate.MEANWHILE:
+        wait_for_certificate(name)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from imagegen.console import announce
 from imagegen.files import write_whole
+from imagegen.hub import hub_port, web
+from imagegen.hub.address import find_interface
 from imagegen.settings import settings
 
 if TYPE_CHECKING:
-    from imagegen.schema import Settings, Web
+    from imagegen.schema import Settings
 
 STATE = "/var/lib/jupyterhub"
 # Made at the first boot, a file of its own for each service that shows one; JupyterHub, which checks them, reads all.
@@ -26,26 +28,7 @@ TOKEN_NAMES = {
 # Systemd passes it on to JupyterHub, the broker and the culler.
 SETTINGS = "/run/imagegen/jupyterhub.json"
 CADDYFILE = "/run/imagegen-web/Caddyfile"
-
-GLOBAL = "{\n\tadmin off\n%s}\n"
-# JupyterHub takes the address that it writes down from X-Real-Ip before all else, and a client could send that.
-PROXY = "\treverse_proxy 127.0.0.1:8000 {\n\t\theader_up -X-Real-Ip\n\t}\n"
-STRICT = "\theader Strict-Transport-Security max-age=31536000\n"
-OWN = """https:// {
-\ttls {$CREDENTIALS_DIRECTORY}/certificate {$CREDENTIALS_DIRECTORY}/key
-%s}
-http:// {
-\tredir https://{host}{uri} permanent
-}
-"""
-
-
-def caddyfile(web: Web) -> str:
-    """For a domain, certificates of Let's Encrypt, which Caddy gets and renews; otherwise the workshop's own."""
-    if not web["domain"]:
-        return GLOBAL % "\tauto_https disable_redirects\n" + OWN % PROXY
-    mail = f"\temail {web['email']}\n" if web["email"] else ""
-    return GLOBAL % mail + f"{web['domain']} {{\n{STRICT}{PROXY}}}\n"
+PROXY = "/run/imagegen-web/proxy.env"
 
 
 def make_tokens(folder: str = TOKENS) -> None:
@@ -73,8 +56,18 @@ def main() -> None:
     os.chown(STATE, user.pw_uid, user.pw_gid)
     make_tokens()
     write_whole(SETTINGS, json.dumps(without_secrets(config)), 0o600)
+    write_web(web.certificate_of(config["page"]["web"]))
+
+
+def write_web(certificate: web.Certificate) -> None:
+    """Writes what the web server and the proxy read when they start."""
+    config = settings()
+    page = config["page"]["web"]
+    hub = f"{find_interface(config).ip}:{hub_port.NUMBER}"
     os.makedirs(os.path.dirname(CADDYFILE), exist_ok=True)
-    write_whole(CADDYFILE, caddyfile(config["page"]["web"]))
+    write_whole(CADDYFILE, web.caddyfile(page, hub, certificate))
+    # With a host name for each student, the proxy looks at names too.
+    write_whole(PROXY, "PROXY_OPTIONS=--host-routing\n" if page.get("subdomains") else "")
 
 
 if __name__ == "__main__":
