@@ -27,7 +27,7 @@ from traitlets.config import Config
 import project
 from imagegen import settings, users
 from imagegen.hub import address
-from imagegen.jupyter import account, page, spawner
+from imagegen.jupyter import account, page, spawner, usage
 from samples import GIB, IMAGE, OPTIONS, node
 
 CONFIG = os.path.join(project.PROJECT, "images/hub/etc/jupyterhub/jupyterhub_config.py")
@@ -271,11 +271,11 @@ class Page(Hub):
         if password != "right":
             raise pamela.PAMError("wrong")
 
-    async def browse(self, name, password="right"):
-        """A student logs in and opens the organiser's page."""
-        return await asyncio.get_running_loop().run_in_executor(None, self.visit, name, password)
+    async def browse(self, name, password="right", path="workshop"):
+        """A student logs in and opens a page: the organiser's, if nothing else is said."""
+        return await asyncio.get_running_loop().run_in_executor(None, self.visit, name, password, path)
 
-    def visit(self, name, password):
+    def visit(self, name, password, path):
         cookies = http.cookiejar.CookieJar()
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
         try:
@@ -283,7 +283,7 @@ class Page(Hub):
             xsrf = next(cookie.value for cookie in cookies if cookie.name == "_xsrf")
             form = {"username": name, "password": password, "_xsrf": xsrf}
             browser.open(f"{self.url}/hub/login?next=/hub/home", urllib.parse.urlencode(form).encode()).close()
-            with browser.open(f"{self.url}/hub/workshop") as answer:
+            with browser.open(f"{self.url}/hub/{path}") as answer:
                 return answer.status, " ".join(re.sub("<[^>]*>", " ", answer.read().decode()).split())
         except urllib.error.HTTPError as error:
             with error:
@@ -301,6 +301,16 @@ class Page(Hub):
         self.assertIn(os.environ["IMAGEGEN_METRICS_TOKEN"], text)
         self.assertEqual((await self.browse("bob"))[0], 403)
         self.assertEqual((await self.browse("ada", "wrong"))[0], 403)
+
+    async def test_students_read_what_they_store_and_organisers_what_all_do(self):
+        self.assertNotIn("Your home holds", (await self.browse("bob", path="home"))[1])
+        with tempfile.NamedTemporaryFile("w") as file:
+            json.dump({"limit": 2 * 10**9, "used": {"ada": 10**6, "bob": 120 * 10**6}}, file)
+            file.flush()
+            project.replace(self, usage, USAGE=file.name)
+            self.assertIn("Your home holds 120 MB of 2.0 GB.", (await self.browse("bob", path="home"))[1])
+            await self.user("bob").spawn()
+            self.assertRegex((await self.browse("ada"))[1], r"bob node-1 running \d\d:\d\d 100 MiB 120 MB of 2.0 GB")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from imagegen.jupyter import specification
 from imagegen.jupyter.login import WorkshopAuthenticator
 from imagegen.jupyter.page import Workshop, WorkshopPage
 from imagegen.jupyter.spawner import ClassicNotebooks, SwarmNotebooks
+from imagegen.jupyter.usage import stored_by
 from imagegen.settings import settings
 from imagegen.users import table
 
@@ -42,7 +43,7 @@ workshop = Workshop(notebooks, own_address, classic, places, metrics_token)
 c.JupyterHub.extra_handlers = [(r"/workshop", WorkshopPage, {"workshop": workshop})]
 # The id is on the cards too. A text made by an earlier imagegen has none.
 title = " ".join(filter(None, (config["workshop"], config.get("workshop_id"))))
-c.JupyterHub.template_vars = {"announcement": f"Workshop {title}", "workshop": title}
+c.JupyterHub.template_vars = {"announcement": f"Workshop {title}", "workshop": title, "stored": stored_by}
 
 c.JupyterHub.authenticator_class = WorkshopAuthenticator
 c.Authenticator.allowed_users = set(table().users)
