@@ -76,6 +76,9 @@ pub(super) fn assemble(
     Ok(disk)
 }
 
+/// More of the root file system.
+const FILE_SYSTEM: &str = "root_owner=0:0,assume_storage_prezeroed=1,quotatype=usrquota";
+
 /// mke2fs reads the tar while it is written.
 fn make_file_system(
     disk: &Disk,
@@ -88,9 +91,11 @@ fn make_file_system(
     tools
         .mke2fs()
         .args(["-q", "-F", "-t", "ext4", "-b", "4096", "-m", "1", "-L", "root", "-U", &disk.root_uuid])
+        // What each user stores is counted, so that a machine can limit it.
+        .args(["-O", "quota"])
         .arg("-E")
         // One list: mke2fs before 1.47.4 keeps only the last -E. The file is sparse, so its tables are zero already.
-        .arg(format!("offset={start},hash_seed={hash_seed},root_owner=0:0,assume_storage_prezeroed=1"))
+        .arg(format!("offset={start},hash_seed={hash_seed},{FILE_SYSTEM}"))
         .args(["-d", "-"])
         .arg(disk.file.path())
         .arg(format!("{}k", size / 1024))

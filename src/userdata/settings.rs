@@ -42,6 +42,8 @@ fn common(machine: &Machine<'_>) -> Json {
     let mut settings = json!({ "level": LEVEL, "workshop": workshop.name, "workshop_id": id });
     if machine.image == Image::Stock {
         settings["stock"] = json!(true);
+    } else if let Some(bytes) = workshop.notebooks.scratch.setting() {
+        settings["scratch"] = json!(bytes);
     }
     if workshop.security_updates == SecurityUpdates::Never && machine.image == Image::Golden {
         settings["security_updates"] = json!(false);
@@ -98,6 +100,7 @@ fn of_hub(machine: &Machine<'_>) -> Json {
     });
     if machine.image == Image::Golden {
         settings["page"] = page(workshop);
+        settings["quota"] = json!(workshop.homes.quota.setting());
     }
     // What says nothing takes room all the same.
     if let Json::Object(settings) = &mut settings {

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use super::network::is_the_systems;
+use super::network::{is_the_systems, within};
 use super::{findings, names};
 use crate::document::{Fields, Findings, Node, Source};
 
@@ -51,8 +51,8 @@ pub struct Share {
     pub mount_options: Vec<String>,
 }
 
-/// Reads the section `autofs`.
-pub(super) fn read(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Autofs {
+/// Reads the section `autofs`, where the hub has the homes in `homes`.
+pub(super) fn read(source: &Arc<Source>, node: &Node, homes: &str, findings: &mut Findings) -> Autofs {
     let mut autofs = Autofs::default();
     let mut fields = Fields::of(source, "autofs", node, KEYS, findings);
     autofs.mount_options = options(source, &mut fields);
@@ -72,16 +72,13 @@ pub(super) fn read(source: &Arc<Source>, node: &Node, findings: &mut Findings) -
         if share.server.is_none() && autofs.shares.iter().any(differs) {
             fields.findings().push(findings::writable_for_some(source, &share.folder, place));
         }
+        if share.server.is_none() && homes.starts_with(&format!("{}/", share.folder)) {
+            fields.findings().push(findings::share_holds_homes(source, &share.folder, place));
+        }
         seen.push((share.path.clone(), place));
         autofs.shares.push(share);
     }
     autofs
-}
-
-/// Whether one path is the other, or lies in it.
-fn within(one: &str, other: &str) -> bool {
-    let lies = |inner: &str, outer: &str| inner == outer || inner.starts_with(&format!("{outer}/"));
-    lies(one, other) || lies(other, one)
 }
 
 fn share<'a>(source: &'a Arc<Source>, item: &'a Node, findings: &mut Findings) -> Option<(Share, &'a Node)> {
@@ -100,6 +97,9 @@ fn share<'a>(source: &'a Arc<Source>, item: &'a Node, findings: &mut Findings) -
         fields.findings().push(findings::not_an_nfs_source(source, text, from_node));
         return None;
     };
+    if server == "hub" && is_the_systems(folder) {
+        fields.findings().push(findings::not_a_folder_to_share(source, folder, from_node));
+    }
     let server = (server != "hub").then(|| server.to_owned());
     Some((Share { path: path.to_owned(), server, folder: folder.to_owned(), writable, mount_options }, node))
 }

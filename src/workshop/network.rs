@@ -3,11 +3,11 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use super::{address, findings, names};
+use super::{Quota, address, findings, names, quota};
 use crate::document::{Fields, Findings, Node, Place, Source};
 
 pub(super) const KEYS: &[&str] = &["cidr", "hub_ip", "hub_name"];
-pub(super) const HOMES_KEYS: &[&str] = &["export", "volume", "adopt"];
+pub(super) const HOMES_KEYS: &[&str] = &["export", "volume", "adopt", "quota"];
 
 /// Where the machines find each other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,11 +30,13 @@ pub struct Homes {
     pub volume: Option<String>,
     /// Whether the volume may have a file system that another system than this workshop's made.
     pub adopt: bool,
+    /// What each student may store there.
+    pub quota: Quota,
 }
 
 impl Default for Homes {
     fn default() -> Self {
-        Self { export: "/home".into(), volume: None, adopt: false }
+        Self { export: "/home".into(), volume: None, adopt: false, quota: Quota::OfDisk }
     }
 }
 
@@ -114,6 +116,7 @@ pub(super) fn read_homes(source: &Arc<Source>, node: &Node, findings: &mut Findi
     if let Some(node) = fields.get("adopt").filter(|_| homes.adopt && homes.volume.is_none()) {
         fields.findings().push(findings::nothing_to_adopt(source, node));
     }
+    homes.quota = quota::read(source, "quota", &mut fields);
     homes
 }
 
@@ -141,13 +144,36 @@ fn volume_findings(source: &Arc<Source>, text: &str, node: &Node) -> Findings {
     findings
 }
 
+/// Folders in which the system, imagegen and JupyterHub keep what is theirs, secrets among it.
+const OWN: [&str; 13] = [
+    "/opt/jupyterhub",
+    "/opt/proxy",
+    "/var/backups",
+    "/var/cache",
+    "/var/lib/cloud",
+    "/var/lib/imagegen",
+    "/var/lib/imagegen-web",
+    "/var/lib/jupyterhub",
+    "/var/lib/nfs",
+    "/var/lib/private",
+    "/var/lib/systemd",
+    "/var/log",
+    "/var/spool",
+];
+
 /// Whether the folder is the system's own, where homes or a volume would hide what a machine needs.
 pub(super) fn is_the_systems(path: &str) -> bool {
     let first = path.split('/').nth(1).unwrap_or_default();
     ["bin", "boot", "dev", "etc", "lib", "lib64", "proc", "root", "run", "sbin", "sys", "tmp", "usr"]
         .contains(&first)
-        || ["/var", "/var/lib", "/var/log"].contains(&path)
         || path.starts_with("/var/lib/docker")
+        || OWN.iter().any(|own| within(own, path))
+}
+
+/// Whether one path is the other, or lies in it.
+pub(super) fn within(one: &str, other: &str) -> bool {
+    let lies = |inner: &str, outer: &str| inner == outer || inner.starts_with(&format!("{outer}/"));
+    lies(one, other) || lies(other, one)
 }
 
 /// A network from its notation; none with a finding.

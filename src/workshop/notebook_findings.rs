@@ -26,6 +26,15 @@ pub fn not_a_memory_size(source: &Arc<Source>, text: &str, least: u64, node: &No
     wrong(source, node, format!("`{text}` is no size of memory"), &remedy, "not a size")
 }
 
+/// Text that is no size of what a student may store, or too small a one.
+#[must_use]
+pub fn not_a_quota(source: &Arc<Source>, key: &str, text: &str, least: u64, node: &Node) -> Finding {
+    let remedy = format!(
+        "write it like `{key}: 500M` or `{key}: 2G`, with at least `{least}M`, or `{key}: none` for no limit"
+    );
+    wrong(source, node, format!("`{text}` is not a size for `{key}`"), &remedy, "not a size")
+}
+
 /// More memory kept for a server than it may have.
 #[must_use]
 pub fn reserve_beyond_memory(source: &Arc<Source>, node: &Node) -> Finding {

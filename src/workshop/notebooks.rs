@@ -3,11 +3,20 @@
 use std::sync::Arc;
 
 use super::network::expect_subnet;
-use super::{Share, Subnet, findings, names, pages};
+use super::{Quota, Share, Subnet, findings, names, pages, quota};
 use crate::document::{Fields, Findings, Node, Source, Value};
 
-pub(super) const KEYS: &[&str] =
-    &["image", "memory", "reserve", "cpus", "processes", "idle_minutes", "start_seconds", "reachable"];
+pub(super) const KEYS: &[&str] = &[
+    "image",
+    "memory",
+    "reserve",
+    "scratch",
+    "cpus",
+    "processes",
+    "idle_minutes",
+    "start_seconds",
+    "reachable",
+];
 pub(super) const MATERIAL_KEYS: &[&str] = &["git", "archive", "ref", "sha256", "into"];
 const MATERIAL: &str = "materials: [{git: \"https://example.org/course.git\", into: share}]";
 
@@ -26,6 +35,8 @@ pub struct Notebooks {
     pub memory: u64,
     /// The memory that a machine must have left to take one more server, in bytes; half of `memory` unless said.
     pub reserve: u64,
+    /// What each student may store on a machine's own disk, outside the home.
+    pub scratch: Quota,
     /// The most processor time, in CPUs; without it, as much as there is.
     pub cpus: Option<f64>,
     /// The most processes and threads.
@@ -44,6 +55,7 @@ impl Default for Notebooks {
             image: None,
             memory: 1024 * MIB,
             reserve: 512 * MIB,
+            scratch: Quota::OfDisk,
             cpus: None,
             processes: 512,
             idle_minutes: 120,
@@ -89,6 +101,7 @@ pub(super) fn read(source: &Arc<Source>, node: &Node, findings: &mut Findings) -
         }
         notebooks.reserve = bytes;
     }
+    notebooks.scratch = quota::read(source, "scratch", &mut fields);
     notebooks.cpus = cpus(source, &mut fields);
     for (key, value, least) in [
         ("processes", &mut notebooks.processes, 64),

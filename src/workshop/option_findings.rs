@@ -203,6 +203,26 @@ pub fn not_an_nfs_source(source: &Arc<Source>, text: &str, node: &Node) -> Findi
     wrong(source, node, format!("`{text}` is no folder of an NFS server"), remedy, "not an export")
 }
 
+/// A folder of the hub that its own system needs, and that nodes must not read.
+#[must_use]
+pub fn not_a_folder_to_share(source: &Arc<Source>, folder: &str, node: &Node) -> Finding {
+    let remedy = "choose a folder that is for shared files alone, like `hub:/srv/data`";
+    wrong(source, node, format!("the hub cannot share `{folder}`"), remedy, "the system's own")
+}
+
+/// A folder of the hub in which the homes are, which have an export of their own.
+#[must_use]
+pub fn share_holds_homes(source: &Arc<Source>, folder: &str, node: &Node) -> Finding {
+    let remedy = "choose a folder beside the homes, like `hub:/srv/data`";
+    wrong(
+        source,
+        node,
+        format!("the hub cannot share `{folder}`: the homes are in it"),
+        remedy,
+        "holds the homes",
+    )
+}
+
 /// Text that is no mount option.
 #[must_use]
 pub fn not_a_mount_option(source: &Arc<Source>, text: &str, node: &Node) -> Finding {

@@ -59,7 +59,7 @@ fn workshop(source: &Arc<Source>, root: &Node, reader: Reader<'_>, findings: &mu
         workshop.homes = network::read_homes(source, node, fields.findings());
     }
     if let Some(node) = fields.get("autofs") {
-        workshop.autofs = autofs::read(source, node, fields.findings());
+        workshop.autofs = autofs::read(source, node, &workshop.homes.export, fields.findings());
     }
     if let Some(node) = fields.get("notebooks") {
         workshop.notebooks = notebooks::read(source, node, fields.findings());

@@ -32,7 +32,7 @@ import project
 from imagegen import dockerd, settings, users
 from imagegen.hub import address, broker
 from imagegen.hub.broker_policy import Rules
-from imagegen.jupyter import account, login_throttle, page, spawner
+from imagegen.jupyter import account, login_throttle, page, spawner, usage
 from samples import GIB, IMAGE, OPTIONS, node
 
 CONFIG = os.path.join(project.PROJECT, "images/hub/etc/jupyterhub/jupyterhub_config.py")
@@ -321,9 +321,9 @@ class Page(Hub):
         if password != "right":
             raise pamela.PAMError("wrong")
 
-    async def browse(self, name, password="right"):
-        """A student logs in and opens the organiser's page."""
-        return await asyncio.get_running_loop().run_in_executor(self.pool, self.visit, name, password)
+    async def browse(self, name, password="right", path="workshop"):
+        """A student logs in and opens a page: the organiser's, if nothing else is said."""
+        return await asyncio.get_running_loop().run_in_executor(self.pool, self.visit, name, password, path)
 
     def browser(self, address="127.0.0.1", **headers):
         """One out of an address, that takes the proxy for the page and so knows no HTTPS."""
@@ -358,13 +358,13 @@ class Page(Hub):
             with error:
                 return error.code, time.monotonic() - start
 
-    def visit(self, name, password):
+    def visit(self, name, password, path):
         browser = self.browser()
         status, _ = self.log_in(name, password, browser)
         if status != 200:
             return status, ""
         try:
-            with browser[0].open(f"{self.url}/hub/workshop") as answer:
+            with browser[0].open(f"{self.url}/hub/{path}") as answer:
                 return answer.status, " ".join(re.sub("<[^>]*>", " ", answer.read().decode()).split())
         except urllib.error.HTTPError as error:
             with error:
@@ -446,6 +446,16 @@ class Page(Hub):
             browser = self.browser(peer, **forged, **{"X-Forwarded-For": "203.0.113.9"})
             await self.in_threads(lambda each: self.log_in("bob", "wrong", each), browser)
             self.assertEqual(heard.pop(), wanted)
+
+    async def test_students_read_what_they_store_and_organisers_what_all_do(self):
+        self.assertNotIn("Your home holds", (await self.browse("bob", path="home"))[1])
+        with tempfile.NamedTemporaryFile("w") as file:
+            json.dump({"limit": 2 * 10**9, "used": {"ada": 10**6, "bob": 120 * 10**6}}, file)
+            file.flush()
+            project.replace(self, usage, USAGE=file.name)
+            self.assertIn("Your home holds 120 MB of 2.0 GB.", (await self.browse("bob", path="home"))[1])
+            await self.user("bob").spawn()
+            self.assertRegex((await self.browse("ada"))[1], r"bob node-1 running \d\d:\d\d 100 MiB 120 MB of 2.0 GB")
 
 
 if __name__ == "__main__":

@@ -167,7 +167,7 @@ class Homes(unittest.TestCase):
         write(f"{self.homes}/.imagegen", "../../x\n../outside\n../skel\n")
         os.makedirs(f"{self.homes}/training01")
         self.start("2026")
-        self.assertEqual(sorted(os.listdir(self.root)), ["exports", "homes", "outside", "skel"])
+        self.assertEqual(sorted(os.listdir(self.root)), ["homes", "outside", "skel"])
         self.assertEqual(sorted(os.listdir(f"{self.homes}/.archive")), ["2026", "x"])
 
     def test_where_uids_changed_a_home_is_handed_over_whole(self):
@@ -258,15 +258,20 @@ class Homes(unittest.TestCase):
         self.assertEqual(done.stdout.split(), ["2001", "4001", "4001"], done.stderr)
 
     def test_a_network_that_changes_is_exported_at_once(self):
-        self.start("2026")
+        self.start("2026", stock=True)
         self.assertIn("Homes are exported over NFS to 10.0.0.0/24.", self.said)
-        self.start("2026", network="10.0.0.0/28")
+        self.start("2026", network="10.0.0.0/28", stock=True)
         self.assertEqual(self.said, ["Homes are exported over NFS to 10.0.0.0/28."])
         with open(f"{self.root}/exports") as file:
-            self.assertEqual(file.read(), f"{self.homes} 10.0.0.0/28(rw,sync,root_squash,no_subtree_check)\n")
+            self.assertEqual(file.read(), f"{self.homes} 10.0.0.0/28(rw,sync,root_squash,subtree_check)\n")
         # Also where it was written and not yet exported: what is exported already, exportfs(8) leaves alone.
-        self.start("2026", network="10.0.0.0/28")
+        self.start("2026", network="10.0.0.0/28", stock=True)
         self.assertEqual((self.said, len(self.exported)), ([], 3))
+
+    def test_a_golden_hub_leaves_exporting_to_the_nodes_that_are_enrolled(self):
+        self.start("2026")
+        self.assertEqual(self.exported, [])
+        self.assertFalse(os.path.exists(f"{self.root}/exports"))
 
 
 if __name__ == "__main__":

@@ -33,14 +33,14 @@ class Shares(unittest.TestCase):
 
 
 class Exports(unittest.TestCase):
-    def test_homes_are_written_and_shares_read(self):
+    def test_on_an_ordinary_image_homes_are_written_and_shares_read_and_nothing_beside_them(self):
         text = homes.exports("10.0.0.0/24", "/srv/homes", [["/srv/data", False], ["/srv/out", True]])
         self.assertEqual(
             text.splitlines(),
             [
-                "/srv/homes 10.0.0.0/24(rw,sync,root_squash,no_subtree_check)",
-                "/srv/data 10.0.0.0/24(ro,sync,root_squash,no_subtree_check)",
-                "/srv/out 10.0.0.0/24(rw,sync,root_squash,no_subtree_check)",
+                "/srv/homes 10.0.0.0/24(rw,sync,root_squash,subtree_check)",
+                "/srv/data 10.0.0.0/24(ro,sync,root_squash,subtree_check)",
+                "/srv/out 10.0.0.0/24(rw,sync,root_squash,subtree_check)",
             ],
         )
 

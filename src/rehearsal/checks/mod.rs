@@ -11,6 +11,7 @@ mod identity;
 mod materials;
 mod sandbox;
 mod service;
+mod storage;
 pub(super) mod students;
 mod volume;
 
@@ -114,6 +115,11 @@ const PASSWORDS: Check = Check {
 const GOLDEN: &[Check] = &[
     PASSWORDS,
     Check { name: "nothing listens on port 22", run: no_ssh },
+    Check {
+        name: "homes and shared folders are on file systems of their own, which nodes alone may mount",
+        run: storage::is_apart,
+    },
+    Check { name: "a student who stores too much is stopped alone", run: storage::is_limited },
     Check { name: "Docker mounts the container images that came with the node", run: carried::are_mounted },
     Check {
         name: "a service that fails is told on the console, with its last words",

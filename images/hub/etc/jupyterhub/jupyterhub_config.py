@@ -8,6 +8,7 @@ from imagegen.jupyter import forwarded, gate, specification
 from imagegen.jupyter.login import WorkshopAuthenticator
 from imagegen.jupyter.page import DOCKER, Workshop, WorkshopPage
 from imagegen.jupyter.spawner import ClassicNotebooks, SwarmNotebooks
+from imagegen.jupyter.usage import stored_by
 from imagegen.settings import settings
 from imagegen.users import table
 
@@ -54,7 +55,7 @@ c.JupyterHub.extra_handlers = [
 ]
 # The id is on the cards too. A text made by an earlier imagegen has none.
 title = " ".join(filter(None, (config["workshop"], config.get("workshop_id"))))
-c.JupyterHub.template_vars = {"announcement": f"Workshop {title}", "workshop": title}
+c.JupyterHub.template_vars = {"announcement": f"Workshop {title}", "workshop": title, "stored": stored_by}
 
 c.JupyterHub.authenticator_class = WorkshopAuthenticator
 c.Authenticator.post_auth_hook = gate.end_passes

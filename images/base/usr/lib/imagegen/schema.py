@@ -73,6 +73,7 @@ class Settings(TypedDict, total=False):
     homes: str
     mtu_auto: bool
     reachable: list[str]
+    scratch: int  # bytes that a student may store on this machine; 0 for no limit
     network: str
     notebook_image: str
     images: ClassicImages
@@ -84,6 +85,7 @@ class Settings(TypedDict, total=False):
     hub_ip: str | None
     volume: str | None
     adopt: bool
+    quota: int  # bytes for each student; 0 for no limit
     shares: list[tuple[str, bool]]
     links: dict[str, str]
     on_hub: bool

@@ -1,4 +1,4 @@
-"""Makes the homes, and exports them to the workshop's network."""
+"""Makes the homes, and on ordinary images exports them to the workshop's network."""
 
 from __future__ import annotations
 
@@ -95,15 +95,16 @@ def make_shares(shares: list[tuple[str, bool]], links: dict[str, str]) -> None:
 
 
 def exports(network: object, homes: str, shares: list[tuple[str, bool]]) -> str:
-    """What exports(5) gets: the homes to write, and shared folders to read unless they are to be written too."""
+    """What exports(5) gets: the homes to write, and shared folders to read unless they are to be written too. They are
+    on the root file system, which subtree_check keeps out of reach."""
     return "".join(
-        f"{folder} {network}({'rw' if writable else 'ro'},sync,root_squash,no_subtree_check)\n"
+        f"{folder} {network}({'rw' if writable else 'ro'},sync,root_squash,subtree_check)\n"
         for folder, writable in [(homes, True), *shares]
     )
 
 
 def main() -> None:
-    """Makes what is missing, and exports it."""
+    """Makes what is missing."""
     config = settings()
     folder, users, own = config["homes"], table().users, config.get("workshop_id", config["workshop"])
     if config.get("volume") and not os.path.ismount(folder):
@@ -114,12 +115,13 @@ def main() -> None:
     separate(folder, own, users, "unmarked" if theirs else own)
     make_homes(folder, users)
     make_shares(config.get("shares", []), config.get("links", {}))
-    network = find_network(config)
-    os.makedirs(os.path.dirname(EXPORTS), exist_ok=True)
-    changed = write_whole(EXPORTS, exports(network, folder, config.get("shares", [])))
-    subprocess.run(["exportfs", "-ra"], check=True)
-    if changed:
-        announce(f"Homes are exported over NFS to {network}.")
+    if "stock" in config:  # Golden images export to the nodes that are enrolled (imagegen.hub.exports).
+        network = find_network(config)
+        os.makedirs(os.path.dirname(EXPORTS), exist_ok=True)
+        changed = write_whole(EXPORTS, exports(network, folder, config.get("shares", [])))
+        subprocess.run(["exportfs", "-ra"], check=True)
+        if changed:
+            announce(f"Homes are exported over NFS to {network}.")
 
 
 if __name__ == "__main__":

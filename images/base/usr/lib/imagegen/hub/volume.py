@@ -8,9 +8,13 @@ import os
 import subprocess
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagegen.console import announce, fail
 from imagegen.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BY_ID = "/dev/disk/by-id"
 UNKNOWN = 2  # blkid's exit status where it finds no signature
@@ -57,8 +61,14 @@ def wait_for(volume: str) -> str:
     return device
 
 
-def mount(device: str, folder: str, adopt: bool) -> None:
-    """Formats it if it is blank, and mounts it."""
+def mount(
+    device: str,
+    folder: str,
+    adopt: bool,
+    options: str = "nosuid,nodev",
+    before: Callable[[str], object] = str,
+) -> None:
+    """Formats it if it is blank, and mounts it. `before` gets the device between both."""
     found = content(device)
     if not is_usable(found, adopt):
         fail(f"The volume {device} holds {found}: nothing is changed on it, and there are no homes. {ADOPT}")
@@ -67,7 +77,8 @@ def mount(device: str, folder: str, adopt: bool) -> None:
         if not found:
             subprocess.run(["mkfs.ext4", "-q", "-m", "0", "-L", LABEL, device], check=True)
             announce(f"The volume {device} was blank, and has a file system now.")
-        subprocess.run(["mount", "-t", "ext4", "-o", "nosuid,nodev", device, folder], check=True)
+        before(device)
+        subprocess.run(["mount", "-t", "ext4", "-o", options, device, folder], check=True)
     except (OSError, subprocess.SubprocessError) as error:
         fail(f"The volume {device} cannot be used, and there are no homes: {error}")
     subprocess.run(["resize2fs", device], check=False)  # It may have grown.

@@ -15,7 +15,7 @@ from jupyterhub.scopes import needs_scope
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPError
 
-from imagegen.jupyter import disk, overview
+from imagegen.jupyter import disk, overview, usage
 from imagegen.jupyter.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ class WorkshopPage(BaseHandler):
         found = await self.summary(running)
         found["warnings"] += disk.warnings(self.workshop.places)
         token = self.workshop.metrics_token
-        html = await self.render_template("workshop.html", **found, metrics_token=token, version=__version__)
+        more = {"usage": usage.stored, "metrics_token": token, "version": __version__}
+        html = await self.render_template("workshop.html", **found, **more)
         self.finish(html)
 
     async def summary(self, running: dict[str, overview.Running]) -> overview.Overview:
