@@ -77,7 +77,7 @@ pub(super) fn assemble(
 }
 
 /// More of the root file system.
-const FILE_SYSTEM: &str = "root_owner=0:0,assume_storage_prezeroed=1,quotatype=usrquota";
+const FILE_SYSTEM: &str = "root_owner=0:0,assume_storage_prezeroed=1";
 
 /// mke2fs reads the tar while it is written.
 fn make_file_system(
@@ -91,8 +91,6 @@ fn make_file_system(
     tools
         .mke2fs()
         .args(["-q", "-F", "-t", "ext4", "-b", "4096", "-m", "1", "-L", "root", "-U", &disk.root_uuid])
-        // What each user stores is counted, so that a machine can limit it.
-        .args(["-O", "quota"])
         .arg("-E")
         // One list: mke2fs before 1.47.4 keeps only the last -E. The file is sparse, so its tables are zero already.
         .arg(format!("offset={start},hash_seed={hash_seed},{FILE_SYSTEM}"))
@@ -100,7 +98,19 @@ fn make_file_system(
         .arg(disk.file.path())
         .arg(format!("{}k", size / 1024))
         .env("SOURCE_DATE_EPOCH", composition.epoch.to_string())
-        .fed_by(|pipe| composition.write(pipe).map(drop))
+        .fed_by(|pipe| composition.write(pipe).map(drop))?;
+    count_what_users_store(disk, composition, tools)
+}
+
+/// Has the file system count what each user stores, so that a machine can limit it. mke2fs would count before it fills the
+/// file system, which fsck then calls wrong.
+fn count_what_users_store(disk: &Disk, composition: &Composition<'_>, tools: &TargetTools) -> Result<()> {
+    tools
+        .tune2fs()
+        .args(["-Q", "usrquota"])
+        .arg(format!("{}?offset={}", disk.file.path().display(), disk.layout.root.start))
+        .env("SOURCE_DATE_EPOCH", composition.epoch.to_string())
+        .run()
 }
 
 fn core_image(image: &Image, tools: &TargetTools, work: &WorkFolder) -> Result<Vec<u8>> {

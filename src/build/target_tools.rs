@@ -20,7 +20,7 @@ const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
 const LOADER: &str = "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2";
 /// GRUB's modules and images for PC BIOS.
 const GRUB: &str = "usr/lib/grub/i386-pc";
-const PROGRAMS: [&str; 2] = ["usr/sbin/mke2fs", "usr/bin/grub-mkimage"];
+const PROGRAMS: [&str; 3] = ["usr/sbin/mke2fs", "usr/bin/grub-mkimage", "usr/sbin/tune2fs"];
 const MKE2FS_CONFIG: &str = "etc/mke2fs.conf";
 
 /// The unpacked tools of one layer.
@@ -56,6 +56,11 @@ impl TargetTools {
     /// mke2fs with its own settings file.
     pub(super) fn mke2fs(&self) -> Tool {
         self.run(PROGRAMS[0]).env("MKE2FS_CONFIG", self.folder.join(MKE2FS_CONFIG))
+    }
+
+    /// tune2fs, which takes the offset of a file system after its path.
+    pub(super) fn tune2fs(&self) -> Tool {
+        self.run(PROGRAMS[2])
     }
 
     /// grub-mkimage, told where its modules are.
