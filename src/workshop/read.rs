@@ -316,7 +316,7 @@ mod tests {
             ("{debug: \"yes\"}", "`debug` takes true or false"),
             ("{max-concurrent-downloads: many}", "takes a whole number"),
             ("{dns: 10.0.0.2}", "takes a list of texts"),
-            ("{log-opts: {max-file: \"3\"}, dns: [10.0.0.2], debug: true, shutdown-timeout: 20}", ""),
+            ("{log-opts: {max-file: \"3\"}, dns: [10.0.0.2], shutdown-timeout: 20}", ""),
             ("{log-driver: journald}", ""),
         ] {
             let found = messages(&format!("version: 1\ndocker: {{options: {options}}}\n")).join("; ");
