@@ -6,6 +6,7 @@ mod benchmark;
 mod boot;
 mod checks;
 mod cloud;
+mod door;
 pub mod findings;
 mod firmware;
 mod lan;
@@ -30,6 +31,7 @@ pub use benchmark::benchmark;
 pub use boot::{Trial, boot, boot_memory};
 use checks::Check;
 pub use cloud::{Cloud, Datasource};
+pub use door::Door;
 pub use firmware::Firmware;
 use lan::Lan;
 pub use machine::VOLUME;
@@ -43,8 +45,6 @@ use spec::Role;
 
 use crate::document::Findings;
 use crate::failure::{Failure, Result};
-use crate::host::command::Tool;
-use crate::host::signals;
 use crate::host::work::WorkFolder;
 use crate::report::{self, Progress};
 use crate::vm::Accelerator;
@@ -116,15 +116,6 @@ pub struct Script {
     pub door: Option<Door>,
     /// What surrounds the machines.
     pub cloud: Cloud,
-}
-
-/// A port of this host that leads to the hub's page.
-#[derive(Debug, Clone)]
-pub struct Door {
-    /// The port, on the loopback interface.
-    pub port: u16,
-    /// A shell command to run when all else is done; without one, the door stays open until somebody interrupts.
-    pub then: Option<String>,
 }
 
 /// The machines of a rehearsal, and what they should be like.
@@ -208,7 +199,7 @@ pub fn run(script: Script, progress: &Progress) -> Result<()> {
     let checks = checks::of(&stage, timed);
     let failed = run_checks(&mut stage, checks, progress)?;
     finish(&mut stage, &failed, &hall.bench.logs)?;
-    door.map_or(Ok(()), |door| open(&door, &stage, progress))
+    door.map_or(Ok(()), |door| door::open(&door, &stage, progress))
 }
 
 /// Keeps the journals and fails where a check has failed.
@@ -286,33 +277,6 @@ impl Hall {
 fn folder_for_sockets() -> Result<PathBuf> {
     let folder = std::path::absolute(std::env::temp_dir())?;
     Ok(if folder.as_os_str().len() <= 60 { folder } else { "/tmp".into() })
-}
-
-/// Lets somebody in: a command, or whoever sits there with a browser.
-fn open(door: &Door, stage: &Stage, progress: &Progress) -> Result<()> {
-    let page = format!("https://127.0.0.1:{}", door.port);
-    let Some(command) = &door.then else {
-        let students = stage.students.iter().take(3);
-        let known: Vec<String> = students.map(|it| format!("{} with {}", it.name, it.password)).collect();
-        report::say(&format!(
-            "The page is at {page}: log in as {}. Ctrl-C ends it all.",
-            known.join(", or ")
-        ));
-        loop {
-            signals::sleep(Duration::from_secs(1))?;
-        }
-    };
-    let step = progress.step(format!("then `{command}`"));
-    let students = stage.students.iter();
-    let known: serde_json::Map<_, _> =
-        students.map(|it| (it.name.clone(), it.password.clone().into())).collect();
-    let said = Tool::new("sh")
-        .args(["-c", command])
-        .env("IMAGEGEN_PAGE", page)
-        .env("IMAGEGEN_PASSWORDS", serde_json::Value::from(known).to_string())
-        .output()?;
-    step.done(said.trim());
-    Ok(())
 }
 
 /// Runs every check, also after one has failed, and gives the names of those that did.

@@ -136,7 +136,8 @@ fn shells_python_and_systemd_accept_every_file() {
         }
         let units = "SYSTEMD_UNIT_PATH=$PWD/etc/systemd/system: systemd-analyze verify --man=no \
                      $(ls etc/systemd/system/imagegen*.service etc/systemd/system/imagegen.target) 2>&1 | grep -v 'is not executable' || true";
-        let said = run(units);
+        // The systemd of the images knows this one; that of Debian 12, where tests may run, does not.
+        let said = run(units).replace("Unknown key 'RestartMode'", "");
         assert!(!said.contains("Unknown") && !said.contains("Failed"), "{name}: {said}");
     }
 }
