@@ -5,6 +5,10 @@ import ctypes
 import os
 import socket
 import struct
+import warnings
+
+# A kernel has threads, and Python warns of forking beside them; the child makes a call and ends.
+warnings.simplefilter("ignore", DeprecationWarning)
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 # x86-64's numbers (arch/x86/entry/syscalls/syscall_64.tbl).
