@@ -44,7 +44,7 @@ pub(super) fn kernel_is_closed(scene: &mut Scene) -> Result<String> {
         return Err(anyhow!("nothing gets through without {LIST} either").into());
     }
     Ok(format!(
-        "{} sockets refused to students and to root; without the list, root gets {}",
+        "{} attempts refused to students and to root; without the list, root gets {}",
         by_root.len(),
         got.join(", ")
     ))

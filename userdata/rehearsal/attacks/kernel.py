@@ -1,8 +1,11 @@
 # ruff: noqa: F821 (attempts.py and nfs4.py come before it)
 # What nobody on a machine gets, whatever their rights: parts of the kernel that no instance needs. Runs in a student's
 # kernel and, as root, on the machine itself.
+import ctypes
+import os
 import socket
 
+IO_URING_SETUP = 425  # x86-64's number
 SOCK_DCCP, IPPROTO_DCCP, IPPROTO_SCTP = 6, 33, 132
 # include/linux/socket.h
 FAMILIES = {
@@ -52,6 +55,16 @@ def sctp():
 @attempt("open a socket of DCCP")
 def dccp():
     return opened(socket.AF_INET, SOCK_DCCP, IPPROTO_DCCP)
+
+
+@attempt("set up io_uring")
+def io_uring():
+    libc = ctypes.CDLL(None, use_errno=True)
+    found = libc.syscall(ctypes.c_long(IO_URING_SETUP), 1, ctypes.create_string_buffer(120))
+    if found < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    os.close(found)
+    return "a ring"
 
 
 run_attempts()

@@ -12,7 +12,7 @@ warnings.simplefilter("ignore", DeprecationWarning)
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 # x86-64's numbers (arch/x86/entry/syscalls/syscall_64.tbl).
-ADD_KEY, PERF_EVENT_OPEN, BPF, USERFAULTFD, IO_URING_SETUP, FSOPEN = 248, 298, 321, 323, 425, 430
+ADD_KEY, PERF_EVENT_OPEN, BPF, USERFAULTFD, FSOPEN = 248, 298, 321, 323, 430
 CLONE_NEWUSER, CLONE_NEWNS = 0x10000000, 0x00020000
 PR_GET_NO_NEW_PRIVS = 39
 PROCESS_KEYRING = -2
@@ -96,11 +96,6 @@ def performance_events():
 @attempt("put a key into the kernel's keyrings")
 def keyring():
     return f"key {call(ADD_KEY, b'user', b'imagegen-attempt', b'x', 1, PROCESS_KEYRING)}"
-
-
-@attempt("set up io_uring")
-def io_uring():
-    return descriptor(IO_URING_SETUP, 1, ctypes.create_string_buffer(120))
 
 
 @attempt("handle page faults")
