@@ -9,6 +9,7 @@ Usage: origin.py CADDY PROXY FOLDER      the program, the folder with the proxy'
 import http.cookiejar
 import json
 import os
+import pathlib
 import shlex
 import socket
 import ssl
@@ -48,7 +49,7 @@ SETTINGS = {
         "timezone": None,
     },
 }
-TOKENS = {name: name.lower() for name in setup.TOKENS}
+TOKENS = {name: name.lower() for name in setup.TOKEN_NAMES.values()}
 
 
 def expect(what, seen, wanted):
@@ -68,8 +69,10 @@ class Stack:
 
     def __enter__(self):
         os.makedirs(self.folder)
-        with open("/etc/imagegen/settings.json", "w") as file:
-            json.dump({**SETTINGS, "page": {**SETTINGS["page"], "web": self.web}}, file)
+        # The second is what systemd would hand to JupyterHub.
+        for path in ("/etc/imagegen/settings.json", "/etc/imagegen/settings"):
+            with open(path, "w") as file:
+                json.dump({**SETTINGS, "page": {**SETTINGS["page"], "web": self.web}}, file)
         with open("/etc/imagegen/users", "w") as file:
             file.write(f"2001\ttraining{{01..09}}\n3001\t{ORGANISER}\n")
         self.write_web(web.certificate_of(self.web))
@@ -87,7 +90,15 @@ class Stack:
     def start_all(self):
         self.start_hub()
         self.start_caddy()
-        page.wait_for("the hub", lambda: Visitor(self).ask("/hub/health")[0] == 200, 60)
+        try:
+            page.wait_for("the hub", lambda: Visitor(self).ask("/hub/health")[0] == 200, 60)
+        except RuntimeError:
+            self.show_logs()
+            raise
+
+    def show_logs(self):
+        for log in sorted(pathlib.Path(self.folder).glob("*.log")):
+            print(f"{log.name}:", *log.read_text().splitlines()[-20:], sep="\n    ", file=sys.stderr)
 
     def start_hub(self):
         with open(f"{PROJECT}/images/hub/etc/systemd/system/imagegen-proxy.service") as unit:

@@ -8,12 +8,13 @@ use serde_json::{Value as Json, json};
 use super::Scene;
 use super::attempts::{self, Outcomes, judge, program};
 use crate::failure::Result;
-use crate::rehearsal::checks::{PATIENCE, SOON};
+use crate::rehearsal::checks::{PATIENCE, SOON, sandbox};
 use crate::rehearsal::machine::Machine;
 
 const NEIGHBOUR: &str = program!("attempts.py", "nfs4.py", "neighbour.py");
 const ESCAPE: &str = program!("attempts.py", "nfs4.py", "escape.py");
 const HANDLE: &str = program!("nfs4.py", "handle.py");
+const WRONG_KEY: &str = program!("wrong_key.py");
 
 /// Where the rendezvous notes which addresses have shown the key.
 const ENROLLED: &str = "/run/imagegen-rendezvous/enrolled";
@@ -24,10 +25,6 @@ const FOR_NEIGHBOURS: &[(&str, u16)] =
 const TARGET: &str = "etc/shadow";
 const SHADOW: u32 = 42; // Debian's fixed number (base-passwd)
 const OPENED: &str = "/var/tmp/imagegen-attempt";
-/// Puts the firewall of a machine aside, and back.
-const LOWER: &str = "nft list ruleset >/run/imagegen-ruleset && nft flush ruleset";
-const RAISE: &str = "nft flush ruleset; nft -f /run/imagegen-ruleset";
-
 /// The control is the same machine, let in by the hub, without firewalls.
 pub(super) fn is_kept_out(scene: &mut Scene) -> Result<String> {
     scene.wait_for_neighbour()?;
@@ -35,28 +32,19 @@ pub(super) fn is_kept_out(scene: &mut Scene) -> Result<String> {
     let held = attempts::on(&mut scene.neighbour, NEIGHBOUR, &job)?;
     let mark = format!("{ENROLLED}/{}", scene.neighbour.spec.place.address());
     scene.stage.hub.read(&["touch", &mark])?;
-    scene.each(LOWER)?;
-    let control = until_all_succeed(scene, &job);
-    scene.each(RAISE)?;
+    sandbox::take_rules_away(&mut scene.stage)?;
+    let control = after_the_export(scene, &job);
+    sandbox::bring_rules_back(&mut scene.stage)?;
     scene.stage.hub.read(&["rm", &mark])?;
     judge(&held, &control?)
 }
 
 /// What is exported follows what is noted within seconds.
-fn until_all_succeed(scene: &mut Scene, job: &Json) -> Result<Outcomes> {
-    let homes = scene.stage.homes.clone();
-    let address = scene.neighbour.spec.place.address().to_string();
-    let exported = |list: &str| list.contains(&address).then_some(());
-    scene
-        .stage
-        .hub
-        .until(
-            &format!("an export of {homes} to {address}"),
-            SOON,
-            &["cat", "/proc/fs/nfsd/exports"],
-            exported,
-        )
-        .or_else(|_| Ok::<(), crate::failure::Failure>(()))?;
+fn after_the_export(scene: &mut Scene, job: &Json) -> Result<Outcomes> {
+    let address = scene.neighbour.spec.place.address();
+    let what = format!("an export to {address}");
+    let exported = |list: &str| list.contains(&address.to_string()).then_some(());
+    scene.stage.hub.until(&what, SOON, &["exportfs", "-s"], exported)?;
     attempts::on(&mut scene.neighbour, NEIGHBOUR, job)
 }
 
@@ -131,10 +119,9 @@ fn escape(scene: &mut Scene, hub: Ipv4Addr, export: &str) -> Result<Outcomes> {
 pub(super) fn is_noted(scene: &mut Scene) -> Result<String> {
     let hub = scene.stage.hub.spec.place.address();
     let address = scene.neighbour.spec.place.address().to_string();
-    let ask = format!(
-        "curl -sk -o /dev/null -w '%{{http_code}}' -H 'Authorization: Bearer guess' https://{hub}:7443/v1/join"
-    );
-    let status = scene.neighbour.read(&["sh", "-c", &ask])?;
+    let url = format!("https://{hub}:7443/v1/join");
+    let outcome = scene.neighbour.script(&["python3", "-", &url], WRONG_KEY)?;
+    let status = scene.neighbour.succeeded(&outcome, &["wrong_key.py"])?;
     if status != "401" {
         return Err(anyhow!("a wrong key is answered with {status}").into());
     }
@@ -143,11 +130,4 @@ pub(super) fn is_noted(scene: &mut Scene) -> Result<String> {
         said.lines().find(|line| line.contains(&address) && line.contains("key")).map(str::to_owned)
     };
     scene.stage.hub.until("a line about the wrong key", PATIENCE, &journal, noted)
-}
-
-impl Scene {
-    /// Runs a script on each machine of the workshop.
-    fn each(&mut self, script: &str) -> Result<()> {
-        self.stage.machines().try_for_each(|machine| machine.read(&["sh", "-c", script]).map(drop))
-    }
 }

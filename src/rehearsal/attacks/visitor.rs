@@ -14,9 +14,11 @@ const BEHIND: u16 = 8000;
 pub(super) fn is_limited(scene: &mut Scene) -> Result<String> {
     scene.wait_for_neighbour()?;
     let hub = scene.stage.hub.spec.place.address();
-    let page = json!({"address": hub, "port": 443, "encrypted": true});
+    let page = json!({"address": hub, "port": 443, "encrypted": true, "path": "/hub/login"});
     let held = attempts::on(&mut scene.neighbour, VISITOR, &page)?;
-    let behind = json!({"address": "127.0.0.1", "port": BEHIND, "encrypted": false});
+    // JupyterHub takes no more than the web server does; a student's server takes files.
+    let path = format!("/user/{}/login", scene.student()?.name);
+    let behind = json!({"address": "127.0.0.1", "port": BEHIND, "encrypted": false, "path": path});
     let control = attempts::on(&mut scene.stage.hub, VISITOR, &behind)?;
     judge(&held, &control)
 }

@@ -9,7 +9,7 @@ mod homes;
 mod hub;
 mod identity;
 mod materials;
-mod sandbox;
+pub(super) mod sandbox;
 mod service;
 mod storage;
 pub(super) mod students;

@@ -26,6 +26,9 @@ const HTTP: u16 = 80;
 const DOCKER: u16 = 2375;
 const PROXY: u16 = 8001;
 
+/// What keeps the rules as the table of ports says.
+const FIREWALL: &str = "imagegen-firewall.service";
+
 /// Takes every rule of ours away: each table is made, so that there is one to delete.
 const WITHOUT_RULES: &str = "add table inet imagegen; delete table inet imagegen; \
     add table inet imagegen_machine; delete table inet imagegen_machine; \
@@ -50,17 +53,30 @@ pub(super) fn holds(stage: &mut Stage) -> Result<String> {
     let code = format!("PLACES = {}\n{PROBE}", list(&places));
     let held = probe(stage, Task::of(first).runs(&code))?;
     judge(&places, &held, false)?;
-    for machine in stage.machines() {
-        machine.read(&["nft", WITHOUT_RULES])?;
-    }
+    take_rules_away(stage)?;
     let free = probe(stage, Task::of(first).runs(&code));
-    for machine in stage.machines() {
-        machine.read(&["nft", "-f", crate::userdata::paths::FIREWALL])?;
-        machine.read(&["systemctl", "restart", "imagegen-firewall.service"])?;
-    }
+    bring_rules_back(stage)?;
     judge(&places, &free?, true)?;
     let closed = places.iter().filter(|place| !place.open).count();
     Ok(format!("{closed} places silent, {} open, and all open without the rules", places.len() - closed))
+}
+
+/// Takes every machine's rules away. The service would bring them back as soon as a node enrols.
+pub(in crate::rehearsal) fn take_rules_away(stage: &mut Stage) -> Result<()> {
+    for machine in stage.machines() {
+        machine.read(&["systemctl", "stop", FIREWALL])?;
+        machine.read(&["nft", WITHOUT_RULES])?;
+    }
+    Ok(())
+}
+
+/// Undoes [`take_rules_away`].
+pub(in crate::rehearsal) fn bring_rules_back(stage: &mut Stage) -> Result<()> {
+    for machine in stage.machines() {
+        machine.read(&["nft", "-f", crate::userdata::paths::FIREWALL])?;
+        machine.read(&["systemctl", "start", FIREWALL])?;
+    }
+    Ok(())
 }
 
 /// Without nodes there is nobody to stand for the internet.

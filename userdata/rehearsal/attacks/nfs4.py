@@ -2,6 +2,7 @@
 # A client of NFS 4.1 that asks for what it likes: file handles of its own making, in anybody's name. As much of the
 # protocol (RFC 8881, XDR of RFC 5662) as reading one file takes.
 import itertools
+import os
 import socket
 import struct
 import time
@@ -79,7 +80,7 @@ class Client:
         self.uid, self.gid = uid, gid
         self.numbers = itertools.count(1)
         self.session, self.slot = None, itertools.count(1)
-        owner = struct.pack(">Q", 1) + opaque(b"imagegen rehearsal")
+        owner = struct.pack(">Q", 1) + opaque(os.urandom(16))
         answer = self.compound((EXCHANGE_ID, owner + word(0, 0, 0)), in_session=False)
         client, sequence = answer.long(), answer.word()
         channel = word(0, 65536, 65536, 4096, 16, 4, 0)

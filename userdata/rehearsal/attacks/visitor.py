@@ -1,6 +1,7 @@
 # ruff: noqa: F821 (attempts.py and nfs4.py come before it)
-# What somebody tries who reaches the page and nothing else. Reads JSON: `address` and `port`, and whether it is
-# `encrypted`. Runs against the page and, as the control, against what the web server stands before.
+# What somebody tries who reaches the page and nothing else. Reads JSON: `address` and `port`, whether it is
+# `encrypted`, and the `path` that gets a large body. Runs against the page and, as the control, against what the web server stands
+# before and a server that takes files.
 import socket
 import ssl
 import sys
@@ -24,7 +25,7 @@ def connected():
 
 @attempt("send the login page a body of 95 MB")
 def large_body():
-    head = f"POST /hub/login HTTP/1.1\r\nHost: {JOB['address']}\r\nContent-Length: {LARGE}\r\n"
+    head = f"POST {JOB['path']} HTTP/1.1\r\nHost: {JOB['address']}\r\nContent-Length: {LARGE}\r\n"
     head += "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
     with connected() as line:
         line.sendall(head.encode())
