@@ -1,7 +1,7 @@
 # ruff: noqa: F821 (attempts.py and nfs4.py come before it)
 # What somebody tries who reaches the page and nothing else. Reads JSON: `address` and `port`, whether it is
-# `encrypted`, and the `path` that gets a large body. Runs against the page and, as the control, against what the web server stands
-# before and a server that takes files.
+# `encrypted`, and the `path` that gets a large body. Runs against the page and, as the control, against what the web
+# server stands before and a server that takes files.
 import socket
 import ssl
 import sys
