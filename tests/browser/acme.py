@@ -139,7 +139,6 @@ def is_done_without(stack):
     said = []
     announce_ready.announce, announce_ready.show, announce_ready.PATIENCE = said.append, stack.show, 5
     announce_ready.GIVEN = f"{stack.folder}/web/caddy/certificates/*/{{0}}/{{0}}.crt"
-    open_again()
     stack.stop(stack.authority)
     stack.start_over()
     hub_port.wait_until_it_listens(origin.ADDRESS)
@@ -158,6 +157,7 @@ def main(*tools):
     close(80)
     with Page(*tools) as stack:
         comes_by_one_port(stack)
+        open_again()
         is_renewed(stack)
         is_done_without(stack)
 
