@@ -37,7 +37,9 @@ pub(super) fn is_limited(stage: &mut Stage) -> Result<String> {
     let usage: Value = serde_json::from_str(&usage).context("reading what students store")?;
     let limit = usage["limit"].as_u64().ok_or_else(|| anyhow!("{USAGE} names no limit"))?;
     let node = stage.nodes.first_mut().ok_or_else(|| anyhow!("there is no node"))?;
-    node.until_ok("a home of the second student", PATIENCE, &["ls", &format!("/home/{}", other.name)])?;
+    // Root is nobody in a home.
+    let look = ["runuser", "-u", &other.name, "--", "ls", &format!("/home/{}", other.name)];
+    node.until_ok("a home of the second student", PATIENCE, &look)?;
     let (limit, much) = (limit.to_string(), MUCH.to_string());
     let outcome = node.script(&["sh", "-s", &one.name, &other.name, &limit, &much], QUOTA)?;
     node.succeeded(&outcome, &["userdata/rehearsal/quota.sh"])?;
