@@ -3,7 +3,14 @@
 # not hindered. Arguments: the students' names, the bytes at home and here.
 set -eu
 one=$1 other=$2
-trap 'rm -f "/home/$one/too-much" "/home/$other/enough" /var/tmp/too-much /var/tmp/enough' EXIT
+
+# Root is nobody in a home.
+clean() {
+	runuser -u "$one" -- rm -f "/home/$one/too-much"
+	runuser -u "$other" -- rm -f "/home/$other/enough"
+	rm -f /var/tmp/too-much /var/tmp/enough
+}
+trap clean EXIT
 
 refused() {
 	if said=$(LC_ALL=C runuser -u "$one" -- fallocate -l "$1" "$2" 2>&1); then
