@@ -89,7 +89,7 @@ impl Names {
         }
     }
 
-    /// What is gone with all that is in it, though the layer may have the same names anew.
+    /// What is gone with all that is in it, though the layer may bring the same names again.
     pub(super) fn gone(&self) -> impl Iterator<Item = &Vec<u8>> {
         self.opaque.iter().chain(&self.removed)
     }

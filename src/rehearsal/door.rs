@@ -17,7 +17,7 @@ pub struct Door {
     pub then: Option<String>,
 }
 
-/// Lets somebody in: a command, or whoever sits there with a browser.
+/// Runs the command, or keeps the page open for a browser until somebody interrupts.
 pub(super) fn open(door: &Door, stage: &Stage, progress: &Progress) -> Result<()> {
     let page = format!("https://127.0.0.1:{}", door.port);
     let Some(command) = &door.then else {

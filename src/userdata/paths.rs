@@ -18,6 +18,10 @@ pub const UNITS: &str = "/etc/systemd/system";
 pub const DOCKER_OPTIONS: &str = "/etc/docker/daemon.json";
 /// The firewall around notebooks, as the machine has made it of its settings.
 pub const FIREWALL: &str = "/run/imagegen/firewall.nft";
+/// Where a hub has a file for each address that has shown the workshop's key.
+pub const ENROLLED: &str = "/run/imagegen-rendezvous/enrolled";
+/// The kernel's modules that nobody on a golden machine gets loaded.
+pub const MODULES: &str = "/etc/modprobe.d/imagegen.conf";
 /// The home of the administrator who logs in by SSH: outside of `/home`, which autofs covers on nodes.
 pub const ADMIN_HOME: &str = "/var/lib/imagegen-admin";
 /// What cloud-init writes when it has done everything.

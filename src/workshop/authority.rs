@@ -19,7 +19,7 @@ pub(super) struct Authority {
     /// The day on which it was made.
     #[serde(with = "day")]
     since: Date,
-    /// The day from which the page's certificate is valid; whoever writes a later one has renewed it.
+    /// The day from which the page's certificate is valid; a later day renews it.
     #[serde(with = "day")]
     page_since: Date,
 }

@@ -63,7 +63,7 @@ pub(super) fn authority(key: &Key, since: Date, names: &PageNames) -> Result<Str
     Ok(certificate.context("signing the authority's certificate")?.pem())
 }
 
-/// The page's certificate, with a key that is derived from the authority's: whoever has that could sign any other.
+/// The page's certificate, with a key that is derived from the authority's, which could sign any other all the same.
 pub(super) fn page(
     authority: &Key,
     dates: [Date; 2],

@@ -151,7 +151,7 @@ fn fault(own: &OwnCertificate, web: &Web) -> Option<Fault> {
         Err(_) => return Some(Fault::Key),
         Ok(_) => {}
     }
-    // A wildcard is no name that anybody asks for, and stands for any.
+    // Nobody asks for the wildcard itself; any name below the domain stands for it here.
     let asked = |name: &str| ServerName::try_from(name.replace('*', "student"));
     let wanted = web.domain.iter().cloned().chain(web.wildcard());
     let mut missing = wanted

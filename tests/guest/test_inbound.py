@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 import types
 import unittest
@@ -29,7 +28,7 @@ INNER += [("udp", port) for port in (111, 443, 4789, 5353, 5355, 7946)]
 OUTER = [("tcp", port) for port in (80, 443, 2049, 2377, 7443, 7946, 8081)]
 
 
-class InALan(unittest.TestCase):
+class InALan(project.Folder):
     """One network for all tests of a class."""
 
     @classmethod
@@ -42,18 +41,9 @@ class InALan(unittest.TestCase):
         cls.lan.router.serve([("tcp", 443), ("udp", 53), ("tcp", 53), *internet])
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.root = folder.name
+        super().setUp()
         for machine in (self.lan.hub, self.lan.node):
             self.addCleanup(machine.unprotect)
-
-    def write(self, name, text=""):
-        path = f"{self.root}/{name}"
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w") as file:
-            file.write(text)
-        return path
 
     def expect(self, who, places, answering):
         """That these of the places answer, and no others."""

@@ -14,27 +14,7 @@ HUB = {"role": "hub"}
 IN_A_NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount", "--net"]
 
 
-class Folder(unittest.TestCase):
-    """A test with a folder of its own, `self.root`."""
-
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.root = folder.name
-
-    def write(self, name, text=""):
-        path = f"{self.root}/{name}"
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w") as file:
-            file.write(text)
-        return path
-
-    def read(self, name):
-        with open(f"{self.root}/{name}") as file:
-            return file.read()
-
-
-class DockerOptions(Folder):
+class DockerOptions(project.Folder):
     def test_dockers_data_are_where_the_options_say(self):
         self.assertEqual(docker_options.data_root(self.write("a.json", "{}")), "/var/lib/docker")
         self.assertEqual(docker_options.data_root(self.write("b.json", '{"data-root": "/srv/docker"}')), "/srv/docker")
@@ -57,7 +37,7 @@ class DockerOptions(Folder):
         self.assertEqual(json.loads(self.read("daemon.json")), {**options, "mtu": 1450})
 
 
-class Identity(Folder):
+class Identity(project.Folder):
     """Docker's data on a disk that may have been another instance's."""
 
     def setUp(self):
@@ -91,7 +71,7 @@ class Identity(Folder):
         self.assertEqual(len(self.said), 1)
 
 
-class CarriedImages(Folder):
+class CarriedImages(project.Folder):
     def setUp(self):
         super().setUp()
         project.replace(self, carried_images, say=lambda _: None)
@@ -137,7 +117,7 @@ class CarriedImages(Folder):
         self.assertEqual(sorted(os.listdir(self.usual)), ["engine-id", "image", "overlay2"])
 
 
-class LocalHomes(Folder):
+class LocalHomes(project.Folder):
     def test_each_home_has_a_line_and_nothing_else_has(self):
         for name in ("debian", "ubuntu"):
             os.mkdir(f"{self.root}/{name}")

@@ -4,7 +4,6 @@ import glob
 import os
 import shutil
 import subprocess
-import tempfile
 import unittest
 
 import yaml
@@ -43,11 +42,9 @@ def judge(root, unit):
     return done.stdout.strip().splitlines()[-1] if done.returncode else ""
 
 
-class Units(unittest.TestCase):
+class Units(project.Folder):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.root = folder.name
+        super().setUp()
         lay_out(self.root)
 
     def test_no_service_may_do_more_than_it_must(self):

@@ -28,13 +28,11 @@ def archive(folder, label, suite, packages):
         file.write(f"SHA256:\n {hashed} {size} main/binary-amd64/Packages\n")
 
 
-class Archives(unittest.TestCase):
+class Archives(project.Folder):
     """A system with three packages, for which there are updates of both kinds."""
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.root = folder.name
+        super().setUp()
         for name in ("etc/apt", "var/lib/apt/lists/partial", "var/cache/apt/archives/partial", "var/lib/dpkg"):
             os.makedirs(f"{self.root}/{name}")
         archive(f"{self.root}/plain", "Debian", "stable", {"editor": "2.0", "library": "1.5"})
@@ -83,7 +81,7 @@ class FirstBoot(unittest.TestCase):
     def test_a_machine_that_cannot_update_goes_on(self):
         told = []
         failing = mock.Mock(side_effect=first_boot.Failed("there is no archive"))
-        project.replace(self, first_boot, has_way_out=lambda: True, fetch=failing, announce=told.append)
+        project.replace(self, first_boot, route_source=lambda _: "10.0.0.7", fetch=failing, announce=told.append)
         self.assertFalse(first_boot.bring_up_to_date())
         sentence = "Security updates were not installed: there is no archive. The machine goes on without them."
         self.assertEqual(told, [sentence])

@@ -1,4 +1,4 @@
-"""Prints the status, the place that is led to, and the text at a URL. Usage: fetch.py URL [TOKEN]"""
+"""Prints the status, the place that is led to, and the text at a URL. Usage: fetch.py URL [AUTHORIZATION]"""
 
 import ssl
 import sys
@@ -13,7 +13,7 @@ class Stay(urllib.request.HTTPRedirectHandler):
 
 context = ssl._create_unverified_context()  # The certificate is looked at by a check of its own.
 opener = urllib.request.build_opener(Stay, urllib.request.HTTPSHandler(context=context))
-headers = {"Authorization": f"token {sys.argv[2]}"} if len(sys.argv) > 2 else {}
+headers = {"Authorization": sys.argv[2]} if len(sys.argv) > 2 else {}
 request = urllib.request.Request(sys.argv[1], headers=headers)
 try:
     answer = opener.open(request, timeout=30)

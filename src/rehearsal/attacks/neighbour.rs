@@ -1,5 +1,6 @@
 //! What another machine on the workshop's network tries, and a node that somebody has taken over.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use anyhow::{Context, anyhow};
@@ -8,29 +9,29 @@ use serde_json::{Value as Json, json};
 use super::Scene;
 use super::attempts::{self, Outcomes, judge, program};
 use crate::failure::Result;
+use crate::ports::{self, Engine, Peer, Port, Protocol};
+use crate::rehearsal::checks::hub::FETCH;
 use crate::rehearsal::checks::{PATIENCE, SOON, sandbox};
 use crate::rehearsal::machine::Machine;
+use crate::rehearsal::spec::Role;
+use crate::userdata::paths;
 
 const NEIGHBOUR: &str = program!("attempts.py", "nfs4.py", "neighbour.py");
 const ESCAPE: &str = program!("attempts.py", "nfs4.py", "escape.py");
 const HANDLE: &str = program!("nfs4.py", "handle.py");
-const WRONG_KEY: &str = program!("wrong_key.py");
 
-/// Where the rendezvous notes which addresses have shown the key.
-const ENROLLED: &str = "/run/imagegen-rendezvous/enrolled";
-/// What other machines may be answered at: the page for everybody, and what a machine needs that is only about to join.
-const FOR_NEIGHBOURS: &[(&str, u16)] =
-    &[("tcp", 80), ("tcp", 443), ("tcp", 2377), ("tcp", 7443), ("tcp", 7946), ("udp", 7946), ("tcp", 8081)];
 /// On the root file system of a hub, and for nobody but this group to read.
 const TARGET: &str = "etc/shadow";
 const SHADOW: u32 = 42; // Debian's fixed number (base-passwd)
+/// A folder beside it that is exported for the control.
 const OPENED: &str = "/var/tmp/imagegen-attempt";
+
 /// The control is the same machine, let in by the hub, without firewalls.
 pub(super) fn is_kept_out(scene: &mut Scene) -> Result<String> {
     scene.wait_for_neighbour()?;
     let job = job(scene)?;
     let held = attempts::on(&mut scene.neighbour, NEIGHBOUR, &job)?;
-    let mark = format!("{ENROLLED}/{}", scene.neighbour.spec.place.address());
+    let mark = format!("{}/{}", paths::ENROLLED, scene.neighbour.spec.place.address());
     scene.stage.hub.read(&["touch", &mark])?;
     sandbox::take_rules_away(&mut scene.stage)?;
     let control = after_the_export(scene, &job);
@@ -54,14 +55,12 @@ fn job(scene: &mut Scene) -> Result<Json> {
     let homes = scene.stage.homes.clone();
     let hub = scene.stage.hub.spec.place.address();
     let handle = handle(scene, hub, &homes)?;
+    let table = ports::table()?;
     let mut ports = vec![];
     for machine in scene.stage.machines() {
-        let address = machine.spec.place.address();
-        for (protocol, port) in listeners(machine)? {
-            if !FOR_NEIGHBOURS.contains(&(protocol.as_str(), port)) {
-                ports.push(json!([address, protocol, port]));
-            }
-        }
+        let (address, role) = (machine.spec.place.address(), machine.spec.role);
+        let closed = listeners(machine)?.into_iter().filter(|port| !is_for_neighbours(&table, role, *port));
+        ports.extend(closed.map(|port| json!([address, port])));
     }
     Ok(json!({
         "hub": hub, "homes": homes, "uid": student.uid, "gid": student.gid, "handle": handle,
@@ -80,13 +79,25 @@ fn handle(scene: &mut Scene, hub: Ipv4Addr, homes: &str) -> Result<String> {
 }
 
 /// What listens for other machines by TCP. UDP answers nobody who does not speak its protocol.
-fn listeners(machine: &mut Machine) -> Result<Vec<(String, u16)>> {
+fn listeners(machine: &mut Machine) -> Result<BTreeSet<u16>> {
     let printed = machine.read(&["ss", "-H", "-l", "-t", "-n"])?;
-    let mut found: Vec<(String, u16)> =
-        printed.lines().filter_map(local).map(|port| ("tcp".to_owned(), port)).collect();
-    found.sort();
-    found.dedup();
-    Ok(found)
+    Ok(printed.lines().filter_map(local).collect())
+}
+
+/// Whether the table of ports lets in other machines of the network: everybody, or one that is about to join.
+fn is_for_neighbours(table: &[Port], role: Role, port: u16) -> bool {
+    let role = match role {
+        Role::Hub => ports::Role::Hub,
+        Role::Node => ports::Role::Node,
+    };
+    table.iter().any(|line| {
+        line.role == role
+            && line.protocol == Protocol::Tcp
+            && line.engines.contains(&Engine::Swarm)
+            && line.only_with.is_none()
+            && matches!(line.peer, Peer::Anywhere | Peer::Network)
+            && (line.ports.0..=line.ports.1).contains(&port)
+    })
 }
 
 /// The port of a line of `ss -Hltn`, unless it is for the machine itself.
@@ -120,14 +131,36 @@ pub(super) fn is_noted(scene: &mut Scene) -> Result<String> {
     let hub = scene.stage.hub.spec.place.address();
     let address = scene.neighbour.spec.place.address().to_string();
     let url = format!("https://{hub}:7443/v1/join");
-    let outcome = scene.neighbour.script(&["python3", "-", &url], WRONG_KEY)?;
-    let status = scene.neighbour.succeeded(&outcome, &["wrong_key.py"])?;
-    if status != "401" {
-        return Err(anyhow!("a wrong key is answered with {status}").into());
+    let outcome = scene.neighbour.script(&["python3", "-", &url, "Bearer guess"], FETCH)?;
+    let answer = scene.neighbour.succeeded(&outcome, &["userdata/rehearsal/fetch.py"])?;
+    if !answer.starts_with("401 ") {
+        return Err(anyhow!("a wrong key is answered with {answer}").into());
     }
     let journal = ["journalctl", "-b", "-o", "cat", "-u", "imagegen-rendezvous"];
     let noted = |said: &str| {
         said.lines().find(|line| line.contains(&address) && line.contains("key")).map(str::to_owned)
     };
     scene.stage.hub.until("a line about the wrong key", PATIENCE, &journal, noted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_neighbour_reaches_the_page_and_what_joining_takes() {
+        let table = ports::table().unwrap();
+        let open =
+            |role| (1..=u16::MAX).filter(|port| is_for_neighbours(&table, role, *port)).collect::<Vec<_>>();
+        assert_eq!(open(Role::Hub), [80, 443, 2377, 7443, 7946, 8081]);
+        assert_eq!(open(Role::Node), [7946]);
+    }
+
+    #[test]
+    fn what_listens_for_the_machine_itself_is_nobody_elses() {
+        assert_eq!(local("LISTEN 0 128 0.0.0.0:2049 0.0.0.0:*"), Some(2049));
+        assert_eq!(local("LISTEN 0 128 [::]:7946 [::]:*"), Some(7946));
+        assert_eq!(local("LISTEN 0 128 127.0.0.53%lo:53 0.0.0.0:*"), None);
+        assert_eq!(local("LISTEN 0 128 [::1]:631 [::]:*"), None);
+    }
 }

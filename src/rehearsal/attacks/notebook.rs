@@ -7,12 +7,13 @@ use super::Scene;
 use super::attempts::{self, Outcomes, judge, program};
 use crate::failure::Result;
 use crate::rehearsal::checks::students::{self, Task};
+use crate::userdata::paths;
 
 const NOTEBOOK: &str = program!("attempts.py", "notebook.py");
 const KERNEL: &str = program!("attempts.py", "kernel.py");
 
-/// What keeps modules out.
-const LIST: &str = "/etc/modprobe.d/imagegen.conf";
+/// Where the list of modules that are kept out is put aside.
+const ASIDE: &str = "/run/imagegen-modules.conf";
 
 /// The control has the same image and no bounds.
 pub(super) fn stays_inside(scene: &mut Scene) -> Result<String> {
@@ -32,16 +33,16 @@ pub(super) fn kernel_is_closed(scene: &mut Scene) -> Result<String> {
     let by_a_student = in_a_kernel(scene, KERNEL)?;
     scene.wait_for_neighbour()?;
     let by_root = attempts::on(&mut scene.neighbour, KERNEL, &Json::Null)?;
-    scene.neighbour.read(&["mv", LIST, "/run/"])?;
+    scene.neighbour.read(&["mv", paths::MODULES, ASIDE])?;
     let control = attempts::on(&mut scene.neighbour, KERNEL, &Json::Null);
-    scene.neighbour.read(&["mv", &LIST.replace("/etc/modprobe.d", "/run"), LIST])?;
+    scene.neighbour.read(&["mv", ASIDE, paths::MODULES])?;
     let control = control?;
     let got = attempts::got(&control);
     for held in [&by_a_student, &by_root] {
         attempts::all_refused(held)?;
     }
     if got.is_empty() {
-        return Err(anyhow!("nothing gets through without {LIST} either").into());
+        return Err(anyhow!("nothing gets through without {} either", paths::MODULES).into());
     }
     Ok(format!(
         "{} attempts refused to students and to root; without the list, root gets {}",

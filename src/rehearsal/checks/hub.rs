@@ -18,7 +18,8 @@ const BY_HAND: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdat
 /// Asks Caddy whether it would take the settings of a workshop with a domain.
 const DOMAIN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/domain.py"));
 
-const FETCH: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/fetch.py"));
+pub(in crate::rehearsal) const FETCH: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/fetch.py"));
 
 /// Asks for a page on the hub, with a token after its URL if there is one, until what comes is what `wanted` is after.
 pub(super) fn fetch<T>(
@@ -94,10 +95,11 @@ pub(super) fn metrics_need_a_token(stage: &mut Stage) -> Result<String> {
         ". /var/lib/imagegen/tokens/metrics.env; echo $IMAGEGEN_METRICS_TOKEN",
     ])?;
     let metrics = format!("https://{}/hub/metrics", stage.hub.spec.place.address());
-    let running = fetch(stage, "the metric of running servers", &[&metrics, &token], |shown| {
-        let metric = |line: &str| Some(line.strip_prefix("jupyterhub_running_servers ")?.to_owned());
-        shown.starts_with("200 ").then(|| shown.lines().find_map(metric))?
-    })?;
+    let running =
+        fetch(stage, "the metric of running servers", &[&metrics, &format!("token {token}")], |shown| {
+            let metric = |line: &str| Some(line.strip_prefix("jupyterhub_running_servers ")?.to_owned());
+            shown.starts_with("200 ").then(|| shown.lines().find_map(metric))?
+        })?;
     let status = |shown: &str| shown.split(' ').next().filter(|it| !it.starts_with('5')).map(str::to_owned);
     let closed = fetch(stage, "the hub's answer without a token", &[&metrics], status)?;
     if closed != "403" {

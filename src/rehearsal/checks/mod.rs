@@ -6,7 +6,7 @@ mod carried;
 mod classic;
 mod cloud_init;
 mod homes;
-mod hub;
+pub(super) mod hub;
 mod identity;
 mod materials;
 pub(super) mod sandbox;

@@ -76,7 +76,7 @@ fn gives_priority(limit: &Json) -> bool {
     ["rtprio", "nice"].contains(&named.as_str()) && !none
 }
 
-/// A list of system calls in place of the images' own one.
+/// A seccomp profile that replaces the images' own.
 fn seccomp(judge: &mut Judge<'_, '_>, profile: &str, node: &Node) {
     let files = [judge.machines.hub, judge.machines.node].into_iter().flat_map(|extras| &extras.files);
     let permits = |text: &str| serde_json::from_str::<Json>(text).is_ok_and(|profile| permits_all(&profile));

@@ -1,8 +1,7 @@
 # ruff: noqa: F821 (attempts.py and nfs4.py come before it)
 # What another machine on the workshop's network tries, whose root is anybody. Reads JSON: `hub` and its `homes`, a
-# student's `uid`, `gid` and `file`, the file `handle` of the homes as a node has it, `ports` as [address, protocol,
-# port] that are nobody's business outside, and the `services` of the rendezvous. The control is the same machine after
-# somebody has let it in.
+# student's `uid`, `gid` and `file`, the file `handle` of the homes as a node has it, and the TCP `ports`, as [address,
+# port], that no other machine may reach. The control is the same machine after somebody has let it in.
 import socket
 import subprocess
 import sys
@@ -30,33 +29,21 @@ def handle():
     return client.read(bytes.fromhex(JOB["handle"]), JOB["file"])
 
 
-def answers(address, protocol, port):
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
-    with socket.socket(family, kind) as line:
-        line.settimeout(PATIENCE)
-        line.connect((address, port))
-        if protocol == "udp":
-            line.send(b"?")
-            line.recv(512)
-    return True
-
-
-def reach(address, protocol, port):
+def reach(address, port):
     for _ in range(TRIES):
         try:
-            if answers(address, protocol, port):
-                return f"{address} answers"
+            socket.create_connection((address, port), PATIENCE).close()
+            return f"{address} answers"
         except OSError as error:
             refusal = error
     raise refusal
 
 
-for address, protocol, port in JOB["ports"]:
+for address, port in JOB["ports"]:
 
-    @attempt(f"reach {protocol} {port} of {address}")
-    def port(address=address, protocol=protocol, port=port):
-        return reach(address, protocol, port)
+    @attempt(f"reach TCP {port} of {address}")
+    def listener(address=address, port=port):
+        return reach(address, port)
 
 
 run_attempts()

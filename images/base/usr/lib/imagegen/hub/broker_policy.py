@@ -1,7 +1,7 @@
 """What JupyterHub may ask of Docker, and what it is told. Nothing here talks to Docker.
 
-A call is recognised by its whole path and then made anew; a service is compared with the one that would be made for the
-student, and that one is made."""
+A call is recognised by its whole path, and the broker makes one of its own; a requested service is compared with the
+one that belongs to the student, and that one is created."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def recognised(method: str, target: str) -> Call:
 
 
 def question(query: str) -> str:
-    """The query of a question about tasks, written anew."""
+    """The query of a question about tasks, encoded by the broker itself."""
     try:
         pairs = urllib.parse.parse_qsl(query, strict_parsing=True, max_num_fields=1)
         (name, text), *_ = pairs

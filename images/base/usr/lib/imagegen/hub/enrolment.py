@@ -9,9 +9,24 @@ import os
 import time
 from collections.abc import Callable
 
-FOLDER = "enrolled"  # A file for each, named by its address; homes.py watches it.
+FOLDER = "enrolled"  # A file for each, named by its address; exports and firewall follow it.
+# Where that is on a hub.
+ENROLLED = f"/run/imagegen-rendezvous/{FOLDER}"
 SILENCE = 15 * 60  # seconds after which a machine has left; nodes ask every minute
 MOST = 4096  # machines
+
+
+def listed(folder: str) -> list[str]:
+    """The addresses in the folder, which need not be there: a FileNotFoundError says so. Other names are left out:
+    what is read here gets into exports(5) and nft(8)."""
+    return [name for name in os.listdir(folder) if _is_address(name)]
+
+
+def _is_address(name: str) -> bool:
+    try:
+        return str(ipaddress.IPv4Address(name)) == name
+    except ValueError:
+        return False
 
 
 class Enrolment:
@@ -21,7 +36,7 @@ class Enrolment:
     def __init__(self, folder: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.folder, self.clock = f"{folder}/{FOLDER}", clock
         os.makedirs(self.folder, mode=0o755, exist_ok=True)
-        self.heard = {name: clock() for name in os.listdir(self.folder) if _is_address(name)}
+        self.heard = dict.fromkeys(listed(self.folder), clock())
 
     def enrol(self, address: str) -> bool:
         """Notes that a machine has shown the key; whether it is a new one."""
@@ -47,10 +62,3 @@ class Enrolment:
         now = self.clock()
         silent = [address for address, heard in self.heard.items() if now - heard > SILENCE]
         return [address for address in silent if self.dismiss(address)]
-
-
-def _is_address(name: str) -> bool:
-    try:
-        return str(ipaddress.IPv4Address(name)) == name
-    except ValueError:
-        return False

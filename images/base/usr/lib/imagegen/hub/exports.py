@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from imagegen.console import announce, say
 from imagegen.files import write_whole
 from imagegen.hub.address import find_network
+from imagegen.hub.enrolment import ENROLLED, listed
 from imagegen.settings import settings
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from imagegen.schema import Settings
 
 EXPORTS = "/etc/exports.d/imagegen.exports"
-# The rendezvous keeps a file here for each enrolled node, named by its address.
-ENROLLED = "/run/imagegen-rendezvous/enrolled"
 INTERVAL = 0.5  # seconds between two looks: a node mounts its first home a few seconds after it has enrolled
 # Nodes enrol again within a minute or two after the hub has started again. Until then the earlier ones stay: their
 # students' open files would be lost.
@@ -33,19 +32,11 @@ ROOT = "/"
 
 
 def enrolled(folder: str = ENROLLED) -> set[str]:
-    """The addresses of the nodes that are enrolled now."""
+    """The addresses of the nodes that are enrolled now. Nothing is exported over IPv6."""
     try:
-        return {name for name in os.listdir(folder) if is_address(name)}
+        return set(listed(folder))
     except FileNotFoundError:
         return set()
-
-
-def is_address(text: str) -> bool:
-    """Whether it is an IPv4 address. Nothing else may get into exports(5), and nothing is exported over IPv6."""
-    try:
-        return str(ipaddress.IPv4Address(text)) == text
-    except ValueError:
-        return False
 
 
 def earlier(path: str) -> set[str]:

@@ -67,7 +67,7 @@ class Server(door.Server):
     async def answer(self, request: door.Request) -> door.Reply:
         """Whoever has the key is believed, and belongs to the workshop until it says otherwise."""
         key = request.headers.get("authorization", "")
-        status, text = rendezvous.verdict(request.path, key, self.key, self.join_info())
+        status, text = rendezvous.verdict(request.path, key, self.key, rendezvous.published(self.folder))
         if status == HTTPStatus.UNAUTHORIZED:
             self.visits.note(request.address, WRONG_KEY)
         elif request.method == "DELETE" and status != HTTPStatus.NOT_FOUND:
@@ -78,14 +78,6 @@ class Server(door.Server):
         if status == HTTPStatus.NOT_FOUND and request.path == "/v1/programs":
             return door.Reply(HTTPStatus.OK, programs())
         return door.Reply(HTTPStatus(status), text)
-
-    def join_info(self) -> str | None:
-        """What swarm.py has published, once it has."""
-        try:
-            with open(f"{self.folder}/join.json") as file:
-                return file.read()
-        except FileNotFoundError:
-            return None
 
     def hear(self, request: door.Request) -> None:
         """A node asks. Its name and, after a space, its sentence come along."""

@@ -32,6 +32,15 @@ def verdict(path: str, authorization: str, key: str, answer: str | None) -> tupl
     return 200, answer
 
 
+def published(folder: str) -> str | None:
+    """What swarm.py has published, once it has."""
+    try:
+        with open(f"{folder}/join.json") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
 class Server(http.server.ThreadingHTTPServer):
     """Listens at our own address in the workshop's network, and at no other. Golden hubs have a better one."""
 
@@ -54,15 +63,7 @@ class Server(http.server.ThreadingHTTPServer):
             self.RequestHandlerClass(encrypted, client_address, self)  # type: ignore[arg-type]
 
     def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: Any) -> None:
-        """A client that breaks off is no matter of ours."""
-
-    def read_answer(self) -> str | None:
-        """What swarm.py has published, once it has."""
-        try:
-            with open(f"{self.folder}/join.json") as file:
-                return file.read()
-        except FileNotFoundError:
-            return None
+        """Clients may break off; nothing is written about it."""
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -79,7 +80,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def verdict(self) -> tuple[int, str]:
         """Status and text for this request."""
         key = self.server.config["join_key"]
-        return verdict(self.path, self.headers.get("Authorization", ""), key, self.server.read_answer())
+        return verdict(self.path, self.headers.get("Authorization", ""), key, published(self.server.folder))
 
     def reply(self, status: int, text: str) -> None:
         """Sends an answer."""

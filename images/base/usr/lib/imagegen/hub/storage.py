@@ -1,5 +1,5 @@
-"""Keeps homes and shared folders on file systems of their own, and never on the root file system: whoever forges NFS
-handles reaches all of an exported file system, and nothing beyond it.
+"""Keeps homes and shared folders on file systems of their own, and never on the root file system: forged NFS
+handles reach all of an exported file system, and nothing beyond it.
 
 Homes are on the workshop's volume, if it names one. Everything else is in a file on the root file system. Its blocks
 are all allocated from the beginning, so that a full root disk cannot damage it, and it grows at boot when the disk has

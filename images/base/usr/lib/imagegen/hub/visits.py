@@ -14,7 +14,7 @@ OTHERS = "one of many other machines"
 
 
 class Visits:
-    """The first thing that an address does is told at once, and the rest when a minute is over."""
+    """The journal gets the first thing that an address does immediately, and the rest once a minute."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock

@@ -1,7 +1,7 @@
 """The settings of the web server (Caddy) that stands before JupyterHub and before the students' servers.
 
-What is no path of a student's server goes to JupyterHub itself, and never through the proxy that knows those servers:
-however a path is written, nothing leads to them but the gate (imagegen.jupyter.gate)."""
+Requests for anything but a student's server go to JupyterHub itself, and never through the proxy that knows those
+servers: however a path is written, nothing leads to them but the gate (imagegen.jupyter.gate)."""
 
 from __future__ import annotations
 

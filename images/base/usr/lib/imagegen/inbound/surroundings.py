@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from imagegen.hub import address
+from imagegen.hub.enrolment import ENROLLED, listed
 from imagegen.routes import route_source
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ ROUTES_4, ROUTES_6 = "/proc/net/fib_trie", "/proc/net/ipv6_route"
 # The first has the servers themselves where the second names systemd-resolved.
 RESOLVERS = ("/run/systemd/resolve/resolv.conf", "/etc/resolv.conf")
 DOCKER = "/etc/docker/daemon.json"
-# A file for each node that has shown the workshop's key, named by its address.
-ENROLLED = "/run/imagegen-rendezvous/enrolled"
 # Interfaces of the machine itself, and of Docker.
 INNER = ("lo", "docker", "veth", "br-")
 # By these `ip -j route` tells that a route leads over another machine, or nowhere.
@@ -102,10 +101,9 @@ def workshop_network(config: Settings, own: ipaddress.IPv4Interface | None) -> l
 def enrolled(network: list[str]) -> list[str]:
     """The nodes that have shown the key; everybody in the network where no rendezvous keeps a list."""
     try:
-        names = os.listdir(ENROLLED)
+        return [str(each) for each in addresses(iter(sorted(listed(ENROLLED))))]
     except FileNotFoundError:
         return network
-    return [str(each) for each in addresses(iter(sorted(names))) if each.version == 4]
 
 
 def sets(config: Settings) -> Sets:

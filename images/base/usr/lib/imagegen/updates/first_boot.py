@@ -12,10 +12,12 @@ import subprocess
 
 from imagegen.console import announce, say
 from imagegen.files import write_whole
+from imagegen.hub.address import OUTSIDE
+from imagegen.identity import INSTANCE
+from imagegen.routes import route_source
 from imagegen.settings import settings
 
 FOLDER = os.path.dirname(__file__)
-INSTANCE = "/var/lib/cloud/data/instance-id"
 DONE = "/var/lib/imagegen/updated"
 # Seconds for lists and packages, each: a class may be waiting.
 DOWNLOAD = 180
@@ -69,16 +71,10 @@ def is_done(instance: str, path: str = DONE) -> bool:
         return False
 
 
-def has_way_out() -> bool:
-    """Whether there is a default route at all."""
-    shown = subprocess.run(["ip", "route", "show", "default"], capture_output=True, text=True, check=False).stdout
-    return bool(shown.strip())
-
-
 def bring_up_to_date() -> bool:
     """Whether the machine has to start again."""
-    if not has_way_out():
-        say("There is no way out, and so there are no security updates.")
+    if route_source(OUTSIDE) is None:
+        say("No route leads to the internet: security updates are not fetched.")
         return False
     try:
         if found := fetch():
