@@ -195,7 +195,7 @@ class Materials(unittest.TestCase):
                     shutil.copy(f"{folder}/sound.zip", f"{folder}/broken.zip")
 
             os.chmod(folder, 0o755)
-            places = {"WORK": folder, "KEPT": f"{folder}/kept", "SHARE": f"{folder}/share", "ACCOUNT": "nobody"}
+            places = {"FOLDER": folder, "KEPT": f"{folder}/kept", "SHARE": f"{folder}/share", "ACCOUNT": "nobody"}
             with mock.patch.multiple(materials, settings=lambda: config, announce=said.append, **places):
                 with mock.patch.object(materials.time, "sleep", sleep):
                     materials.main()
@@ -212,7 +212,7 @@ class Hostile(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder, self.said = folder.name, []
         os.chmod(self.folder, 0o755)
-        places = {"WORK": self.folder, "KEPT": f"{self.folder}/kept", "SHARE": f"{self.folder}/share"}
+        places = {"FOLDER": self.folder, "KEPT": f"{self.folder}/kept", "SHARE": f"{self.folder}/share"}
         project.replace(self, materials, announce=self.said.append, say=self.said.append, ACCOUNT="nobody", **places)
         for inner in ("kept", "share", "home/ada"):
             os.makedirs(f"{self.folder}/{inner}")

@@ -9,7 +9,7 @@ import unittest
 from unittest import mock
 
 import project
-from imagegen.hub import storage
+from imagegen.hub import materials, storage
 from test_volume import has_loop_devices, run
 
 MIB = 1 << 20
@@ -89,11 +89,31 @@ modes = [oct(os.stat(f"{{root}}/{{name}}").st_mode & 0o7777) for name in {folder
 print("RESULT", len(devices), os.stat(root).st_dev in devices, *modes)
 open(f"{{root}}/srv/out/kept", "a").write("x")
 """
-        result = "RESULT 1 False 0o755 0o700 0o755 0o1777"
+        result = "RESULT 1 False 0o755 0o711 0o755 0o1777"
         self.assertIn(result, self.boot(script, shares=shares))
         again = self.boot(script + 'print("KEPT", open(f"{root}/srv/out/kept").read())', shares=shares)
         self.assertIn(result, again)
         self.assertIn("KEPT xx", again)
+
+    def test_materials_are_fetched_to_it_and_nobody_else_looks_into_them(self):
+        self.assertEqual(materials.FOLDER, storage.MATERIALS)
+        # Python imports mimetypes when it opens a file: URL, and its own folder may be closed to other accounts.
+        script = """
+import mimetypes
+from imagegen.hub import materials
+materials.ACCOUNT, materials.FOLDER, materials.KEPT = "nobody", f"{root}/materials", f"{root}/materials/kept"
+materials.SHARE, materials.announce = f"{root}/share", print
+for folder in (os.path.dirname(root), root):
+    os.chmod(folder, 0o711)
+os.makedirs(f"{root}/materials/{materials.UNFINISHED}killed/content")
+subprocess.run(["tar", "-C", f"{sys.argv[1]}/imagegen", "-cf", f"{root}/course.tar", "console.py"], check=True)
+materials.prepare()
+wanted = {"kind": "archive", "url": f"file://{root}/course.tar", "sha256": None, "name": "course", "ref": None}
+kept = materials.obtain(wanted)
+mode = oct(os.stat(materials.KEPT).st_mode & 0o777)
+print("RESULT", os.listdir(kept), os.listdir(materials.FOLDER), mode)
+"""
+        self.assertIn("RESULT ['console.py'] ['kept'] 0o700", self.boot(script))
 
     def test_homes_of_an_earlier_boot_are_moved_there_whole(self):
         before = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import pwd
+import shutil
 import subprocess
 import tempfile
 import time
@@ -20,8 +21,11 @@ from imagegen.users import table
 if TYPE_CHECKING:
     from imagegen.schema import Material
 
-WORK = "/var/lib/imagegen"
-KEPT = f"{WORK}/materials"
+# On the file system of the homes (imagegen.hub.storage). What is fetched is moved within it: a rename does not reach
+# another one. Everybody may pass through the folder, so that the account reaches what it works in.
+FOLDER = "/var/lib/imagegen/materials"
+KEPT = f"{FOLDER}/kept"  # Root's alone.
+UNFINISHED = "unfinished-"
 SHARE = "/srv/imagegen-share"
 ACCOUNT = "imagegen-materials"  # It fetches and unpacks, and has no rights.
 HEARD: dict[str, Any] = {"stderr": subprocess.PIPE, "text": True, "errors": "replace"}
@@ -37,7 +41,7 @@ def obtain(material: Material) -> str:
     """The folder with it; fetched unless it was before."""
     kept = f"{KEPT}/{material['name']}"
     if not os.path.isdir(kept):
-        with tempfile.TemporaryDirectory(dir=WORK) as work:
+        with tempfile.TemporaryDirectory(dir=FOLDER, prefix=UNFINISHED) as work:
             own_by(ACCOUNT, work)
             folder = f"{work}/content"
             unprivileged.run(ACCOUNT, work, functools.partial(fetch_into, material, folder))
@@ -46,6 +50,16 @@ def obtain(material: Material) -> str:
             os.rename(folder, kept)
         announce(f"Fetched {shown(material['url'])}.")
     return kept
+
+
+def prepare() -> None:
+    """Makes the folders, and removes what a start that was killed has left."""
+    os.makedirs(FOLDER, mode=0o711, exist_ok=True)
+    os.makedirs(KEPT, mode=0o700, exist_ok=True)
+    os.makedirs(SHARE, exist_ok=True)
+    for name in os.listdir(FOLDER):
+        if name.startswith(UNFINISHED):
+            shutil.rmtree(f"{FOLDER}/{name}")
 
 
 def own_by(account: str, folder: str) -> None:
@@ -128,8 +142,7 @@ def succeeds(material: Material, homes: str, said: dict[str, str]) -> bool:
 def main() -> None:
     """Tries until everything is in its place."""
     config = settings()
-    os.makedirs(KEPT, mode=0o700, exist_ok=True)
-    os.makedirs(SHARE, exist_ok=True)
+    prepare()
     left, said = config["page"]["materials"], dict[str, str]()
     while left := [material for material in left if not succeeds(material, config["homes"], said)]:
         time.sleep(20)

@@ -172,7 +172,7 @@ def main() -> None:
         mount_volume(config, name)
     place("homes", config["homes"])
     # What is fetched once has the same lifetime as the shared folders, and may be as large.
-    place("materials", MATERIALS, 0o700)
+    place("materials", MATERIALS, 0o711)
     for folder, writable in sorted(config.get("shares", [])):
         place(f"shares{folder}", folder, 0o1777 if writable else 0o755)
 
