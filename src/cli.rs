@@ -191,6 +191,10 @@ pub struct BuildArgs {
     /// Write a lock of every package of every layer, by version and hash
     #[arg(long, value_name = "FILE")]
     pub write_lock: Option<PathBuf>,
+    /// Sign images and provenances with this OpenSSH key: a private key without a passphrase, or the public half of one in
+    /// ssh-agent
+    #[arg(long, value_name = "KEY")]
+    pub sign: Option<PathBuf>,
     /// Print the stages and do nothing
     #[arg(long)]
     pub plan: bool,
@@ -251,6 +255,10 @@ pub struct VerifyArgs {
     /// A Debian mirror to look for the packages on, in place of the archives that the manifest names
     #[arg(long, value_name = "URL")]
     pub mirror: Option<String>,
+    /// Check first that one of these keys signed the image and its provenance: a list of allowed signers, as ssh-keygen(1)
+    /// describes it
+    #[arg(long, value_name = "FILE")]
+    pub signers: Option<PathBuf>,
     /// Where to build; by default beside the image, in a folder that goes again
     #[arg(long, value_name = "DIR")]
     pub scratch: Option<PathBuf>,

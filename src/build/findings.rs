@@ -68,6 +68,38 @@ impl Refusal {
     }
 }
 
+/// A key that signs nothing.
+pub(super) fn cannot_sign(key: &str, reason: &str) -> Finding {
+    Finding::error(
+        format!("the key {key} cannot sign: {reason}"),
+        "name an OpenSSH private key without a passphrase, or add yours to ssh-agent and name its public half",
+    )
+}
+
+/// An image without its signature.
+pub(super) fn no_signature(path: &str, reason: &str) -> Finding {
+    Finding::error(
+        format!("the signature {path} cannot be read: {reason}"),
+        "put the signature that `build --sign` wrote with the file beside it",
+    )
+}
+
+/// A signature of somebody whom the list does not name.
+pub(super) fn no_signer(file: &str, signers: &str, reason: &str) -> Finding {
+    Finding::error(
+        format!("nobody in {signers} has signed {file}: {reason}"),
+        "do not use the file unless you know who signed it; add that key to the list of allowed signers then",
+    )
+}
+
+/// A signature of another content, or for another purpose.
+pub(super) fn other_content(file: &str, reason: &str) -> Finding {
+    Finding::error(
+        format!("{file} is not what was signed: {reason}"),
+        "do not use the file: fetch it again with its signature from where it was built",
+    )
+}
+
 /// An entry of a container image's layer that no layer may have.
 pub(super) fn hostile_entry(archive: &str, layer: &str, entry: &str, refusal: &Refusal) -> Finding {
     let remedy = match refusal {

@@ -36,6 +36,7 @@ mod results;
 mod rootfs;
 mod sets;
 mod shelf;
+mod signature;
 mod store;
 mod tarball;
 mod target_tools;
@@ -58,6 +59,7 @@ use job::Job;
 pub(crate) use manifest::installed_packages;
 pub use manifest::{Package, hash};
 pub use packages::PackageStore;
+pub use signature::{Signer, check as check_signature};
 pub use store::{Entry, Pruned, Pruning, Store};
 pub use verify::compare;
 

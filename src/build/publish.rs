@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::manifest::hash;
+use super::signature;
 use crate::failure::Result;
 use crate::host::{files, lock};
 use crate::report::{Progress, Published};
@@ -74,6 +75,7 @@ fn made(outcomes: &[&Outcome], output: &Path, progress: &Progress) -> Result<Vec
         files.iter().filter_map(|(_, target, ..)| fs_err::File::open(target).ok()).collect();
     let mut published = vec![];
     for (path, target, _, file) in files {
+        signature::forget(&target)?;
         fs_err::rename(path, target)?;
         published.push(file);
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::inputs;
-use crate::build::{self, Places, Settings, Store};
+use crate::build::{self, Places, Settings, Signer, Store};
 use crate::cli::{BuildArgs, Target};
 use crate::document::{Finding, Findings, Source};
 use crate::failure::{Result, Shortage};
@@ -39,13 +39,20 @@ fn build(args: &BuildArgs, events: Events) -> Result<()> {
         return Err(plan::lock::findings::no_such_folder(&path.display().to_string()).into());
     }
     signals::listen()?;
-    tools::require(lacking(&plan, &places, PLACE_OPTIONS))?;
+    let mut lacking = lacking(&plan, &places, PLACE_OPTIONS);
+    lacking.extend(args.sign.iter().flat_map(|_| tools::lacking_for_signatures()));
+    tools::require(lacking)?;
+    let signer = args.sign.as_deref().map(Signer::with).transpose()?;
     let settings = Settings {
         mirror: args.mirror.clone(),
         hands: tools::processors(),
         wants_lock: args.write_lock.is_some(),
     };
-    let made = build::execute(&plan, &places, &settings, &Progress::with(events))?;
+    let progress = Progress::with(events);
+    let mut made = build::execute(&plan, &places, &settings, &progress)?;
+    if let Some(signer) = signer {
+        signer.sign_all(&mut made.published, &progress)?;
+    }
     if let (Some(path), Some(lock)) = (&args.write_lock, &made.lock) {
         files::replace(path, &lock.to_string(), 0o644)?;
     }

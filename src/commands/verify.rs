@@ -1,6 +1,6 @@
 //! `imagegen verify`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -23,10 +23,11 @@ const PLACE_OPTIONS: &str = "--scratch and TMPDIR";
 /// Runs the command.
 pub fn run(args: &VerifyArgs) -> Result<()> {
     inputs::open(&args.image, inputs::DISK_IMAGE)?;
+    signals::listen()?;
+    let signer = args.signers.as_deref().map(|signers| signer(&args.image, signers)).transpose()?;
     let claim = read_claim(&args.image)?;
     let catalogue = catalogue(args.images.as_deref())?;
     let request = request(args, &claim, &catalogue)?;
-    signals::listen()?;
     let scratch = args.scratch.as_deref().unwrap_or_else(|| files::folder_of(&args.image));
     let work = WorkFolder::within(scratch)?;
     let places = places(&work)?;
@@ -42,14 +43,32 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
     build::compare(&args.image, &rebuilt, claim.file.format == "oci-archive", &work)?;
     step.done("");
     let sha256 = build::hash(&args.image)?.0;
-    report::data(&format!("{}: identical to what was rebuilt, SHA-256 {sha256}\n", args.image.display()))
+    let note = signer.map(|name| format!(", signed by {name}")).unwrap_or_default();
+    let image = args.image.display();
+    report::data(&format!("{image}: identical to what was rebuilt, SHA-256 {sha256}{note}\n"))
 }
 
-fn read_claim(image: &Path) -> Result<Claim> {
+/// Who signed the image, and its provenance where it lies beside.
+fn signer(image: &Path, signers: &Path) -> Result<String> {
+    tools::require(tools::lacking_for_signatures())?;
+    inputs::open(signers, "name a list of allowed signers: a name and an SSH public key a line")?;
+    let provenance = beside(image, "provenance.json")?;
+    if provenance.is_file() {
+        build::check_signature(&provenance, signers)?;
+    }
+    build::check_signature(image, signers)
+}
+
+/// What was built with an image, by the end of its name.
+fn beside(image: &Path, ending: &str) -> Result<PathBuf> {
     let name = image.file_name().context("the image has no name")?.to_string_lossy().into_owned();
     let stem =
         [".qcow2", ".raw", ".oci.tar"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
-    let path = image.with_file_name(format!("{stem}.manifest.json"));
+    Ok(image.with_file_name(format!("{stem}.{ending}")))
+}
+
+fn read_claim(image: &Path) -> Result<Claim> {
+    let path = beside(image, "manifest.json")?;
     let shown = path.display().to_string();
     let text =
         fs_err::read_to_string(&path).map_err(|error| claim::no_such_manifest(&shown, &error.to_string()))?;

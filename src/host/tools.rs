@@ -93,6 +93,14 @@ pub const GPGV: Program = Program {
     oldest: None,
 };
 
+/// Signs, and checks signatures.
+pub const SSH_KEYGEN: Program = Program {
+    name: "ssh-keygen",
+    purpose: "to sign images, or to check who signed them",
+    install: "apt-get install openssh-client",
+    oldest: None,
+};
+
 /// The keys by which mmdebstrap trusts Debian's archive.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// How many processors this process may use.
@@ -163,6 +171,12 @@ pub fn lacking_for_provision(memory: u64, signed: bool) -> Vec<Shortage> {
     let mut lacking = lacking_for_rehearsal(memory);
     lacking.extend(lacking_programs(if signed { &[GPGV] } else { &[] }));
     lacking
+}
+
+/// What signing, or checking signatures, lacks here.
+#[must_use]
+pub fn lacking_for_signatures() -> Vec<Shortage> {
+    lacking_programs(&[SSH_KEYGEN])
 }
 
 /// Fails where something is lacking.
