@@ -25,9 +25,10 @@ students_and_a_browser() {
 students_without_a_door() {
 	rehearse_students --logs "$LOGS/students-without-a-door"
 }
-# On a cloud by whose name cloud-init does not know OpenStack, and whose metadata service comes late.
+# On a cloud by whose name cloud-init does not know OpenStack, and whose metadata service comes late; with homes over TLS.
 metadata_service() {
 	"$IMAGEGEN" rehearse --nodes 1 --images "$IMAGES" --logs "$LOGS/metadata-service" \
+		--workshop tests/fixtures/rehearsals/tls.yaml \
 		--datasource metadata --product "VMware Virtual Platform" --metadata-delay 90
 }
 # From a notebook, from a neighbour on the network and from outside.

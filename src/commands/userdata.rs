@@ -6,7 +6,7 @@ use crate::cli::{UserdataArgs, Way};
 use crate::document::Findings;
 use crate::failure::Result;
 use crate::userdata::{self, Budget, Form, Image, Machine, Rendered, Role};
-use crate::workshop::{User, Workshop, findings};
+use crate::workshop::{Transport, User, Workshop, findings};
 
 /// Prints the text, or its sizes, or what has changed in it.
 pub(super) fn print(args: &UserdataArgs, workshop: &Workshop, role: Role) -> Result<()> {
@@ -41,11 +41,14 @@ fn image(args: &UserdataArgs) -> Image {
 /// The first user that an image's own packages make.
 const FIRST_USER: u32 = 1000;
 
-/// What may go wrong on an image that has users already.
+/// What goes wrong on an ordinary image, or may because it has users already.
 pub(super) fn note_doubts_about_stock_images(workshop: &Workshop, found: &mut Findings) {
     let taken = |user: &User| user.uid == FIRST_USER || user.gid == FIRST_USER;
     if let Some(user) = workshop.users.accounts().find(taken) {
         found.push(findings::uid_of_the_images_user(&user.name));
+    }
+    if workshop.homes.transport == Transport::MutualTls {
+        found.push(findings::tls_on_stock_images());
     }
 }
 

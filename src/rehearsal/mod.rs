@@ -48,6 +48,7 @@ use crate::failure::{Failure, Result};
 use crate::host::work::WorkFolder;
 use crate::report::{self, Progress};
 use crate::vm::Accelerator;
+use crate::workshop::Transport;
 
 /// What stands for the internet on the LAN: an address that is kept for examples (RFC 5737), and that the hub answers for.
 pub const EXAMPLE_ADDRESS: &str = "198.51.100.1";
@@ -90,6 +91,8 @@ pub struct Script {
     pub homes: String,
     /// Whether the hub has a volume for them.
     pub volume: bool,
+    /// What they travel over.
+    pub transport: Transport,
     /// Folders that nodes mount from the hub to read: the path on nodes, the folder on the hub.
     pub shares: Vec<(String, String)>,
     /// What all machines boot by.
@@ -127,6 +130,7 @@ struct Stage {
     plain: bool,
     classic: bool,
     volume: bool,
+    transport: Transport,
     shares: Vec<(String, String)>,
     homes: String,
     present: usize,

@@ -27,8 +27,8 @@ pub(super) fn set(script: Script, bench: &Bench, progress: &Progress) -> Result<
         wait_in_vain(&mut nodes, &script, progress)?;
     }
     supplies::hand_out(&mut hub, &script)?;
-    let Script { students, plain, volume, shares, homes, classic, present, materials, fingerprint, .. } =
-        script;
+    let Script { students, plain, volume, transport, shares, homes, classic, present, .. } = script;
+    let Script { materials, fingerprint, .. } = script;
     let (classic, mtu) = (classic.is_some(), bench.cloud.network.mtu());
     Ok(Stage {
         hub,
@@ -37,6 +37,7 @@ pub(super) fn set(script: Script, bench: &Bench, progress: &Progress) -> Result<
         plain,
         classic,
         volume,
+        transport,
         shares,
         homes,
         present,

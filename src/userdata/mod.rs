@@ -124,7 +124,7 @@ impl Machine<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workshop::{ClassicImages, Engine, Entry, Share, User, Users};
+    use crate::workshop::{ClassicImages, Engine, Entry, Share, Transport, User, Users};
 
     fn secrets() -> Secrets {
         Secrets::parse("test", include_str!("../../tests/fixtures/workshop.secrets.yaml")).expect("sound")
@@ -232,9 +232,33 @@ mod tests {
     }
 
     fn hub(workshop: &Workshop) -> std::collections::BTreeMap<String, String> {
-        let machine = Machine { workshop, secrets: &secrets(), role: Role::Hub, image: Image::Golden };
+        files_of(workshop, Role::Hub)
+    }
+
+    fn files_of(workshop: &Workshop, role: Role) -> std::collections::BTreeMap<String, String> {
+        let machine = Machine { workshop, secrets: &secrets(), role, image: Image::Golden };
         let files = files::of_workshop(&machine, Style::Lines).expect("files");
         files.into_iter().map(|file| (file.path, file.content)).collect()
+    }
+
+    #[test]
+    fn encrypted_homes_and_the_hubs_own_shares_are_mounted_by_the_name_in_its_certificate() {
+        let share = |path: &str, server: Option<&str>| Share {
+            path: path.into(),
+            server: server.map(str::to_owned),
+            folder: "/export".into(),
+            writable: false,
+            mount_options: vec![],
+        };
+        let mut workshop = Workshop::usual();
+        workshop.autofs.shares = vec![share("/data", None), share("/results", Some("nas"))];
+        workshop.homes.transport = Transport::MutualTls;
+        let files = files_of(&workshop, Role::Node { hub: Ipv4Addr::new(10, 0, 0, 5) });
+        let homes = "* -fstype=nfs4,vers=4.2,hard,nosuid,nodev,noatime,xprtsec=mtls imagegen-hub:/home/&\n";
+        assert_eq!(files["/etc/auto.imagegen"], homes);
+        let shares = "/data -fstype=nfs4,vers=4.2,hard,nosuid,nodev,ro,xprtsec=mtls imagegen-hub:/export\n\
+                      /results -fstype=nfs4,vers=4.2,hard,nosuid,nodev,ro nas:/export\n";
+        assert_eq!(files["/etc/auto.imagegen-shares"], shares);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Image, Machine, Role, stock, table};
 use crate::failure::Result;
-use crate::workshop::{Engine, Material, Notebooks, SecurityUpdates, Web, Workshop};
+use crate::workshop::{Engine, Material, Notebooks, SecurityUpdates, Transport, Web, Workshop};
 
 /// The notebook image that golden nodes carry, for the classic engine, which places by no label.
 const CARRIED: &str = "imagegen/notebook:latest";
@@ -47,6 +47,9 @@ fn common(machine: &Machine<'_>) -> Json {
     }
     if workshop.security_updates == SecurityUpdates::Never && machine.image == Image::Golden {
         settings["security_updates"] = json!(false);
+    }
+    if workshop.homes.transport == Transport::MutualTls {
+        settings["homes_tls"] = json!(true);
     }
     if workshop.docker.mtu.is_none() {
         settings["mtu_auto"] = json!(true);

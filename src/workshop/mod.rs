@@ -40,7 +40,7 @@ pub use accounts::{Entry, Group, PasswordHash, User, UserRange, Users};
 pub use autofs::{Autofs, Share};
 pub use docker::Docker;
 pub use machines::{ExtraFile, Extras};
-pub use network::{Homes, Network, Subnet};
+pub use network::{Homes, Network, Subnet, Transport};
 pub use notebooks::{Material, Notebooks};
 pub use quota::Quota;
 pub use read::parse;

@@ -7,7 +7,7 @@ use super::{Quota, address, findings, names, quota};
 use crate::document::{Fields, Findings, Node, Place, Source};
 
 pub(super) const KEYS: &[&str] = &["cidr", "hub_ip", "hub_name"];
-pub(super) const HOMES_KEYS: &[&str] = &["export", "volume", "adopt", "quota"];
+pub(super) const HOMES_KEYS: &[&str] = &["export", "volume", "adopt", "quota", "tls"];
 
 /// Where the machines find each other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,11 +32,29 @@ pub struct Homes {
     pub adopt: bool,
     /// What each student may store there.
     pub quota: Quota,
+    /// How they travel to the nodes.
+    pub transport: Transport,
+}
+
+/// What NFS runs over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// TCP: readable, and changeable, by whoever sits in between.
+    #[default]
+    Plain,
+    /// TLS, by which hub and nodes know each other (RFC 9289).
+    MutualTls,
 }
 
 impl Default for Homes {
     fn default() -> Self {
-        Self { export: "/home".into(), volume: None, adopt: false, quota: Quota::OfDisk }
+        Self {
+            export: "/home".into(),
+            volume: None,
+            adopt: false,
+            quota: Quota::OfDisk,
+            transport: Transport::Plain,
+        }
     }
 }
 
@@ -117,6 +135,9 @@ pub(super) fn read_homes(source: &Arc<Source>, node: &Node, findings: &mut Findi
         fields.findings().push(findings::nothing_to_adopt(source, node));
     }
     homes.quota = quota::read(source, "quota", &mut fields);
+    if fields.flag("tls", "tls: true") == Some(true) {
+        homes.transport = Transport::MutualTls;
+    }
     homes
 }
 

@@ -39,6 +39,25 @@ pub fn classic_without_its_engine(source: &Arc<Source>, node: &Node) -> Finding 
     )
 }
 
+/// Encrypted homes with an engine that has nobody who gives certificates out.
+#[must_use]
+pub fn tls_without_rendezvous(source: &Arc<Source>, node: &Node) -> Finding {
+    Finding::error(
+        "the classic engine cannot encrypt homes: it has no rendezvous that gives nodes their certificates",
+        "write `engine: swarm`, or remove `tls`",
+    )
+    .at(source, node.span.clone(), "not with `engine: classic`")
+}
+
+/// Encrypted homes on images that do not have the programs for it.
+#[must_use]
+pub fn tls_on_stock_images() -> Finding {
+    Finding::error(
+        "ordinary images cannot encrypt homes, which `homes.tls` asks for",
+        "build golden images and leave out `--stock`, or remove `tls` and keep the network for the workshop alone",
+    )
+}
+
 /// Text that is no reference to a container image.
 #[must_use]
 pub fn not_an_image(source: &Arc<Source>, text: &str, node: &Node) -> Finding {

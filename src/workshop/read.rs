@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::daemon::{Machines, at};
-use super::{ClassicImages, Engine, Reader, SecurityUpdates, Users, Workshop};
+use super::{ClassicImages, Engine, Reader, SecurityUpdates, Transport, Users, Workshop};
 use super::{autofs, docker, findings, machines, names, network, notebooks, overlaps, users, web};
 use crate::document::{Document, Fields, Findings, Node, Place, Source};
 
@@ -90,7 +90,17 @@ fn workshop(source: &Arc<Source>, root: &Node, reader: Reader<'_>, findings: &mu
         workshop.security_updates = SecurityUpdates::Never;
     }
     addresses(source, root, &workshop, fields.findings());
+    transport(source, root, &workshop, fields.findings());
     workshop
+}
+
+/// What the engine has to do for homes that are encrypted.
+fn transport(source: &Arc<Source>, root: &Node, workshop: &Workshop, findings: &mut Findings) {
+    let encrypted = workshop.homes.transport == Transport::MutualTls;
+    let tls = at(root, "homes").and_then(|homes| at(homes, "tls"));
+    if let Some(node) = tls.filter(|_| encrypted && workshop.engine != Engine::Swarm) {
+        findings.push(findings::tls_without_rendezvous(source, node));
+    }
 }
 
 /// What addresses come to beside each other.
@@ -189,6 +199,14 @@ mod tests {
     #[test]
     fn a_version_alone_is_the_usual_workshop() {
         assert_eq!(sound("version: 1\n"), Workshop::usual());
+    }
+
+    #[test]
+    fn homes_are_encrypted_where_a_rendezvous_gives_certificates() {
+        assert_eq!(sound("version: 1\nhomes: {tls: true}\n").homes.transport, Transport::MutualTls);
+        assert_eq!(sound("version: 1\nhomes: {tls: false}\n").homes.transport, Transport::Plain);
+        let found = messages("version: 1\nengine: classic\nhomes: {tls: true}\n");
+        assert!(found.iter().any(|message| message.contains("cannot encrypt homes")), "{found:?}");
     }
 
     #[test]

@@ -95,6 +95,7 @@ pub(super) fn script(wanted: &Wanted) -> Result<Script> {
         node: userdata(Role::Node { hub: rehearsal::hub_address() })?,
         nodes: wanted.nodes,
         volume: workshop.homes.volume.is_some(),
+        transport: workshop.homes.transport,
         shares: shares(&workshop),
         classic: match &workshop.engine {
             Engine::Classic(images) => Some(vec![images.consul.clone(), images.swarm.clone()]),

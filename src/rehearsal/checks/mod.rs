@@ -25,6 +25,7 @@ use super::machine::Machine;
 use super::{Stage, boot};
 use crate::failure::Result;
 use crate::userdata::paths;
+use crate::workshop::Transport;
 
 /// How long the slowest part of a boot may take under emulation.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1500);
@@ -57,6 +58,7 @@ pub(super) fn of(stage: &Stage, timed: bool) -> Vec<&'static Check> {
     let engine = if stage.classic { CLASSIC } else { SWARM };
     let volume = if stage.volume { VOLUME } else { &[] };
     let shares = if stage.shares.is_empty() { &[] } else { SHARES };
+    let encrypted = if stage.transport == Transport::MutualTls { ENCRYPTED_HOMES } else { &[] };
     let image = if stage.plain { PLAIN } else { GOLDEN };
     let last = if stage.classic { CLASSIC_FAULTS } else { SWARM_FAULTS };
     let students: &[&[Check]] = match (stage.present, stage.classic) {
@@ -66,7 +68,7 @@ pub(super) fn of(stage: &Stage, timed: bool) -> Vec<&'static Check> {
         (_, false) => &[AT_WORK, AMONG_NODES],
     };
     let materials = if stage.materials > 0 { MATERIALS } else { &[] };
-    let before = [engine, AMONG_MACHINES, EACH, asked, volume, shares, image];
+    let before = [engine, AMONG_MACHINES, EACH, asked, volume, shares, encrypted, image];
     before.iter().chain(students).chain(&[materials, last]).copied().flatten().collect()
 }
 
@@ -105,6 +107,11 @@ const VOLUME: &[Check] = &[Check { name: "the homes are on the volume", run: vol
 const SHARES: &[Check] = &[Check {
     name: "shared data of the hub is read on every node and not written",
     run: homes::shares_are_read,
+}];
+
+const ENCRYPTED_HOMES: &[Check] = &[Check {
+    name: "homes travel over TLS by which hub and nodes know each other, and not without",
+    run: storage::is_encrypted,
 }];
 
 const PASSWORDS: Check = Check {

@@ -8,6 +8,8 @@ use crate::failure::Result;
 
 /// Looks at the file systems and at what is exported.
 const APART: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/apart.sh"));
+/// Mounts the homes with encryption and without.
+const ENCRYPTED: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/encrypted.sh"));
 /// Has a student store too much.
 const QUOTA: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/quota.sh"));
 /// What each student stores on the hub, and may.
@@ -26,6 +28,17 @@ pub(super) fn is_apart(stage: &mut Stage) -> Result<String> {
     let outcome = stage.hub.script(&command, APART)?;
     let exported = stage.hub.succeeded(&outcome, &["userdata/rehearsal/apart.sh"])?;
     Ok(format!("{} for {}", exported.trim(), clients.join(", ")))
+}
+
+/// A node's kernel encrypts what it mounts, and the hub gives nothing to a node that does not ask for that, or has no
+/// certificate.
+pub(super) fn is_encrypted(stage: &mut Stage) -> Result<String> {
+    let folder = stage.homes.clone();
+    for node in &mut stage.nodes {
+        let outcome = node.script(&["sh", "-s", &folder], ENCRYPTED)?;
+        node.succeeded(&outcome, &["userdata/rehearsal/encrypted.sh"])?;
+    }
+    Ok(format!("{folder} with xprtsec=mtls, and with nothing less"))
 }
 
 /// A student who stores too much is stopped, and nobody else.

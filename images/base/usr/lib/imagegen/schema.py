@@ -78,6 +78,7 @@ class Settings(TypedDict, total=False):
     notebook_image: str
     images: ClassicImages
     join_key: str
+    homes_tls: bool  # whether homes travel over TLS
     # Of nodes.
     hub: str
     hub_certificate: str

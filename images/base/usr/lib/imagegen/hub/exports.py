@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from imagegen.console import announce, say
 from imagegen.files import write_whole
+from imagegen.hub import homes_authority
 from imagegen.hub.address import find_network
 from imagegen.hub.enrolment import ENROLLED, listed
 from imagegen.settings import settings
@@ -66,7 +67,8 @@ def render(config: Settings, clients: Iterable[str]) -> str:
     for folder, writable in folders.items():
         if point := mount_point(folder):
             # At a boot at which it is not mounted, the folder beneath is not exported either.
-            common = f"sync,root_squash,no_subtree_check,sec=sys,mountpoint={point}"
+            transport = ",xprtsec=mtls" if config.get("homes_tls") else ""
+            common = f"sync,root_squash,no_subtree_check,sec=sys,mountpoint={point}{transport}"
             text += f"{folder} -{'rw' if writable else 'ro'},{common} {names}\n"
         else:
             announce(f"{folder} is on the hub's root file system, and not exported.")
@@ -88,7 +90,10 @@ def in_order(addresses: Iterable[str]) -> list[str]:
 def follow(config: Settings) -> None:
     """Exports to the nodes that are enrolled, as they come and go."""
     before, started, exported = earlier(EXPORTS), time.monotonic(), None
+    offered = homes_authority.prepare() if config.get("homes_tls") else None
     while True:
+        if offered:
+            homes_authority.offer(offered)
         wanted = enrolled()
         if time.monotonic() < started + PATIENCE:
             wanted |= before

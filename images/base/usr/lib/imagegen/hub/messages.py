@@ -77,7 +77,17 @@ class Server(door.Server):
             self.hear(request)
         if status == HTTPStatus.NOT_FOUND and request.path == "/v1/programs":
             return door.Reply(HTTPStatus.OK, programs())
+        if status == HTTPStatus.NOT_FOUND and request.path == "/v1/homes":
+            return self.homes()
         return door.Reply(HTTPStatus(status), text)
+
+    def homes(self) -> door.Reply:
+        """What a node shows when it mounts homes over TLS, once the hub has made it."""
+        try:
+            with open(f"{self.folder}/homes.json") as file:
+                return door.Reply(HTTPStatus.OK, file.read())
+        except FileNotFoundError:
+            return door.Reply(HTTPStatus.SERVICE_UNAVAILABLE, "there are no certificates for homes yet\n")
 
     def hear(self, request: door.Request) -> None:
         """A node asks. Its name and, after a space, its sentence come along."""

@@ -45,6 +45,10 @@ class Swarm:
 
     def stay(self, hub: Hub) -> None:
         """Returns when this node does not belong to the hub's swarm, or does not any more."""
+        if self.config.get("homes_tls"):
+            from imagegen import homes_tls  # An ordinary image does not have it.
+
+            homes_tls.fetch(hub)
         doubts = 0
         while doubts < DOUBTS:
             state = self._settled()
