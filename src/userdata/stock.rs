@@ -65,6 +65,7 @@ const WORKER: Programs = of_images!["base/usr/lib/imagegen/node/swarm.py"];
 const CLASSIC: Programs = of_images![
     "base/usr/lib/imagegen/classic/__init__.py",
     "base/usr/lib/imagegen/classic/containers.py",
+    "base/usr/lib/imagegen/classic/health.py",
     "base/usr/lib/imagegen/classic/listener.py",
 ];
 const CLASSIC_HUB: Programs = of_images![

@@ -29,6 +29,16 @@ pub fn classic_is_old(source: &Arc<Source>, node: &Node) -> Finding {
     .at(source, node.span.clone(), "old")
 }
 
+/// A reservation, which the classic engine makes of the limit.
+#[must_use]
+pub fn reserve_without_effect(source: &Arc<Source>, node: &Node) -> Finding {
+    Finding::warning(
+        "`reserve` has no effect with the classic engine, which reserves all of `memory` for each server",
+        "remove it, and give each server as much `memory` as the machines have for each student",
+    )
+    .at(source, node.span.clone(), "no effect")
+}
+
 /// Images for an engine that is not used.
 #[must_use]
 pub fn classic_without_its_engine(source: &Arc<Source>, node: &Node) -> Finding {

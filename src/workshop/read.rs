@@ -90,16 +90,21 @@ fn workshop(source: &Arc<Source>, root: &Node, reader: Reader<'_>, findings: &mu
         workshop.security_updates = SecurityUpdates::Never;
     }
     addresses(source, root, &workshop, fields.findings());
-    transport(source, root, &workshop, fields.findings());
+    if workshop.engine != Engine::Swarm {
+        without_swarm(source, root, &workshop, fields.findings());
+    }
     workshop
 }
 
-/// What the engine has to do for homes that are encrypted.
-fn transport(source: &Arc<Source>, root: &Node, workshop: &Workshop, findings: &mut Findings) {
+/// What the classic engine does not do.
+fn without_swarm(source: &Arc<Source>, root: &Node, workshop: &Workshop, findings: &mut Findings) {
     let encrypted = workshop.homes.transport == Transport::MutualTls;
     let tls = at(root, "homes").and_then(|homes| at(homes, "tls"));
-    if let Some(node) = tls.filter(|_| encrypted && workshop.engine != Engine::Swarm) {
+    if let Some(node) = tls.filter(|_| encrypted) {
         findings.push(findings::tls_without_rendezvous(source, node));
+    }
+    if let Some(node) = at(root, "notebooks").and_then(|notebooks| at(notebooks, "reserve")) {
+        findings.push(findings::reserve_without_effect(source, node));
     }
 }
 
@@ -207,6 +212,13 @@ mod tests {
         assert_eq!(sound("version: 1\nhomes: {tls: false}\n").homes.transport, Transport::Plain);
         let found = messages("version: 1\nengine: classic\nhomes: {tls: true}\n");
         assert!(found.iter().any(|message| message.contains("cannot encrypt homes")), "{found:?}");
+    }
+
+    #[test]
+    fn the_classic_engine_reserves_what_it_likes() {
+        let found = messages("version: 1\nengine: classic\nnotebooks: {memory: 2G, reserve: 1G}\n");
+        assert!(found.iter().any(|message| message.contains("no effect")), "{found:?}");
+        sound("version: 1\nnotebooks: {memory: 2G, reserve: 1G}\n");
     }
 
     #[test]

@@ -243,8 +243,122 @@ class Settings(Hub):
                 self.assertIn(name, classes[section].class_trait_names(config=True), section)
 
 
+class Manager:
+    """The manager of the standalone Swarm, with the answers of 1.2.9, before one node on this machine."""
+
+    def __init__(self, port):
+        self.port, self.containers, self.removed, self.refused = port, {}, [], None
+
+    def __call__(self, method, path, body):
+        parts = urllib.parse.urlsplit(path)
+        place = re.sub(r"^/v[0-9.]+", "", parts.path)
+        query = urllib.parse.parse_qs(parts.query)
+        if place == "/version":
+            return 200, {"ApiVersion": "1.30"}
+        if place == "/info":
+            return 200, {"NCPU": 2}
+        if self.refused:
+            return self.refused, {"message": "Container not found or node unhealthy"}
+        if place == "/containers/json":
+            return 200, [each for each in self.containers.values() if self.is_of(each, query)]
+        if place == "/containers/create":
+            return self.create(query["name"][0], body)
+        return self.container(method, *(*place.split("/")[2:], "")[:2])
+
+    def is_of(self, container, query):
+        label = json.loads(query["filters"][0])["label"][0]
+        return "{}={}".format(*next(iter(container["Config"]["Labels"].items()))) == label
+
+    def create(self, name, body):
+        host = body["HostConfig"]
+        if host.get("NanoCpus") and (host.get("CpuPeriod") or host.get("CpuQuota")):
+            return 400, {"message": "Conflicting options: Nano CPUs and CPU Period cannot both be set"}
+        if any(name == each["Name"] for each in self.containers.values()):
+            return 409, {"message": f"Conflict: The name {name} is already assigned"}
+        return 201, {"Id": self.add(name, body)}
+
+    def add(self, name, body):
+        number = f"{len(self.containers) + len(self.removed):064x}"
+        ports = {"8888/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(self.port)}]}
+        state = {"Running": True, "ExitCode": 0, "Error": ""}
+        self.containers[number] = {
+            "Id": number,
+            "Name": name,
+            "Config": body,
+            "State": state,
+            "NetworkSettings": {"Ports": ports},
+        }
+        return number
+
+    def container(self, method, number, action):
+        if number not in self.containers:
+            return 404, {"message": f"No such container: {number}"}
+        if method == "DELETE":
+            self.removed.append(number)
+            del self.containers[number]
+        elif action == "json":
+            return 200, self.containers[number]
+        return 200, {}
+
+
 class Classic(Hub):
     engine = "classic"
+
+    def patch_everything(self, url):
+        super().patch_everything(url)
+        project.replace(self, spawner.ClassicNotebooks, _client=None)
+        project.replace(self, spawner, MANAGER_PATIENCE=3, DOCKER_TIMEOUT=3)
+
+    async def start(self, folder):
+        await super().start(folder)
+        self.manager = Manager(self.server.port)
+        listener = self.listen(self.manager)
+        self.app.config.DockerSpawner.client_kwargs = {"base_url": f"tcp://127.0.0.1:{listener.port}"}
+
+    async def test_a_server_starts_with_one_limit_of_processors_is_polled_and_is_stopped(self):
+        ada = self.user("ada")
+        await ada.spawn()
+        host = next(iter(self.manager.containers.values()))["Config"]["HostConfig"]
+        self.assertEqual((host["CpuQuota"], host["CpuPeriod"]), (150_000, 100_000))
+        self.assertIsNone(await ada.spawner.poll())
+        await ada.stop()
+        self.assertEqual((self.manager.containers, await ada.spawner.poll()), ({}, 0))
+
+    async def test_a_manager_that_knows_no_node_for_a_moment_ends_no_server(self):
+        ada = self.user("ada")
+        await ada.spawn()
+        for status in (404, 500):
+            self.manager.refused = status
+            polled = asyncio.create_task(ada.spawner.poll())
+            await asyncio.sleep(0.5)
+            self.manager.refused = None
+            self.assertIsNone(await polled)
+        self.manager.containers.clear()
+        self.assertEqual(await ada.spawner.poll(), 0)
+
+    async def test_a_server_that_ended_is_told_at_once(self):
+        ada = self.user("ada")
+        await ada.spawn()
+        next(iter(self.manager.containers.values()))["State"] = {"Running": False, "ExitCode": 137, "Error": ""}
+        self.assertEqual(await ada.spawner.poll(), "it ended with code 137")
+
+    async def test_a_node_that_comes_back_with_an_older_server_ends_nothing_and_hinders_no_start(self):
+        ada = self.user("ada")
+        await ada.spawn()
+        own = ada.spawner.object_id
+        other = self.manager.add("notebook-2001", {"Labels": {"imagegen.student": "ada"}})
+        stranger = self.manager.add("notebook-2002", {"Labels": {"imagegen.student": "bob"}})
+        self.assertIsNone(await ada.spawner.poll())
+        await ada.stop()
+        self.assertEqual(self.manager.removed, [own])
+        await ada.spawn()
+        self.assertEqual(self.manager.removed, [own, other])
+        self.assertIn(stranger, self.manager.containers)
+
+    async def test_a_class_starts_in_turn(self):
+        for name in STUDENTS:
+            await self.user(name).spawn()
+        self.assertEqual(self.user("ada").spawner.queue.slots, 2)
 
     async def test_the_hub_takes_every_one_of_its_settings(self):
         own = self.user("ada").spawner

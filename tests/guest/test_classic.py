@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import tempfile
@@ -6,7 +7,7 @@ import unittest
 import unittest.mock
 
 import project
-from imagegen.classic import containers, listener, manager, member
+from imagegen.classic import containers, health, listener, manager, member
 from imagegen.dockerd import DockerError
 
 IMAGES = {"consul": "consul:1", "swarm": "swarm:1"}
@@ -48,7 +49,7 @@ class Docker:
         elif name == "create":
             state = {"Running": False, "Restarting": False}
             self.containers[path.split("name=")[1]] = {"Config": body, "State": state}
-        elif path.endswith("/start"):
+        elif path.partition("?")[0].endswith(("/start", "/restart")):
             self.containers[name]["State"]["Running"] = True
         elif name not in self.containers:
             raise DockerError(f"No such container: {name}")
@@ -90,12 +91,19 @@ class Containers(unittest.TestCase):
 class Arguments(unittest.TestCase):
     def test_the_hub_runs_what_the_procedure_of_2016_ran(self):
         wanted = manager.wanted("10.0.0.5", IMAGES)
-        self.assertEqual(
-            wanted["swarm-manager"]["Cmd"],
-            ["manage", "-H", ":4000", "--replication", "--advertise", "10.0.0.5:4000", "consul://10.0.0.5:8500"],
-        )
+        command = wanted["swarm-manager"]["Cmd"]
+        self.assertEqual(command[:6], ["manage", "-H", ":4000", "--replication", "--advertise", "10.0.0.5:4000"])
+        self.assertEqual(command[-1], "consul://10.0.0.5:8500")
+        self.assertIn("--heartbeat=5s", command)
         self.assertEqual(wanted["consul"]["HostConfig"]["RestartPolicy"]["Name"], "always")
         self.assertIn("-client=10.0.0.5", wanted["consul"]["Cmd"])
+        self.assertIn("-hcl=disable_update_check = true", wanted["consul"]["Cmd"])
+
+    def test_a_consul_gets_the_options_that_its_version_knows(self):
+        versions = {"consul:1.13.9": False, "hashicorp/consul:1.14": True, "registry:5000/consul": True}
+        for image, knows in {**versions, "consul:v1.9.2": False, "consul:latest": True}.items():
+            command = manager.wanted("10.0.0.5", {**IMAGES, "consul": image})["consul"]["Cmd"]
+            self.assertEqual("-grpc-tls-port=-1" in command, knows, image)
 
     def test_a_node_advertises_its_own_address(self):
         command = member.wanted("10.0.0.7", "10.0.0.5", "swarm:1")["Cmd"]
@@ -103,29 +111,84 @@ class Arguments(unittest.TestCase):
         self.assertEqual(command[-1], "consul://10.0.0.5:8500")
 
 
+class Health(unittest.TestCase):
+    """What the manager says of itself. The rows are those of Swarm 1.2.9."""
+
+    def fault(self, *rows, key="SystemStatus"):
+        return health.of_manager({key: [list(row) for row in rows]})
+
+    def test_a_primary_with_nodes_is_well(self):
+        node = ((" node-1", "10.0.0.7:2375"), ("  └ Status", "Healthy"), ("  └ Error", "(none)"))
+        self.assertIsNone(self.fault(("Role", "primary"), ("Nodes", "1"), *node))
+        self.assertIsNone(self.fault(("\bRole", "primary"), ("\bNodes", "1"), *node, key="DriverStatus"))
+        other = (("Role", "replica"), ("Primary", "10.0.0.6:4000"), ("Nodes", "1"))
+        self.assertIsNone(self.fault(*other))
+
+    def test_a_replica_of_nobody_needs_a_new_consul(self):
+        self.assertIs(self.fault(("Role", "replica"), ("Primary", ""), ("Nodes", "2")).cure, health.Cure.NEW_CONSUL)
+
+    def test_a_manager_without_nodes_is_not_up_and_waits(self):
+        for rows in ((("Role", "primary"), ("Nodes", "0")), (("Role", "primary"),)):
+            self.assertEqual(self.fault(*rows), health.Fault("no node has joined yet"))
+
+    def test_a_node_that_was_rebuilt_needs_a_new_start_of_the_manager(self):
+        text = "Engine (ID: A, Addr: 10.0.0.7:2375) shows up with another ID:B. Please remove it from cluster."
+        rows = (("Role", "primary"), ("Nodes", "1"), (" (unknown)", "10.0.0.7:2375"), ("  └ Error", text))
+        self.assertIs(self.fault(*rows).cure, health.Cure.MANAGER_RESTART)
+
+    def test_a_consul_that_ends_or_has_no_leader_or_is_silent_needs_a_successor(self):
+        running, ending = {"Restarting": False}, {"Restarting": True}
+        for state, answer in ((ending, '"127.0.0.1:8300"'), (running, '""'), (running, None)):
+            get = unittest.mock.Mock(return_value=answer, side_effect=None if answer else OSError("refused"))
+            with unittest.mock.patch.multiple(health, get=get, inspect=lambda _, state=state: {"State": state}):
+                self.assertIs(health.of_consul("10.0.0.5", "consul").cure, health.Cure.NEW_CONSUL)
+        get = unittest.mock.Mock(return_value='"127.0.0.1:8300"')
+        with unittest.mock.patch.multiple(health, get=get, inspect=lambda _: {"State": {"Restarting": False}}):
+            self.assertIsNone(health.of_consul("10.0.0.5", "consul"))
+
+
 class Repair(unittest.TestCase):
-    def test_only_a_lasting_lack_of_a_leader_is_mended(self):
-        clock = [0.0]
-        watch = manager.Watch(lambda: clock[0])
+    NO_LEADER = health.Fault("the manager has no leader", health.Cure.NEW_CONSUL)
+
+    def setUp(self):
+        self.clock, self.said, self.fault = [0.0], [], self.NO_LEADER
+        self.docker = Docker({"swarm:1", "consul:1"})
+        project.replace(self, containers, docker=self.docker, announce=lambda _: None, say=lambda _: None)
+        project.replace(self, manager, announce=self.said.append)
+        project.replace(self, health, fault=lambda *_: self.fault)
+        self.watch = manager.Watch(lambda: self.clock[0])
+        self.wanted = manager.wanted("10.0.0.5", IMAGES)
+
+    def keep(self, *moments):
+        for self.clock[0] in moments:
+            manager.keep("10.0.0.5", self.wanted, self.watch)
+
+    def test_only_what_lasts_is_mended_and_once_a_minute(self):
         said = []
-        for moment in (0, 30, 40, 90, 101, 110):
-            clock[0] = moment + 1.0
-            said.append(watch.is_due("Error: away" if moment == 30 else f"Error: {manager.NO_LEADER}"))
-        self.assertEqual(said, [False, False, False, False, True, False])
+        for moment in (0, 30, 40, 90, 101, 110, 165):
+            self.clock[0] = moment + 1.0
+            said.append(self.watch.is_due(None if moment == 30 else self.NO_LEADER))
+        self.assertEqual(said, [False, False, False, False, True, False, False])
+        self.clock[0] = 172.0
+        self.assertTrue(self.watch.is_due(self.NO_LEADER))
 
     def test_consul_is_replaced_with_its_data_and_started_again(self):
-        docker = Docker({"swarm:1", "consul:1"})
-        said, clock = [], [0.0]
-        project.replace(self, containers, docker=docker, announce=lambda _: None, say=lambda _: None)
-        project.replace(self, manager, announce=said.append, manager_fault=lambda: manager.NO_LEADER)
-        wanted = manager.wanted("10.0.0.5", IMAGES)
-        watch = manager.Watch(lambda: clock[0])
-        for clock[0] in (1.0, 100.0):
-            self.assertEqual(manager.keep(wanted, watch), manager.NO_LEADER)
-        self.assertEqual(sum(call.startswith("POST /containers/create?name=consul") for call in docker.calls), 2)
-        self.assertIn("DELETE /containers/consul?force=1&v=1", docker.calls)
-        self.assertTrue(docker.containers["consul"]["State"]["Running"])
-        self.assertEqual(len(said), 1)
+        self.keep(1.0, 100.0)
+        self.assertEqual(sum(call.startswith("POST /containers/create?name=consul") for call in self.docker.calls), 2)
+        self.assertIn("DELETE /containers/consul?force=1&v=1", self.docker.calls)
+        self.assertTrue(self.docker.containers["consul"]["State"]["Running"])
+        self.assertEqual(self.said, ["For a minute the manager has no leader: Consul is replaced by a new one."])
+
+    def test_a_manager_that_does_not_take_a_node_is_started_again_and_consul_stays(self):
+        self.fault = health.Fault("a node was rebuilt at the address of an earlier one", health.Cure.MANAGER_RESTART)
+        self.keep(1.0, 100.0)
+        self.assertIn("POST /containers/swarm-manager/restart?t=5", self.docker.calls)
+        self.assertFalse(any(call.startswith("DELETE") for call in self.docker.calls))
+
+    def test_what_passes_by_itself_is_left_alone(self):
+        self.fault = health.Fault("no node has joined yet")
+        self.keep(1.0, 100.0, 1000.0)
+        self.assertEqual(self.said, [])
 
 
 class OwnAddress(unittest.TestCase):
@@ -148,23 +211,39 @@ class StandIns(unittest.TestCase):
         self.addCleanup(child.kill)
         return child
 
-    def test_they_take_our_arguments_and_elect_a_manager(self):
+    def test_they_take_our_arguments_elect_a_manager_and_keep_questions_waiting_without_one(self):
+        project.replace(self, health, inspect=lambda _: None)
         with tempfile.TemporaryDirectory() as folder:
             wanted = manager.wanted("127.0.0.1", IMAGES)
             consul = [word.replace("/consul/data", folder) for word in wanted["consul"]["Cmd"]]
             self.start(wanted["swarm-manager"]["Cmd"])
-            self.assertIn(manager.NO_LEADER, self.until(lambda said: manager.NO_LEADER in said))
+            self.until("Consul does not answer")
             self.start(consul)
-            self.assertEqual(self.until(lambda said: said == ""), "")
+            self.until("no node has joined yet")
             with open(f"{folder}/broken", "w"):
                 pass
-            self.assertIn(manager.NO_LEADER, self.until(lambda said: manager.NO_LEADER in said))
+            self.until("Consul has no leader")
+            self.waits_for_a_leader()
+
+    def waits_for_a_leader(self):
+        deadline = time.monotonic() + 40
+        info = {}
+        while time.monotonic() < deadline and info.get("Role") != "replica":
+            time.sleep(0.5)
+            info = dict(health.rows(json.loads(health.get("127.0.0.1", 4000, "/info"))))
+        self.assertEqual((info["Role"], info["Primary"]), ("replica", ""))
+        with unittest.mock.patch.object(health, "TIMEOUT", 2), self.assertRaises(TimeoutError):
+            health.get("127.0.0.1", 4000, "/containers/json")
 
     def until(self, wanted):
+        """Waits until the engine says what is wrong."""
         deadline = time.monotonic() + 40
-        while not wanted(said := manager.manager_fault()) and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            fault = health.fault("127.0.0.1", "consul")
+            if fault and wanted in fault.text:
+                return
             time.sleep(0.5)
-        return said
+        self.fail(f"{wanted}: {fault}")
 
     def test_they_refuse_others(self):
         join = ["join", "--advertise=10.0.0.7", "--heartbeat=20s", "--ttl=60s", "consul://10.0.0.5:8500"]

@@ -1,8 +1,10 @@
 """Stands in for Consul and the standalone Swarm in a rehearsal, which has no registry to fetch them from.
 
-It takes the arguments that the real programs take, refuses others, and speaks as much of their protocols as an error in
-the order, in an address or in the repair needs to show: Consul's key-value store with sessions, the manager's election,
-and a Docker API that is put together from those of the nodes."""
+It takes the arguments that the real programs take, refuses others, and speaks as much of their protocols as an error
+in the order, in an address or in the repair needs to show: Consul's key-value store with sessions, the manager's
+election, and a Docker API that is put together from those of the nodes. Swarm 1.2.9 was seen to answer /info at once in
+any state, and to keep every other question waiting while it has no leader; and to know no node, after a start, until it
+has looked for them in Consul."""
 
 import http.client
 import http.server
@@ -63,7 +65,10 @@ class Store:
         self.keys, self.sessions, self.lock = {}, {}, threading.Lock()
 
     def request(self, method, path, query, body):
-        if os.path.exists(self.broken):
+        broken = os.path.exists(self.broken)
+        if path == "/v1/status/leader":
+            return 200, "" if broken else "127.0.0.1:8300"
+        if broken:
             return 500, "rpc error: No cluster leader"
         with self.lock:
             gone = [session for session, (until, _) in self.sessions.items() if until < time.monotonic()]
@@ -166,40 +171,78 @@ def relay(node, method, path, body=None):
 
 
 class Cluster:
-    """The nodes that Consul knows, as one Docker."""
+    """The nodes that Consul knew when it was asked last, as one Docker."""
 
-    def __init__(self, place):
-        self.place = place
+    def __init__(self, place, heartbeat):
+        self.place, self.nodes = place, []
+        threading.Thread(target=self.discover, args=(heartbeat,), daemon=True).start()
 
-    def nodes(self):
-        return sorted(call("GET", self.place, f"/v1/kv/{NODES}").values())
+    def discover(self, heartbeat):
+        """A Consul that is gone changes nothing; one that has forgotten a node takes it away."""
+        while True:
+            try:
+                self.nodes = sorted(call("GET", self.place, f"/v1/kv/{NODES}").values())
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                print(f"discovery: {error}", flush=True)
+            time.sleep(heartbeat)
 
-    def containers(self):
+    def reachable(self):
+        """Nodes with what they say of themselves."""
+        for node in self.nodes:
+            try:
+                yield node, call("GET", node, "/info")
+            except (OSError, ValueError, http.client.HTTPException):
+                continue
+
+    def info(self, primary):
+        """What `docker info` shows: of the manager itself, and a line for each node."""
+        own = [["Role", "primary"]] if primary else [["Role", "replica"], ["Primary", ""]]
+        known = list(self.reachable())
+        rows = [*own, ["Nodes", str(len(known))]]
+        for node, said in known:
+            rows += [[f" {said['Name']}", node], ["  └ Status", "Healthy"], ["  └ Error", "(none)"]]
+        total = {key: sum(said[key] for _, said in known) for key in ("NCPU", "MemTotal")}
+        return {"Name": "manager", "SystemStatus": rows, **total}
+
+    def containers(self, query):
         """Those of all nodes, each under its node's name."""
         found = []
-        for node in self.nodes():
-            name = call("GET", node, "/info")["Name"]
-            for container in call("GET", node, "/containers/json?all=1"):
-                container["Names"] = [f"/{name}{inner}" for inner in container["Names"]]
+        for node, said in self.reachable():
+            for container in call("GET", node, f"/containers/json?{query}"):
+                container["Names"] = [f"/{said['Name']}{inner}" for inner in container["Names"]]
                 found.append(container)
         return found
 
     def emptiest(self):
-        return min(self.nodes(), key=lambda node: len(call("GET", node, "/containers/json")))
+        known = [node for node, _ in self.reachable()]
+        return min(known, key=lambda node: len(call("GET", node, "/containers/json")), default=None)
 
     def owner(self, name):
-        return next((node for node in self.nodes() if relay(node, "GET", f"/containers/{name}/json")[0] == 200), None)
+        known = (node for node, _ in self.reachable())
+        return next((node for node in known if relay(node, "GET", f"/containers/{name}/json")[0] == 200), None)
+
+    def create(self, path, query, body):
+        """A container where the fewest are. A name is one container's in the whole cluster."""
+        name = urllib.parse.parse_qs(query).get("name", [""])[0]
+        if name and self.owner(name):
+            return 409, {"message": f"Conflict: The name {name} is already assigned."}
+        node = self.emptiest()
+        if node is None:
+            return 500, {"message": "No healthy node available in the cluster"}
+        return relay(node, "POST", f"{path}?{query}", body)
 
     def answer(self, method, path, query, body):
         """What the manager says to a request about containers, or about itself."""
         if path == "/version":
-            return relay(self.nodes()[0], "GET", "/version")
+            return relay(self.nodes[0], "GET", "/version")
         if path == "/containers/json":
-            return 200, self.containers()
+            return 200, self.containers(query)
+        if path == "/containers/create":
+            return self.create(path, query, body)
         if not path.startswith("/containers/"):
             return 404, {"message": "page not found"}
         name = path.split("/")[2]
-        node = self.emptiest() if name == "create" else self.owner(name)
+        node = self.owner(name)
         if node is None:
             return 404, {"message": f"No such container: {name}"}
         status, value = relay(node, method, f"{path}?{query}", body)
@@ -212,13 +255,14 @@ class Cluster:
 
 
 def manage(words):
-    place = store_place(words)
-    if words[:2] != ["-H", ":4000"] or words[2] != "--replication" or words[3] != "--advertise":
+    place, given = store_place(words), options(words)
+    known = {"H", "replication", "advertise", "heartbeat", "engine-refresh-min-interval", "engine-refresh-max-interval"}
+    if words[:2] != ["-H", ":4000"] or words[2] != "--replication" or words[3] != "--advertise" or set(given) - known:
         sys.exit(f"manage: {words}")
     candidate = Candidate(place, LEADER, words[4], 20)
     threading.Thread(target=candidate.run, args=(5,), daemon=True).start()
 
-    cluster = Cluster(place)
+    cluster = Cluster(place, seconds(given.get("heartbeat", "60s")))
 
     class Api(Handler):
         def do_GET(self):
@@ -227,8 +271,10 @@ def manage(words):
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if path == "/_ping":
                 return self.answer(200, "OK")
-            if not candidate.holds:
-                return self.answer(500, {"message": "No elected primary cluster manager"})
+            if path == "/info":
+                return self.answer(200, cluster.info(candidate.holds))
+            while not candidate.holds:
+                time.sleep(0.5)
             try:
                 return self.answer(*cluster.answer(self.command, path, url.query, body))
             except (OSError, ValueError, http.client.HTTPException) as error:

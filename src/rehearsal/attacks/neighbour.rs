@@ -80,8 +80,9 @@ fn handle(scene: &mut Scene, hub: Ipv4Addr, homes: &str) -> Result<String> {
 
 /// What listens for other machines by TCP. UDP answers nobody who does not speak its protocol.
 fn listeners(machine: &mut Machine) -> Result<BTreeSet<u16>> {
+    let own = machine.spec.place.address();
     let printed = machine.read(&["ss", "-H", "-l", "-t", "-n"])?;
-    Ok(printed.lines().filter_map(local).collect())
+    Ok(printed.lines().filter_map(|line| port_at(own, line)).collect())
 }
 
 /// Whether the table of ports lets in other machines of the network: everybody, or one that is about to join.
@@ -100,11 +101,12 @@ fn is_for_neighbours(table: &[Port], role: Role, port: u16) -> bool {
     })
 }
 
-/// The port of a line of `ss -Hltn`, unless it is for the machine itself.
-fn local(line: &str) -> Option<u16> {
+/// The port of a line of `ss -Hltn` that is reached at the address `own`: not one at another address of the machine, as its
+/// loopback interface and the rehearsal's lures have them.
+fn port_at(own: Ipv4Addr, line: &str) -> Option<u16> {
     let (address, port) = line.split_whitespace().nth(3)?.rsplit_once(':')?;
-    let own = address.starts_with("127.") || address.starts_with("[::1]");
-    if own { None } else { port.parse().ok() }
+    let is_reached = ["0.0.0.0", "*", "[::]"].contains(&address) || address == own.to_string();
+    port.parse().ok().filter(|_| is_reached)
 }
 
 /// The control is an export of a folder on the root file system.
@@ -157,10 +159,15 @@ mod tests {
     }
 
     #[test]
-    fn what_listens_for_the_machine_itself_is_nobody_elses() {
-        assert_eq!(local("LISTEN 0 128 0.0.0.0:2049 0.0.0.0:*"), Some(2049));
-        assert_eq!(local("LISTEN 0 128 [::]:7946 [::]:*"), Some(7946));
-        assert_eq!(local("LISTEN 0 128 127.0.0.53%lo:53 0.0.0.0:*"), None);
-        assert_eq!(local("LISTEN 0 128 [::1]:631 [::]:*"), None);
+    fn only_what_listens_at_the_machines_address_is_reached_there() {
+        let port =
+            |place: &str| port_at(Ipv4Addr::new(10, 77, 0, 11), &format!("LISTEN 0 128 {place} 0.0.0.0:*"));
+        assert_eq!(port("0.0.0.0:2049"), Some(2049));
+        assert_eq!(port("*:9100"), Some(9100));
+        assert_eq!(port("[::]:7946"), Some(7946));
+        assert_eq!(port("10.77.0.11:2377"), Some(2377));
+        assert_eq!(port("127.0.0.53%lo:53"), None);
+        assert_eq!(port("[::1]:631"), None);
+        assert_eq!(port("169.254.169.254:80"), None);
     }
 }

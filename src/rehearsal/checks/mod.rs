@@ -193,7 +193,10 @@ const CLASSIC_AT_WORK: &[Check] = &[
 
 const CLASSIC_FAULTS: &[Check] = &[
     Check { name: "Docker's ports are open to the hub and to no container", run: classic::ports_are_closed },
-    Check { name: "a broken Consul is made anew", run: classic::consul_is_mended },
+    Check {
+        name: "a broken Consul, a new manager and a node that was away end no server",
+        run: classic::faults_are_survived,
+    },
 ];
 
 fn nodes_are_ready(stage: &mut Stage) -> Result<String> {

@@ -108,7 +108,7 @@ pub(in crate::rehearsal) fn present(stage: &Stage) -> Vec<Student> {
 }
 
 /// Who a kernel is and where, and proof that it writes at home, and reads there what an earlier one wrote.
-const WHO: &str = r#"
+pub(super) const WHO: &str = r#"
 import getpass, json, os, socket
 path = os.path.expanduser("~/from-a-notebook")
 found = open(path).read() if os.path.exists(path) else ""
@@ -145,7 +145,7 @@ pub(in crate::rehearsal) fn ask_both(stage: &mut Stage, students: [&Student; 2])
 }
 
 /// Asks a kernel who and where it is; a failure unless its server is the one `before`.
-fn ask_the_same(stage: &mut Stage, student: &Student, before: &Seen) -> Result<()> {
+pub(super) fn ask_the_same(stage: &mut Stage, student: &Student, before: &Seen) -> Result<()> {
     let after = alone(stage, Task::of(student).runs(WHO))?;
     kernel(&after)?;
     if before.server.is_none() || after.server != before.server {
@@ -277,7 +277,7 @@ fn wait_until_node_is(stage: &mut Stage, name: &str, wanted: &str) -> Result<()>
 }
 
 /// Cuts a node off from the LAN (`down`), or connects it again (`up`).
-fn set_link(stage: &mut Stage, node: usize, to: &str) -> Result<()> {
+pub(super) fn set_link(stage: &mut Stage, node: usize, to: &str) -> Result<()> {
     let script = r#"ip link set "$(basename "$(dirname "$(grep -l "$1" /sys/class/net/*/address)")")" "$2""#;
     let mac = stage.nodes[node].spec.place.mac();
     stage.nodes[node].read(&["sh", "-c", script, "sh", &mac.to_string(), to]).map(drop)

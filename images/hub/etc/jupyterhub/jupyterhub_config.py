@@ -71,14 +71,12 @@ c.Spawner.port = specification.PORT
 c.Spawner.cmd = ["jupyterhub-singleuser"]
 c.Spawner.default_url = "/lab"
 c.Spawner.environment = {"TZ": page["timezone"]} if page["timezone"] else {}
-c.Spawner.start_timeout = notebooks["start_seconds"]
-# In the swarm each waits for a turn first; from then on the spawner itself looks at its clock.
-c.SwarmNotebooks.start_timeout = 3600 + notebooks["start_seconds"]
+# Each waits for a turn first; from then on the spawner itself looks at its clock.
+c.Spawner.start_timeout = 3600 + notebooks["start_seconds"]
 # The turns are the limit: beyond one of its own, JupyterHub would send students away.
 c.JupyterHub.concurrent_spawn_limit = 0
-c.Spawner.http_timeout = notebooks["start_seconds"]
-# In the swarm the spawner has had an answer before; after a start of all machines, earlier addresses have none.
-c.SwarmNotebooks.http_timeout = 60
+# The spawner has had an answer before; after a start of all machines, earlier addresses have none.
+c.Spawner.http_timeout = 60
 c.Spawner.poll_interval = 20
 c.Spawner.mem_limit = notebooks["memory"]
 c.Spawner.cpu_limit = notebooks["cpus"] or None

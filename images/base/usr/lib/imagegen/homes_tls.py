@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # `/etc/tlshd.conf` names the files in it. tlshd reads them for each handshake.
 FOLDER = "/run/imagegen-homes-tls"
-PARTS = ("authority", "certificate", "key")
+# tlshd wants these modes, and the folder is root's alone.
+PARTS = {"authority": 0o644, "certificate": 0o644, "key": 0o600}
 # tlshd compares the name that is mounted with the hub's certificate, and does not compare addresses.
 HUB = "imagegen-hub"
 HOSTS = "/etc/hosts"
@@ -28,8 +29,8 @@ def install(identity: dict[str, str]) -> None:
     """Puts a machine's certificate and key in their place, with the authority that both sides trust, and has the
     handshakes done."""
     os.makedirs(FOLDER, mode=0o700, exist_ok=True)
-    for part in PARTS:
-        write_whole(f"{FOLDER}/{part}.pem", identity[part], 0o600)
+    for part, mode in PARTS.items():
+        write_whole(f"{FOLDER}/{part}.pem", identity[part], mode)
     subprocess.run(["systemctl", "start", "tlshd.service"], check=True)
 
 

@@ -53,6 +53,11 @@ def remove(name: str) -> None:
     docker("DELETE", f"/containers/{name}?force=1&v=1")
 
 
+def restart(name: str) -> None:
+    """Ends it, and starts it again."""
+    docker("POST", f"/containers/{name}/restart?t=5")
+
+
 def ensure(name: str, spec: Json) -> bool:
     """True if the container had to be made."""
     here = inspect(name)

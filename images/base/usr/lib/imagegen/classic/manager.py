@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
+import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from imagegen.classic.containers import ensure, inspect, remove, specification
+from imagegen.classic import health
+from imagegen.classic.containers import ensure, inspect, remove, restart, specification
+from imagegen.classic.health import Cure, Fault
 from imagegen.console import announce
 from imagegen.dockerd import DockerError
 from imagegen.hub.address import find_interface
@@ -17,34 +19,34 @@ if TYPE_CHECKING:
     from imagegen.schema import ClassicImages
 
 CONSUL, MANAGER = "consul", "swarm-manager"
-NO_LEADER = "No elected primary cluster manager"
-# Seconds without a leader until Consul is replaced. A manager that has just started needs some of them.
+# Seconds that a fault lasts until something is done about it. A manager that has just started needs some of them.
 PATIENCE = 60
+# The first Consul that opens a port for gRPC with TLS, and has an option against it.
+GRPC_TLS = (1, 14)
+
+
+def version(image: str) -> tuple[int, int] | None:
+    """Of an image, by its tag; none where the tag is not a number."""
+    found = re.search(r":v?(\d+)\.(\d+)[^/]*$", image)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def wanted(own: str, images: ClassicImages) -> dict[str, dict[str, Any]]:
-    """The containers by name. Consul keeps all ports to itself but that of HTTP, which the nodes use."""
-    only_http = ["-dns-port=-1", "-grpc-port=-1", "-grpc-tls-port=-1", "-serf-wan-port=-1"]
+    """The containers by name. Consul keeps all ports to itself but that of HTTP, which the nodes use, and asks nobody
+    on the internet for a newer version."""
+    quiet = ["-dns-port=-1", "-grpc-port=-1", "-serf-wan-port=-1", "-hcl=disable_update_check = true"]
+    if (version(images["consul"]) or GRPC_TLS) >= GRPC_TLS:
+        quiet.append("-grpc-tls-port=-1")
     consul = ["agent", "-server", "-bootstrap-expect=1", "-bind=127.0.0.1", f"-client={own}", "-data-dir=/consul/data"]
-    manager = ["manage", "-H", ":4000", "--replication", "--advertise", f"{own}:4000", f"consul://{own}:8500"]
+    # Nodes are looked up every few seconds: a manager that has just started knows none until then, and takes their
+    # containers for gone. A node that was away counts as healthy again as soon.
+    often = ["--heartbeat=5s", "--engine-refresh-min-interval=5s", "--engine-refresh-max-interval=15s"]
+    replicated = ["--replication", "--advertise", f"{own}:4000"]
+    manager = ["manage", "-H", ":4000", *replicated, *often, f"consul://{own}:8500"]
     return {
-        CONSUL: specification(images["consul"], consul + only_http),
+        CONSUL: specification(images["consul"], consul + quiet),
         MANAGER: specification(images["swarm"], manager),
     }
-
-
-def manager_fault() -> str:
-    """What the manager says is wrong, or nothing."""
-    connection = http.client.HTTPConnection("127.0.0.1", 4000, timeout=20)
-    try:
-        connection.request("GET", "/containers/json?all=1")
-        response = connection.getresponse()
-        text = response.read().decode(errors="replace")
-    except (OSError, http.client.HTTPException) as error:
-        return f"the manager does not answer: {error}"
-    finally:
-        connection.close()
-    return "" if response.status == http.HTTPStatus.OK else text.strip()
 
 
 class Watch:
@@ -52,31 +54,39 @@ class Watch:
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self.now = now
-        self.since: float | None = None
+        self.cure, self.since = Cure.PATIENCE, 0.0
 
-    def is_due(self, said: str) -> bool:
-        """Whether the manager has had no leader for too long."""
-        if NO_LEADER not in said:
-            self.since = None
+    def is_due(self, fault: Fault | None) -> bool:
+        """Whether something has been wrong for too long that the same cure helps against."""
+        cure = fault.cure if fault else Cure.PATIENCE
+        if cure != self.cure:
+            self.cure, self.since = cure, self.now()
+        if cure is Cure.PATIENCE or self.now() - self.since < PATIENCE:
             return False
-        self.since = self.since or self.now()
-        if self.now() - self.since < PATIENCE:
-            return False
-        self.since = None
+        self.cure = Cure.PATIENCE  # It gets as long again to show that it has helped.
         return True
 
 
-def keep(containers: dict[str, dict[str, Any]], watch: Watch) -> str:
+def repair(fault: Fault, containers: dict[str, dict[str, Any]]) -> None:
+    """Does what helps. Nodes and manager come back to a new Consul by themselves, and write into it what they are."""
+    announce(f"For a minute {fault.text}: {fault.cure.value}.")
+    if fault.cure is Cure.MANAGER_RESTART:
+        restart(MANAGER)
+        return
+    if inspect(CONSUL):
+        remove(CONSUL)
+    ensure(CONSUL, containers[CONSUL])
+
+
+def keep(own: str, containers: dict[str, dict[str, Any]], watch: Watch) -> str:
     """One look at everything; gives what is wrong, or nothing."""
     try:
         for name, spec in containers.items():
             ensure(name, spec)
-        fault = manager_fault()
-        if watch.is_due(fault) and inspect(CONSUL):
-            announce(f"The manager says: {fault}. Consul is replaced by a new one.")
-            remove(CONSUL)
-            ensure(CONSUL, containers[CONSUL])
-        return fault
+        fault = health.fault(own, CONSUL)
+        if watch.is_due(fault) and fault:
+            repair(fault, containers)
+        return fault.text if fault else ""
     except DockerError as error:
         return str(error)
 
@@ -84,10 +94,11 @@ def keep(containers: dict[str, dict[str, Any]], watch: Watch) -> str:
 def main() -> None:
     """Looks every few seconds, and never returns."""
     config = settings()
-    containers = wanted(str(find_interface(config).ip), config["images"])
+    own = str(find_interface(config).ip)
+    containers = wanted(own, config["images"])
     watch, said = Watch(), None
     while True:
-        fault = keep(containers, watch)
+        fault = keep(own, containers, watch)
         if fault != said:
             said = fault
             announce(f"The swarm is not ready yet: {fault}" if fault else "The swarm manager is up at port 4000.")

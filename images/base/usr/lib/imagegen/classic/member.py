@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from typing import Any
 
 from imagegen.classic.containers import ensure, specification
+from imagegen.classic.health import STORE_PORT, get
 from imagegen.console import announce
 from imagegen.dockerd import DockerError
 from imagegen.routes import route_source
@@ -20,6 +22,14 @@ def wanted(own: str, hub: str, image: str) -> dict[str, Any]:
     return specification(image, command)
 
 
+def is_listed(own: str, hub: str) -> bool:
+    """Whether the hub's Consul has this node's key, by which the manager finds it."""
+    try:
+        return bool(json.loads(get(hub, STORE_PORT, f"/v1/kv/docker/swarm/nodes/{own}:2375")))
+    except (OSError, ValueError):
+        return False
+
+
 def main() -> None:
     """Looks every few seconds, and never returns."""
     config = settings()
@@ -29,8 +39,11 @@ def main() -> None:
         try:
             if own is None:
                 raise DockerError(f"there is no route to the hub at {config['hub']}")
-            made = ensure("swarm-join", wanted(own, config["hub"], config["images"]["swarm"]))
-            if made or not os.path.exists(JOINED):
+            if ensure("swarm-join", wanted(own, config["hub"], config["images"]["swarm"])) and os.path.exists(JOINED):
+                os.remove(JOINED)
+            if not os.path.exists(JOINED):
+                if not is_listed(own, config["hub"]):
+                    raise DockerError(f"the hub at {config['hub']} does not list it yet")
                 announce(note_joined())
             said = None
         except DockerError as error:

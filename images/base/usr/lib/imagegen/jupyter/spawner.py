@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from docker.errors import APIError, DockerException
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 
 # Seconds after which a Docker that does not answer counts as failed.
 DOCKER_TIMEOUT = 180
-NOT_FOUND = 404
+NOT_FOUND, CONFLICT = 404, 409
 SERVER_ERROR = 500
+# Seconds after which a container counts as gone that the manager of the classic engine does not know. A manager or a
+# Consul that has started again knows no node at first, and a node that was cut off comes back.
+MANAGER_PATIENCE = 120
 # Calls that change nothing. On a hub that is busy for a moment the swarm answers them with an error, and then again.
 QUESTIONS = frozenset({"inspect_node", "inspect_service", "nodes", "tasks"})
 
@@ -42,6 +45,8 @@ class WorkshopSpawner(DockerSpawner):
     options = Dict(config=True, help="The section `notebooks` of the hub's settings")
     own_address = Unicode(config=True, help="The hub's address in the workshop's network")
     patience = Integer(90, config=True, help="Seconds for which a student waits for room or for a machine")
+    message = ""  # for the student who waits
+    queue = AdmissionQueue()
 
     @property
     def notebooks(self) -> Notebooks:
@@ -66,6 +71,43 @@ class WorkshopSpawner(DockerSpawner):
         """Tells student and organiser, each what they need to know."""
         self.log.warning(failure.organiser)
         raise SpawnException(failure.student, reason=failure.reason, log_message=failure.organiser)
+
+    async def start(self) -> tuple[str, int]:
+        """Address and port of the new server."""
+        try:
+            with self.queue.admit(self):
+                return await self.start_in_turn()
+        except (DockerException, OSError) as error:
+            self.give_up(messages.no_docker(self.user.name, error))
+
+    async def start_in_turn(self) -> tuple[str, int]:
+        """Waits for its turn; from then on `start_seconds` count."""
+        raise NotImplementedError
+
+    async def wait_for_turn(self) -> None:
+        """Until there is a slot."""
+        while position := self.queue.position(self):
+            self.message = messages.queued(position)
+            await asyncio.sleep(0.5)
+
+    async def in_time(self, work: Awaitable[tuple[str, int]]) -> tuple[str, int]:
+        """What a start gives that takes no longer than the workshop allows."""
+        seconds = self.notebooks["start_seconds"]
+        try:
+            async with asyncio.timeout(seconds):
+                return await work
+        except TimeoutError:
+            await self.stop()
+            self.give_up(messages.too_slow(self.user.name, seconds))
+
+    async def progress(self) -> AsyncIterator[dict[str, object]]:
+        """What the page says while a student waits."""
+        said = None
+        while True:
+            if self.message and self.message != said:
+                said = self.message
+                yield {"progress": 50, "message": said}
+            await asyncio.sleep(1)
 
     async def check_version(self, url: str) -> None:
         """Waits until the server answers, and compares its version with the hub's."""
@@ -94,9 +136,6 @@ class WorkshopSpawner(DockerSpawner):
 class SwarmNotebooks(WorkshopSpawner, SwarmSpawner):
     """A service of one task for each student, reached at the port that its machine chose."""
 
-    message = ""  # for the student who waits
-    queue = AdmissionQueue()
-
     async def docker(self, method: str, *args: object, **kwargs: object) -> Any:
         """A call of Docker's API; a question that the swarm cannot answer is asked again for a while."""
         begun = time.monotonic()
@@ -109,14 +148,6 @@ class SwarmNotebooks(WorkshopSpawner, SwarmSpawner):
                     raise
             await asyncio.sleep(pause(begun))
 
-    async def start(self) -> tuple[str, int]:
-        """Address and port of the new server."""
-        try:
-            with self.queue.admit(self):
-                return await self.start_in_turn()
-        except (DockerException, OSError) as error:
-            self.give_up(messages.no_docker(self.user.name, error))
-
     async def start_in_turn(self) -> tuple[str, int]:
         """Waits for its turn; from then on `start_seconds` count."""
         own = self.account()
@@ -124,19 +155,7 @@ class SwarmNotebooks(WorkshopSpawner, SwarmSpawner):
             await self.stop()
         image = await self.image_to_run(time.monotonic())
         await self.wait_for_turn()
-        seconds = self.notebooks["start_seconds"]
-        try:
-            async with asyncio.timeout(seconds):
-                return await self.create(own, image)
-        except TimeoutError:
-            await self.stop()
-            self.give_up(messages.too_slow(self.user.name, seconds))
-
-    async def wait_for_turn(self) -> None:
-        """Until there is a slot."""
-        while position := self.queue.position(self):
-            self.message = messages.queued(position)
-            await asyncio.sleep(0.5)
+        return await self.in_time(self.create(own, image))
 
     async def create(self, own: account.Account, image: str) -> tuple[str, int]:
         """Has Docker make the service, and waits until it answers."""
@@ -180,15 +199,6 @@ class SwarmNotebooks(WorkshopSpawner, SwarmSpawner):
             self.give_up(failure)
         self.message = failure.student if failure else messages.starting(waited)
         await asyncio.sleep(pause(begun))
-
-    async def progress(self) -> AsyncIterator[dict[str, object]]:
-        """What the page says while a student waits."""
-        said = None
-        while True:
-            if self.message and self.message != said:
-                said = self.message
-                yield {"progress": 50, "message": said}
-            await asyncio.sleep(1)
 
     async def get_task(self) -> Json | None:
         """The service's task."""
@@ -264,17 +274,67 @@ class SwarmNotebooks(WorkshopSpawner, SwarmSpawner):
 class ClassicNotebooks(WorkshopSpawner):
     """A container for each student, placed by the manager of the standalone Swarm."""
 
-    async def start(self) -> Any:
-        """Address and port of the new server."""
+    async def start_in_turn(self) -> tuple[str, int]:
+        """Waits for its turn; from then on `start_seconds` count."""
         self.extra_create_kwargs, self.extra_host_config = specification.container(self.account(), self.notebooks)
         self.image = self.notebooks["image"] or ""
         try:
-            return await super().start()
+            await self.remove_leftovers()
+            self.queue.slots = max(1, (await self.docker("info"))["NCPU"])
+            await self.wait_for_turn()
+            return await self.in_time(self.create())
         except APIError as error:
             said = str(error.explanation or error)
             full = "no resources available" in said.lower()
             cause = f"no suitable node (insufficient resources): {said}" if full else said
             self.give_up(messages.task_end(self.user.name, {"Err": cause}))
+
+    async def create(self) -> tuple[str, int]:
+        """Has a container made, and waits until it answers."""
+        self.message = messages.starting(0)
+        address, port = await super(WorkshopSpawner, self).start()
+        await self.check_version(f"http://{address}:{port}{self.server.base_url}".rstrip("/"))
+        return address, port
+
+    async def remove_leftovers(self) -> None:
+        """Removes what an earlier server of this student has left: on a node that was lost and is back, or because the
+        manager did not know the node when the server ended. Two of one name would keep each other from starting."""
+        label = f"{specification.STUDENT}={self.user.name}"
+        for container in await self.docker("containers", all=True, filters={"label": label}):
+            try:
+                await self.docker("remove_container", container["Id"], v=True, force=True)
+            except APIError as error:
+                if error.status_code not in (NOT_FOUND, CONFLICT):  # It goes, or is gone.
+                    raise
+        self.object_id = ""
+
+    async def get_object(self) -> Any:
+        """The server's own container, by its id: a node that comes back may bring another one of the same name."""
+        if not self.object_id:
+            return None
+        try:
+            return await self.docker("inspect_container", self.object_id)
+        except APIError as error:
+            if error.status_code == NOT_FOUND:
+                return None
+            raise
+
+    async def poll(self) -> int | str | None:
+        """None while the server runs. What the manager does not know, or cannot say, is not gone at once."""
+        begun = time.monotonic()
+        while self.object_id:
+            waited = time.monotonic() - begun
+            try:
+                if container := await self.get_object():
+                    return specification.how_it_ended(container["State"])
+                if waited > MANAGER_PATIENCE:
+                    return 0
+            except (DockerException, OSError) as error:
+                if waited > DOCKER_TIMEOUT:
+                    raise
+                self.log.warning("The manager does not say yet how the server of %s is: %s", self.user.name, error)
+            await asyncio.sleep(3)
+        return 0
 
     def get_env(self) -> dict[str, str]:
         """JupyterHub's own variables, and the account's."""

@@ -146,9 +146,15 @@ def container(account: Account, options: Notebooks) -> tuple[Json, Json]:
         "security_opt": ["no-new-privileges"],
         "shm_size": options["memory"] // 2,
     }
-    if options["cpus"]:
-        host["nano_cpus"] = int(options["cpus"] * 1e9)
+    # dockerspawner makes a quota of the hub's `cpu_limit`, and Docker takes no second limit beside it.
     return create, host
+
+
+def how_it_ended(state: Json) -> str | None:
+    """Nothing of a container that runs; otherwise how it ended, for the organiser."""
+    if state["Running"]:
+        return None
+    return f"it ended with code {state.get('ExitCode')}" + (f": {state['Error']}" if state.get("Error") else "")
 
 
 ALIVE = frozenset({"new", "allocated", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running"})
