@@ -5,10 +5,12 @@ import tempfile
 import time
 import unittest
 import unittest.mock
+from typing import ClassVar
 
 import project
 from imagegen.classic import containers, health, listener, manager, member
 from imagegen.dockerd import DockerError
+from imagegen.jupyter import classic_overview
 
 IMAGES = {"consul": "consul:1", "swarm": "swarm:1"}
 
@@ -145,6 +147,57 @@ class Health(unittest.TestCase):
         get = unittest.mock.Mock(return_value='"127.0.0.1:8300"')
         with unittest.mock.patch.multiple(health, get=get, inspect=lambda _: {"State": {"Restarting": False}}):
             self.assertIsNone(health.of_consul("10.0.0.5", "consul"))
+
+
+class Overview(unittest.TestCase):
+    """The organiser's page, from rows as Swarm 1.2.9 has them."""
+
+    INFO: ClassVar = {
+        "SystemStatus": [
+            ["Role", "primary"],
+            ["Strategy", "spread"],
+            ["Nodes", "2"],
+            [" node-1", "10.0.0.7:2375"],
+            ["  └ ID", "ABCD:EFGH"],
+            ["  └ Status", "Healthy"],
+            ["  └ Containers", "2 (2 Running, 0 Paused, 0 Stopped)"],
+            ["  └ Reserved CPUs", "0 / 2"],
+            ["  └ Reserved Memory", "512 MiB / 4.052 GiB"],
+            ["  └ UpdatedAt", "2026-01-01T00:00:00Z"],
+            [" node-2", "10.0.0.8:2375"],
+            ["  └ Status", "Unhealthy"],
+            ["  └ Reserved Memory", "0 B / 4.052 GiB"],
+            ["  └ Error", "Cannot connect to the Docker daemon"],
+        ]
+    }
+    CONTAINERS: ClassVar = [
+        {"Names": ["/node-1/swarm-join"], "State": "running", "Labels": {}},
+        {"Names": ["/node-1/notebook-2001"], "State": "running", "Labels": {"imagegen.student": "ada"}},
+        {"Names": ["/node-2/notebook-2001"], "State": "exited", "Labels": {"imagegen.student": "ada"}},
+    ]
+
+    def page(self, info):
+        running = {"ada": ("09:00", 2**20), "bob": ("09:01", None)}
+        return classic_overview.summarise(info, self.CONTAINERS, running, {"memory": 2**30})
+
+    def test_machines_students_and_room_are_what_the_manager_says(self):
+        page = self.page(self.INFO)
+        one, other = page["machines"]
+        self.assertEqual((one["name"], one["address"], one["ready"], one["cpus"]), ("node-1", "10.0.0.7", True, 2))
+        self.assertEqual((one["students"], one["room"], round(one["memory"], 2)), (1, 3, 4.05))
+        self.assertEqual((other["state"], other["room"]), ("unhealthy", 0))
+        self.assertEqual(other["message"], "Cannot connect to the Docker daemon")
+        self.assertEqual([(it["name"], it["machine"]) for it in page["students"]], [("ada", "node-1"), ("bob", "")])
+        self.assertEqual(page["warnings"], ["node-2 is unhealthy."])
+
+    def test_a_manager_without_a_leader_or_without_nodes_is_told(self):
+        page = self.page({"SystemStatus": [["Role", "replica"], ["Primary", ""]]})
+        self.assertEqual(page["warnings"][0], "The swarm is not ready: the manager has no leader.")
+        self.assertEqual((page["machines"], page["room"]), ([], 0))
+
+    def test_sizes_are_read_in_all_units(self):
+        sizes = {"0 B": 0, "512 MiB": 512 * 2**20, "1.5GiB": 1.5 * 2**30, "": 0, "much": 0}
+        self.assertEqual({text: classic_overview.size(text) for text in sizes}, sizes)
 
 
 class Repair(unittest.TestCase):

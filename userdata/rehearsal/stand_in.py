@@ -200,7 +200,13 @@ class Cluster:
         known = list(self.reachable())
         rows = [*own, ["Nodes", str(len(known))]]
         for node, said in known:
-            rows += [[f" {said['Name']}", node], ["  └ Status", "Healthy"], ["  └ Error", "(none)"]]
+            memory = f"0 B / {said['MemTotal'] / 2**30:.4g} GiB"
+            rows += [
+                [f" {said['Name']}", node],
+                ["  └ Status", "Healthy"],
+                ["  └ Reserved CPUs", f"0 / {said['NCPU']}"],
+            ]
+            rows += [["  └ Reserved Memory", memory], ["  └ Error", "(none)"]]
         total = {key: sum(said[key] for _, said in known) for key in ("NCPU", "MemTotal")}
         return {"Name": "manager", "SystemStatus": rows, **total}
 

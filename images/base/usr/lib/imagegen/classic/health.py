@@ -48,10 +48,14 @@ def get(address: str, port: int, path: str) -> str:
     return text
 
 
-def rows(info: Json) -> list[tuple[str, str]]:
+def pairs(info: Json) -> list[list[str]]:
     """What the manager says of itself and of its nodes, in `docker info`'s order. Older ones call it DriverStatus."""
-    pairs = info.get("SystemStatus") or info.get("DriverStatus") or []
-    return [(key.strip(" \b└"), value) for key, value in pairs]
+    return info.get("SystemStatus") or info.get("DriverStatus") or []
+
+
+def rows(info: Json) -> list[tuple[str, str]]:
+    """The same without what the names begin with."""
+    return [(key.strip(" \b└"), value) for key, value in pairs(info)]
 
 
 def of_manager(info: Json) -> Fault | None:

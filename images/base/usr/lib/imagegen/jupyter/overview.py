@@ -57,7 +57,7 @@ NodeStatus = Mapping[str, Mapping[str, object]]
 
 
 def students_only(running: Mapping[str, Running]) -> Overview:
-    """With the classic engine Docker's own API knows neither machines nor tasks."""
+    """What is known where the manager of the classic engine does not answer."""
     students = [student_row(name, *running[name], None, {}) for name in sorted(running)]
     return {"students": students, "machines": None, "warnings": []}
 

@@ -15,7 +15,8 @@ from jupyterhub.scopes import needs_scope
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPError
 
-from imagegen.jupyter import disk, overview, usage
+from imagegen.classic import health
+from imagegen.jupyter import classic_overview, disk, overview, usage
 from imagegen.jupyter.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 DOCKER = "unix:///run/imagegen-broker.sock"  # hub/broker.py
 STATUS = "/run/imagegen/node-status.json"  # hub/swarm.py writes it.
 METRICS_TIMEOUT = 3  # seconds
+MANAGER_TIMEOUT = 10  # seconds
 
 
 def node_status(path: str = STATUS) -> dict[str, dict[str, object]]:
@@ -46,6 +48,14 @@ def swarm_state() -> tuple[list[Json], list[Json], list[str]]:
         return [], [], []  # There is no swarm yet.
     except (DockerException, OSError) as error:
         return [], [], [f"Docker on the hub does not answer: {error}."]
+
+
+def classic_state(url: str) -> tuple[Json, list[Json]]:
+    """What the manager of the classic engine says, and all containers. Without a leader it would keep everything but
+    the first question waiting."""
+    with contextlib.closing(APIClient(base_url=url, version="1.24", timeout=MANAGER_TIMEOUT)) as client:
+        info: Json = client.info()
+        return info, [] if health.of_manager(info) else client.containers(all=True)
 
 
 class Workshop(NamedTuple):
@@ -84,12 +94,23 @@ class WorkshopPage(BaseHandler):
     async def summary(self, running: dict[str, overview.Running]) -> overview.Overview:
         """What Docker says of the machines, with the students' servers."""
         if self.workshop.classic:
-            return overview.students_only(running)
+            return await self.classic_summary(running)
         nodes, tasks, faults = await asyncio.get_running_loop().run_in_executor(None, swarm_state)
         options, own_address = self.workshop.notebooks, self.workshop.own_address
         found = overview.summarise(nodes, tasks, running, node_status(), options, own_address)
         found["warnings"] += faults
         return found
+
+    async def classic_summary(self, running: dict[str, overview.Running]) -> overview.Overview:
+        """What the manager says of the machines."""
+        url = f"tcp://{self.workshop.own_address}:{health.MANAGER_PORT}"
+        try:
+            state = await asyncio.get_running_loop().run_in_executor(None, classic_state, url)
+        except (DockerException, OSError) as error:
+            found = overview.students_only(running)
+            found["warnings"].append(f"The manager does not answer: {error}.")
+            return found
+        return classic_overview.summarise(*state, running, self.workshop.notebooks)
 
     async def student(self, user: Any) -> tuple[str, overview.Running]:
         """A student's name, since when the server runs, and its memory."""
