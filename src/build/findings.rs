@@ -92,6 +92,14 @@ pub(super) fn no_signer(file: &str, signers: &str, reason: &str) -> Finding {
     )
 }
 
+/// A file that a signed provenance does not name as it is.
+pub(super) fn of_another_build(file: &str, provenance: &str) -> Finding {
+    Finding::error(
+        format!("{file} is not of the build that {provenance} tells of"),
+        "put image, manifest and provenance of one build beside each other, under the names that the build gave them",
+    )
+}
+
 /// A signature of another content, or for another purpose.
 pub(super) fn other_content(file: &str, reason: &str) -> Finding {
     Finding::error(

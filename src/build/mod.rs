@@ -59,7 +59,7 @@ use job::Job;
 pub(crate) use manifest::installed_packages;
 pub use manifest::{Package, hash};
 pub use packages::PackageStore;
-pub use signature::{Signer, check as check_signature};
+pub use signature::{Signer, check_build};
 pub use store::{Entry, Pruned, Pruning, Store};
 pub use verify::compare;
 

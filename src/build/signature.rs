@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+use serde_json::json;
+
 use super::findings;
 use super::manifest::hash;
 use crate::failure::{Failure, Result};
@@ -66,7 +69,7 @@ impl Signer {
 ///
 /// # Errors
 /// A finding where there is no signature, or one of somebody else, or of another content.
-pub fn check(file: &Path, signers: &Path) -> Result<String> {
+fn check(file: &Path, signers: &Path) -> Result<String> {
     let (signature, list) = (of(file), signers.display().to_string());
     let size = fs_err::metadata(&signature).map_err(|error| {
         findings::no_signature(&signature.display().to_string(), &error.kind().to_string())
@@ -81,6 +84,27 @@ pub fn check(file: &Path, signers: &Path) -> Result<String> {
     let verify = keygen("verify").arg("-s").arg(&signature).arg("-f").arg(signers).arg("-I").arg(&signer);
     said(fed(verify, file), |reason| findings::other_content(&name, reason))?;
     Ok(signer)
+}
+
+/// Fails unless keys of `signers` have signed an image and the provenance beside it, which names the image and its manifest
+/// as they are; gives who signed the image.
+///
+/// # Errors
+/// As [`check`], and a finding where one of the files is of another build.
+pub fn check_build(image: &Path, manifest: &Path, provenance: &Path, signers: &Path) -> Result<String> {
+    check(provenance, signers)?;
+    let shown = provenance.display().to_string();
+    let statement = fs_err::read_to_string(provenance)?;
+    let statement: serde_json::Value =
+        serde_json::from_str(&statement).with_context(|| format!("reading {shown}"))?;
+    for file in [image, manifest] {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let subject = json!({ "name": name, "digest": { "sha256": hash(file)?.0 } });
+        if !statement["subject"].as_array().is_some_and(|subjects| subjects.contains(&subject)) {
+            return Err(findings::of_another_build(&file.display().to_string(), &shown).into());
+        }
+    }
+    check(image, signers)
 }
 
 /// Takes a file's signature away, which is no longer of what will be there.
@@ -139,13 +163,40 @@ mod tests {
         folder
     }
 
-    fn published(folder: &Path) -> Vec<Published> {
-        let published = |name: &str| Published {
+    #[test]
+    fn a_signed_image_under_another_name_or_with_another_manifest_is_refused() {
+        let folder = folder();
+        let at = |name: &str| folder.path().join(name);
+        fs_err::write(at("hub.manifest.json"), "{}").unwrap();
+        let subject =
+            |name: &str| json!({ "name": name, "digest": { "sha256": hash(&at(name)).unwrap().0 } });
+        let subjects = ["hub.qcow2", "hub.manifest.json"].map(subject);
+        let statement = json!({ "subject": subjects });
+        fs_err::write(at("hub.provenance.json"), statement.to_string()).unwrap();
+        let mut files = published(folder.path(), &["hub.provenance.json", "hub.qcow2"]);
+        Signer::with(&at("key")).unwrap().sign_all(&mut files, &Progress::start()).unwrap();
+        let check = |image: &str| {
+            check_build(&at(image), &at("hub.manifest.json"), &at("hub.provenance.json"), &at("signers"))
+        };
+        assert_eq!(check("hub.qcow2").unwrap(), "ci@example.org");
+
+        fs_err::copy(at("hub.qcow2"), at("node.qcow2")).unwrap();
+        fs_err::copy(at("hub.qcow2.sig"), at("node.qcow2.sig")).unwrap();
+        let told = refused(check("node.qcow2"));
+        assert!(told.contains("node.qcow2 is not of the build"), "{told}");
+
+        fs_err::write(at("hub.manifest.json"), "{ }").unwrap();
+        let told = refused(check("hub.qcow2"));
+        assert!(told.contains("hub.manifest.json is not of the build"), "{told}");
+    }
+
+    fn published(folder: &Path, names: &[&str]) -> Vec<Published> {
+        let published = |name: &&str| Published {
             path: folder.join(name).display().to_string(),
             bytes: 0,
             sha256: String::new(),
         };
-        ["SHA256SUMS", "hub.manifest.json", "hub.qcow2"].map(published).into()
+        names.iter().map(published).collect()
     }
 
     fn refused<T: std::fmt::Debug>(result: Result<T>) -> String {
@@ -159,7 +210,7 @@ mod tests {
     fn an_image_is_signed_and_whoever_changes_it_is_found_out() {
         let folder = folder();
         let at = |name: &str| folder.path().join(name);
-        let mut files = published(folder.path());
+        let mut files = published(folder.path(), &["SHA256SUMS", "hub.manifest.json", "hub.qcow2"]);
         Signer::with(&at("key")).unwrap().sign_all(&mut files, &Progress::start()).unwrap();
         let names: Vec<_> = files.iter().map(|file| file.path.rsplit('/').next().unwrap()).collect();
         assert_eq!(names, ["SHA256SUMS", "hub.manifest.json", "hub.qcow2", "hub.qcow2.sig"]);
@@ -178,7 +229,7 @@ mod tests {
     fn a_key_that_nobody_trusts_does_not_count_nor_does_a_signature_for_something_else() {
         let folder = folder();
         let at = |name: &str| folder.path().join(name);
-        let mut files = published(folder.path());
+        let mut files = published(folder.path(), &["SHA256SUMS", "hub.manifest.json", "hub.qcow2"]);
         Signer::with(&at("other")).unwrap().sign_all(&mut files, &Progress::start()).unwrap();
         let told = refused(check(&at("hub.qcow2"), &at("signers")));
         assert!(told.contains("has signed"), "{told}");

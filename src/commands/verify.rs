@@ -48,15 +48,12 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
     report::data(&format!("{image}: identical to what was rebuilt, SHA-256 {sha256}{note}\n"))
 }
 
-/// Who signed the image, and its provenance where it lies beside.
+/// Who signed the image, whose provenance is signed too, and of the same build as its manifest.
 fn signer(image: &Path, signers: &Path) -> Result<String> {
     tools::require(tools::lacking_for_signatures())?;
     inputs::open(signers, "name a list of allowed signers: a name and an SSH public key a line")?;
-    let provenance = beside(image, "provenance.json")?;
-    if provenance.is_file() {
-        build::check_signature(&provenance, signers)?;
-    }
-    build::check_signature(image, signers)
+    let [manifest, provenance] = ["manifest.json", "provenance.json"].map(|ending| beside(image, ending));
+    build::check_build(image, &manifest?, &provenance?, signers)
 }
 
 /// What was built with an image, by the end of its name.

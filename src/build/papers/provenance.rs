@@ -1,5 +1,5 @@
-//! Where an image comes from: an in-toto statement v1 with SLSA's build provenance v1 in it, not signed. Whoever runs
-//! the pipeline signs it.
+//! Where an image comes from: an in-toto statement v1 with SLSA's build provenance v1 in it. `build --sign` puts a
+//! signature beside it.
 
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
