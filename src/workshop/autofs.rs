@@ -56,6 +56,11 @@ pub(super) fn read(source: &Arc<Source>, node: &Node, homes: &str, findings: &mu
     let mut autofs = Autofs::default();
     let mut fields = Fields::of(source, "autofs", node, KEYS, findings);
     autofs.mount_options = options(source, &mut fields);
+    for (text, node) in fields.texts("mount_options", "mount_options: [noatime]") {
+        if text.starts_with("xprtsec") {
+            fields.findings().push(findings::transport_by_option(source, text, node));
+        }
+    }
     if let Some((seconds, _)) = fields.int("timeout", 1..65_536, "timeout: 300") {
         autofs.timeout = u16::try_from(seconds).unwrap_or(u16::MAX);
     }

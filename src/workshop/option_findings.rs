@@ -266,6 +266,19 @@ pub fn dangerous_mount_option(source: &Arc<Source>, text: &str, node: &Node) -> 
     wrong(source, node, format!("`{text}` would let students lose files, or gain rights"), remedy, "refused")
 }
 
+/// A mount option that says how homes travel, which the hub has to know as well.
+#[must_use]
+pub fn transport_by_option(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
+    let remedy = "remove it, and write `homes: {tls: true}` to have hub and nodes encrypt homes";
+    wrong(
+        source,
+        node,
+        format!("`{text}` is said to nodes alone, and the hub would not agree"),
+        remedy,
+        "refused",
+    )
+}
+
 /// Text that is no name of a package.
 #[must_use]
 pub fn not_a_package(source: &Arc<Source>, text: &str, node: &Node) -> Finding {

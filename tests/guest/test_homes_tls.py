@@ -5,12 +5,14 @@ import json
 import os
 import ssl
 import stat
+import time
 import unittest
 from unittest import mock
 
 import project
 from imagegen import homes_tls
 from imagegen.hub import exports, homes_authority
+from imagegen.node import swarm
 from imagegen.node.hub import Hub, HubUnavailable
 from test_rendezvous import Asking
 
@@ -23,6 +25,7 @@ class Homes(project.Folder):
         self.started = []
         run = mock.Mock(run=lambda command, check: self.started.append(command))
         project.replace(self, homes_tls, FOLDER=f"{self.root}/tls", subprocess=run, HOSTS=self.write("hosts"))
+        project.replace(self, homes_authority, OFFERED=f"{self.root}/offered")
 
     def prepare(self):
         """What nodes are to get of a hub that starts."""
@@ -65,8 +68,24 @@ class Authority(Homes):
         self.assertEqual(modes, [0o700, 0o600])
         self.assertEqual(self.started, [["systemctl", "start", "tlshd.service"]])
 
+    def test_certificates_hold_for_a_node_whose_clock_is_behind_and_for_a_year(self):
+        self.prepare()
+        details = ssl._ssl._test_decode_cert(f"{self.root}/tls/certificate.pem")
+        begin, end = (ssl.cert_time_to_seconds(details[key]) - time.time() for key in ("notBefore", "notAfter"))
+        self.assertLess(begin, -6 * 86400)
+        self.assertGreater(end, 350 * 86400)
+
+    def test_what_an_earlier_start_offered_is_taken_back(self):
+        self.write("offered", "old")
+        self.prepare()
+        self.assertFalse(os.path.exists(f"{self.root}/offered"))
+
+    def test_openssl_is_heard_when_it_fails(self):
+        with self.assertRaisesRegex(OSError, "openssl req: .*"):
+            homes_authority.openssl("req", "-in", f"{self.root}/nothing")
+
     def test_an_unfinished_authority_is_made_anew(self):
-        with mock.patch.object(homes_authority, "request", side_effect=KeyboardInterrupt):
+        with mock.patch.object(homes_authority, "certify", side_effect=KeyboardInterrupt):
             with self.assertRaises(KeyboardInterrupt):
                 self.prepare()
         self.assertIn("BEGIN CERTIFICATE", self.prepare()["authority"])
@@ -78,16 +97,27 @@ class Node(Homes):
         identity = self.prepare()
         answers = [HubUnavailable("the hub answers: not yet"), json.dumps(identity).encode()]
         asked = mock.Mock(address="10.0.0.5", ask=mock.Mock(side_effect=answers))
-        homes_tls.fetch(asked)
+        homes_tls.wait(asked)
         homes_tls.report.assert_called_once_with("Waiting for the hub: the hub answers: not yet.")
         self.assertEqual(self.read("hosts"), "10.0.0.5 imagegen-hub\n")
         self.assertEqual(self.read("tls/key.pem"), identity["key"])
 
-    def test_the_name_is_added_once_to_whatever_is_there(self):
-        self.write("hosts", "127.0.0.1 localhost")
-        homes_tls.name_hub("10.0.0.5")
-        homes_tls.name_hub("10.0.0.5")
-        self.assertEqual(self.read("hosts"), "127.0.0.1 localhost\n10.0.0.5 imagegen-hub\n")
+    def test_the_hub_has_one_address_whatever_was_there(self):
+        self.write("hosts", "127.0.0.1 localhost\n10.0.0.123 imagegen-hub\n::1 ip6-localhost")
+        for _ in range(2):
+            homes_tls.name_hub("10.0.0.5")
+            self.assertEqual(self.read("hosts"), "127.0.0.1 localhost\n::1 ip6-localhost\n10.0.0.5 imagegen-hub\n")
+
+    def test_it_follows_a_hub_with_another_authority(self):
+        config = {"homes_tls": True, "hub": "10.0.0.5"}
+        asked = mock.Mock(**{"join_info.return_value": {"nodes": {}}})
+        project.replace(self, swarm, DOUBTS=2, docker=self.docker, time=mock.Mock(monotonic=float), report=mock.Mock())
+        with mock.patch.multiple(homes_tls, wait=mock.DEFAULT, fetch=mock.DEFAULT) as calls:
+            swarm.Swarm(config).stay(asked)
+        self.assertEqual((calls["wait"].call_count, calls["fetch"].call_count), (1, 2))
+
+    def docker(self, *_):
+        return {"Swarm": {"LocalNodeState": "active", "NodeID": "n1"}}
 
 
 class Exported(unittest.TestCase):

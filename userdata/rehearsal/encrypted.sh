@@ -4,8 +4,8 @@ set -eu
 homes=$1
 hub=imagegen-hub
 point=$(mktemp -d)
-key=/run/imagegen-homes-tls/key.pem
-kept=/run/imagegen-homes-tls/kept
+key=/var/lib/imagegen/homes-tls/key.pem
+kept=/var/lib/imagegen/homes-tls/kept
 
 clean() {
 	umount -q "$point" || true

@@ -15,8 +15,9 @@ from imagegen.status import report
 if TYPE_CHECKING:
     from imagegen.node.hub import Hub
 
-# `/etc/tlshd.conf` names the files in it. tlshd reads them for each handshake.
-FOLDER = "/run/imagegen-homes-tls"
+# `/etc/tlshd.conf` names the files in it, and tlshd reads them for each handshake. They outlive a boot, so that a hub
+# serves and a node mounts before either has heard of the other again.
+FOLDER = "/var/lib/imagegen/homes-tls"
 # tlshd wants these modes, and the folder is root's alone.
 PARTS = {"authority": 0o644, "certificate": 0o644, "key": 0o600}
 # tlshd compares the name that is mounted with the hub's certificate, and does not compare addresses.
@@ -35,22 +36,31 @@ def install(identity: dict[str, str]) -> None:
 
 
 def name_hub(address: str) -> None:
-    """Has this machine find the hub by its name in certificates."""
-    line = f"{address} {HUB}\n"
+    """Has this machine find the hub by its name in certificates, and no earlier one."""
     with open(HOSTS, "r+") as hosts:
         text = hosts.read()
-        if line not in text.splitlines(keepends=True):
-            hosts.write(line if text.endswith("\n") or not text else f"\n{line}")
+        others = [line for line in text.splitlines() if HUB not in line.split()]
+        wanted = "\n".join([*others, f"{address} {HUB}", ""])
+        if text != wanted:
+            # In place: the unit may write this file, and make no other beside it.
+            hosts.seek(0)
+            hosts.write(wanted)
+            hosts.truncate()
 
 
 def fetch(hub: Hub) -> None:
-    """Gets this node's certificate from the hub. Without it a student who starts here would have no home."""
+    """Gets this node's certificate from the hub, which may have another authority than before. A HubUnavailable says
+    why not."""
+    identity: dict[str, str] = json.loads(hub.ask("GET", "/v1/homes"))
+    name_hub(hub.address)
+    install(identity)
+
+
+def wait(hub: Hub) -> None:
+    """Does the same as soon as the hub answers. Without it a student who starts here would have no home."""
     while True:
         try:
-            identity: dict[str, str] = json.loads(hub.ask("GET", "/v1/homes"))
-            break
+            return fetch(hub)
         except HubUnavailable as reason:
             report(f"Waiting for the hub: {reason}.")
             time.sleep(PAUSE)
-    name_hub(hub.address)
-    install(identity)

@@ -4,6 +4,8 @@ for the exports to say."""
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import json
 import os
 import subprocess
@@ -12,23 +14,50 @@ import tempfile
 from imagegen import homes_tls
 from imagegen.files import write_whole
 
-STATE = "/var/lib/imagegen/homes-tls"
 OFFERED = "/run/imagegen-rendezvous/homes.json"  # what the rendezvous hands out; its folder is closed to others
 NODE = "imagegen-node"
 AUTHORITY_DAYS, DAYS = 3650, 365
-KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+# A hub's clock may be ahead of its nodes', or step back once it has heard the time: certificates hold since then.
+EARLIER = datetime.timedelta(days=7)
+# For openssl-ca(1), which is the only one of its commands in all versions that takes a first day.
+SETTINGS = """
+[ca]
+default_ca = own
+[own]
+database = {folder}/index
+new_certs_dir = {folder}
+rand_serial = yes
+default_md = sha256
+policy = names
+[names]
+commonName = supplied
+[extensions]
+{extensions}
+"""
 
 
-def request(folder: str, name: str, days: int, *words: str) -> None:
-    """Has openssl(1) make a key and a certificate with these extensions."""
-    files = ["-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.crt"]
-    command = ["openssl", "req", "-x509", *KEY, *files, "-subj", f"/CN={name}", "-days", str(days), *words]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+def openssl(*words: str) -> None:
+    """Runs openssl(1). An OSError has what it said."""
+    done = subprocess.run(["openssl", *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OSError(f"openssl {words[0]}: {done.stderr.strip()}")
 
 
-def extensions(*texts: str) -> list[str]:
-    """For openssl(1)."""
-    return [word for text in texts for word in ("-addext", text)]
+def certify(folder: str, name: str, days: int, extensions: list[str], signer: str | None = None) -> None:
+    """Makes a key and a certificate in an empty folder. The authority in the folder `signer` signs it, or itself."""
+    key, asked, settings = f"{folder}/{name}.key", f"{folder}/{name}.csr", f"{folder}/settings"
+    with open(settings, "w") as file:
+        file.write(SETTINGS.format(folder=folder, extensions="\n".join(extensions)))
+    open(f"{folder}/index", "w").close()
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    openssl("req", "-new", *curve, "-keyout", key, "-out", asked, "-subj", f"/CN={name}")
+    own = ["-selfsign", "-keyfile", key]
+    signing = ["-cert", f"{signer}/authority.crt", "-keyfile", f"{signer}/authority.key"] if signer else own
+    begin = datetime.datetime.now(datetime.UTC) - EARLIER
+    times = [f"{moment:%Y%m%d%H%M%SZ}" for moment in (begin, begin + datetime.timedelta(days=days))]
+    held = ["-startdate", times[0], "-enddate", times[1]]
+    common = ["-batch", "-notext", "-config", settings, "-extensions", "extensions"]
+    openssl("ca", *common, *signing, *held, "-in", asked, "-out", f"{folder}/{name}.crt")
 
 
 def authority(state: str) -> str:
@@ -38,8 +67,8 @@ def authority(state: str) -> str:
         with tempfile.TemporaryDirectory(dir=state) as work:
             made = f"{work}/authority"
             os.mkdir(made, 0o700)
-            rights = extensions("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign")
-            request(made, "authority", AUTHORITY_DAYS, *rights)
+            rights = ["basicConstraints = critical,CA:TRUE", "keyUsage = critical,keyCertSign"]
+            certify(made, "authority", AUTHORITY_DAYS, [*rights, "subjectKeyIdentifier = hash"])
             os.rename(made, folder)
     return folder
 
@@ -52,18 +81,18 @@ def read(path: str) -> str:
 
 def leaf(folder: str, name: str, purpose: str) -> dict[str, str]:
     """A certificate and a key under the authority, for one side of a connection."""
-    signer = ["-CA", f"{folder}/authority.crt", "-CAkey", f"{folder}/authority.key"]
-    names = [f"subjectAltName=DNS:{name}", f"extendedKeyUsage={purpose}"]
-    rights = extensions("basicConstraints=critical,CA:FALSE", *names)
-    with tempfile.TemporaryDirectory(dir=folder) as work:
-        request(work, name, DAYS, *signer, *rights)
+    rights = ["basicConstraints = critical,CA:FALSE", f"subjectAltName = DNS:{name}", f"extendedKeyUsage = {purpose}"]
+    with tempfile.TemporaryDirectory() as work:
+        certify(work, name, DAYS, rights, folder)
         certificate, key = read(f"{work}/{name}.crt"), read(f"{work}/{name}.key")
     return {"authority": read(f"{folder}/authority.crt"), "certificate": certificate, "key": key}
 
 
-def prepare(state: str = STATE) -> str:
+def prepare(state: str = homes_tls.FOLDER) -> str:
     """Gives the hub its certificate, and what nodes are to get. Both are made anew at each start, so that neither ends
     while a workshop runs."""
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(OFFERED)
     folder = authority(state)
     homes_tls.install(leaf(folder, homes_tls.HUB, "serverAuth"))
     return json.dumps(leaf(folder, NODE, "clientAuth"))

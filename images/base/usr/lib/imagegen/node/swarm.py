@@ -45,10 +45,9 @@ class Swarm:
 
     def stay(self, hub: Hub) -> None:
         """Returns when this node does not belong to the hub's swarm, or does not any more."""
-        if self.config.get("homes_tls"):
-            from imagegen import homes_tls  # An ordinary image does not have it.
-
-            homes_tls.fetch(hub)
+        homes = self._homes()
+        if homes:
+            homes.wait(hub)
         doubts = 0
         while doubts < DOUBTS:
             state = self._settled()
@@ -56,12 +55,22 @@ class Swarm:
                 return
             try:
                 doubts = 0 if state["NodeID"] in hub.join_info()["nodes"] else doubts + 1
+                if homes:
+                    homes.fetch(hub)
                 if not doubts and "has joined" not in current():
                     report(note_joined())
             except HubUnavailable as reason:
                 say(f"{reason}; this node stays in the swarm.")
             time.sleep(DOUBT_INTERVAL if doubts else CHECK_INTERVAL)
         report("The hub does not know this node any more: joining again.")
+
+    def _homes(self) -> Any:
+        """What gets certificates for homes that travel over TLS; an ordinary image does not have it."""
+        if not self.config.get("homes_tls"):
+            return None
+        from imagegen import homes_tls
+
+        return homes_tls
 
     def join(self, hub: Hub) -> None:
         """Joins, from whatever state this node is in."""
