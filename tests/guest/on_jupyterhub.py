@@ -247,7 +247,9 @@ class Manager:
     """The manager of the standalone Swarm, with the answers of 1.2.9, before one node on this machine."""
 
     def __init__(self, port):
-        self.port, self.containers, self.removed, self.refused = port, {}, [], None
+        self.port, self.containers, self.removed = port, {}, []
+        self.refused = None  # the status of every answer about containers
+        self.stuck = 0  # removals that fail before one succeeds
 
     def __call__(self, method, path, body):
         parts = urllib.parse.urlsplit(path)
@@ -256,7 +258,7 @@ class Manager:
         if place == "/version":
             return 200, {"ApiVersion": "1.30"}
         if place == "/info":
-            return 200, {"NCPU": 2}
+            return 200, {"NCPU": 1}
         if self.refused:
             return self.refused, {"message": "Container not found or node unhealthy"}
         if place == "/containers/json":
@@ -293,6 +295,9 @@ class Manager:
     def container(self, method, number, action):
         if number not in self.containers:
             return 404, {"message": f"No such container: {number}"}
+        if method == "DELETE" and self.stuck:
+            self.stuck -= 1
+            return 500, {"message": "removal of container is already in progress"}
         if method == "DELETE":
             self.removed.append(number)
             del self.containers[number]
@@ -307,7 +312,7 @@ class Classic(Hub):
     def patch_everything(self, url):
         super().patch_everything(url)
         project.replace(self, spawner.ClassicNotebooks, _client=None)
-        project.replace(self, spawner, MANAGER_PATIENCE=3, DOCKER_TIMEOUT=3)
+        project.replace(self, spawner, MANAGER_PATIENCE=1, DOCKER_TIMEOUT=1, POLL_PAUSE=0.1)
 
     async def start(self, folder):
         await super().start(folder)
@@ -327,10 +332,12 @@ class Classic(Hub):
     async def test_a_manager_that_knows_no_node_for_a_moment_ends_no_server(self):
         ada = self.user("ada")
         await ada.spawn()
-        for status in (404, 500):
-            self.manager.refused = status
+        for statuses in ((404,), (500,), (500, 404), (404, 500)):
+            # Time counts for each kind of answer alone: together they are longer than either may be.
             polled = asyncio.create_task(ada.spawner.poll())
-            await asyncio.sleep(0.5)
+            for status in statuses:
+                self.manager.refused = status
+                await asyncio.sleep(0.8)
             self.manager.refused = None
             self.assertIsNone(await polled)
         self.manager.containers.clear()
@@ -339,8 +346,11 @@ class Classic(Hub):
     async def test_a_server_that_ended_is_told_at_once(self):
         ada = self.user("ada")
         await ada.spawn()
-        next(iter(self.manager.containers.values()))["State"] = {"Running": False, "ExitCode": 137, "Error": ""}
+        container = next(iter(self.manager.containers.values()))
+        self.assertFalse(container["Config"]["HostConfig"].get("AutoRemove"), "its end would be gone with it")
+        container["State"] = {"Running": False, "ExitCode": 137, "Error": ""}
         self.assertEqual(await ada.spawner.poll(), "it ended with code 137")
+        self.assertEqual(self.manager.containers, {}, "the manager would go on reserving its memory")
 
     async def test_a_node_that_comes_back_with_an_older_server_ends_nothing_and_hinders_no_start(self):
         ada = self.user("ada")
@@ -355,10 +365,30 @@ class Classic(Hub):
         self.assertEqual(self.manager.removed, [own, other])
         self.assertIn(stranger, self.manager.containers)
 
+    async def test_what_goes_only_in_a_while_is_waited_for(self):
+        ada = self.user("ada")
+        self.manager.add("notebook-2001", {"Labels": {"imagegen.student": "ada"}})
+        self.manager.stuck = 2
+        await ada.spawn()
+        self.assertEqual((self.manager.stuck, len(self.manager.containers)), (0, 1))
+
     async def test_a_class_starts_in_turn(self):
-        for name in STUDENTS:
-            await self.user(name).spawn()
-        self.assertEqual(self.user("ada").spawner.queue.slots, 2)
+        answered = asyncio.Event()
+        project.replace(self, spawner.ClassicNotebooks, check_version=lambda *_: answered.wait())
+        starts = [asyncio.create_task(self.user(name).spawn()) for name in STUDENTS]
+        await asyncio.sleep(2)
+        self.assertEqual(len(self.manager.containers), 1)
+        answered.set()
+        await asyncio.gather(*starts)
+        self.assertEqual(len(self.manager.containers), 2)
+
+    async def test_a_start_that_takes_too_long_is_told_so_whatever_there_is_to_stop(self):
+        ada = self.user("ada")
+        with mock.patch.object(spawner.DockerSpawner, "start", lambda _: asyncio.sleep(60)):
+            ada.spawner.options = {**ada.spawner.options, "start_seconds": 1}
+            with self.assertRaises(SpawnException) as raised:
+                await ada.spawn()
+        self.assertIn("took too long", raised.exception.message)
 
     async def test_the_hub_takes_every_one_of_its_settings(self):
         own = self.user("ada").spawner

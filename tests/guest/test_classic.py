@@ -102,7 +102,12 @@ class Arguments(unittest.TestCase):
         self.assertIn("-hcl=disable_update_check = true", wanted["consul"]["Cmd"])
 
     def test_a_consul_gets_the_options_that_its_version_knows(self):
-        versions = {"consul:1.13.9": False, "hashicorp/consul:1.14": True, "registry:5000/consul": True}
+        versions = {
+            "consul:1.13.9": False,
+            "hashicorp/consul:1.14": True,
+            "registry:5000/consul": True,
+            "registry:5000/consul:1.9": False,
+        }
         for image, knows in {**versions, "consul:v1.9.2": False, "consul:latest": True}.items():
             command = manager.wanted("10.0.0.5", {**IMAGES, "consul": image})["consul"]["Cmd"]
             self.assertEqual("-grpc-tls-port=-1" in command, knows, image)
@@ -192,8 +197,17 @@ class Overview(unittest.TestCase):
 
     def test_a_manager_without_a_leader_or_without_nodes_is_told(self):
         page = self.page({"SystemStatus": [["Role", "replica"], ["Primary", ""]]})
-        self.assertEqual(page["warnings"][0], "The swarm is not ready: the manager has no leader.")
+        self.assertEqual(page["warnings"], ["The swarm is not ready: the manager has no leader."])
         self.assertEqual((page["machines"], page["room"]), ([], 0))
+        page = self.page({"SystemStatus": [["Role", "primary"], ["Nodes", "0"]]})
+        self.assertEqual(page["warnings"], ["The swarm is not ready: no node has joined yet."])
+
+    def test_machines_that_the_manager_does_not_take_are_told_by_their_address(self):
+        rows = [["Role", "primary"], ["Nodes", "2"]]
+        for address in ("10.0.0.7", "10.0.0.8"):
+            rows += [[" (unknown)", f"{address}:2375"], ["  └ Status", "Pending"]]
+        names = [machine["name"] for machine in self.page({"SystemStatus": rows})["machines"]]
+        self.assertEqual(names, ["10.0.0.7", "10.0.0.8"])
 
     def test_sizes_are_read_in_all_units(self):
         sizes = {"0 B": 0, "512 MiB": 512 * 2**20, "1.5GiB": 1.5 * 2**30, "": 0, "much": 0}
@@ -230,7 +244,9 @@ class Repair(unittest.TestCase):
         self.assertEqual(sum(call.startswith("POST /containers/create?name=consul") for call in self.docker.calls), 2)
         self.assertIn("DELETE /containers/consul?force=1&v=1", self.docker.calls)
         self.assertTrue(self.docker.containers["consul"]["State"]["Running"])
-        self.assertEqual(self.said, ["For a minute the manager has no leader: Consul is replaced by a new one."])
+        self.assertIn("POST /containers/swarm-manager/restart?t=5", self.docker.calls)
+        told = "Consul is replaced by a new one, and the manager started again"
+        self.assertEqual(self.said, [f"For a minute the manager has no leader: {told}."])
 
     def test_a_manager_that_does_not_take_a_node_is_started_again_and_consul_stays(self):
         self.fault = health.Fault("a node was rebuilt at the address of an earlier one", health.Cure.MANAGER_RESTART)

@@ -247,11 +247,17 @@ class Cluster:
             return self.create(path, query, body)
         if not path.startswith("/containers/"):
             return 404, {"message": "page not found"}
+        return self.container(method, path, query, body)
+
+    def container(self, method, path, query, body):
+        """What its node says, but for errors of a removal: they are the manager's own."""
         name = path.split("/")[2]
         node = self.owner(name)
         if node is None:
             return 404, {"message": f"No such container: {name}"}
         status, value = relay(node, method, f"{path}?{query}", body)
+        if method == "DELETE" and status >= 400:
+            return 500, value
         if status == 200 and path.endswith("/json"):
             # A port that is open at every address of a node is open at the node's own one to whoever asks the manager.
             for ports in (value["NetworkSettings"]["Ports"] or {}).values():

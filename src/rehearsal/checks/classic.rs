@@ -138,14 +138,23 @@ pub(super) fn faults_are_survived(stage: &mut Stage) -> Result<String> {
     let said = consul_is_mended(stage)?;
     stage.hub.read(&["docker", "restart", "swarm-manager"])?;
     manager_sees_nodes(stage)?;
-    students::set_link(stage, 0, "down")?;
-    stage.nodes[0].read(&["sleep", AWAY])?;
-    students::set_link(stage, 0, "up")?;
+    let carrier = carrier(stage)?;
+    students::set_link(stage, carrier, "down")?;
+    stage.nodes[carrier].read(&["sleep", AWAY])?;
+    students::set_link(stage, carrier, "up")?;
     manager_sees_nodes(stage)?;
     if let Some((student, before)) = student.zip(before) {
         students::ask_the_same(stage, &student, &before)?;
     }
     Ok(format!("`{said}`, a new start of the manager, and {AWAY} s without a node: the server ran on"))
+}
+
+/// The node with the student's server, if there is one.
+fn carrier(stage: &mut Stage) -> Result<usize> {
+    let names = stage.hub.read(LIST)?;
+    let place = names.lines().find_map(|line| line.split_once("/notebook-")).map(|(node, _)| node);
+    let node = stage.nodes.iter().position(|node| place.is_none_or(|name| node.spec.name == name));
+    Ok(node.context("the server is on no node of the rehearsal")?)
 }
 
 fn consul_is_mended(stage: &mut Stage) -> Result<String> {

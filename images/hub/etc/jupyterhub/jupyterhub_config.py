@@ -2,6 +2,7 @@
 
 import os
 
+from imagegen.classic import health
 from imagegen.hub import hub_port
 from imagegen.hub.address import find_interface
 from imagegen.jupyter import forwarded, gate, specification
@@ -86,7 +87,7 @@ if classic:
     c.DockerSpawner.remove = True
     c.DockerSpawner.use_internal_ip = False
     c.DockerSpawner.network_name = "bridge"
-    c.DockerSpawner.client_kwargs = {"base_url": f"tcp://{own_address}:4000"}
+    c.DockerSpawner.client_kwargs = {"base_url": f"tcp://{own_address}:{health.MANAGER_PORT}"}
     # Each node's own choice of a port, at the node's address, which the manager fills in.
     c.DockerSpawner.host_ip = "0.0.0.0"
 

@@ -14,6 +14,7 @@ TIMEOUT = 10  # seconds; the manager answers /info at once, also without a leade
 # Of a machine that was rebuilt at the address of an earlier one (Swarm's cluster/engine.go). It is taken when the
 # manager starts again, and not before.
 REBUILT = "shows up with another ID"
+NO_LEADER = "the manager has no leader"
 Json = dict[str, Any]
 
 
@@ -21,7 +22,7 @@ class Cure(enum.Enum):
     """What helps where a fault lasts."""
 
     PATIENCE = "it passes"
-    NEW_CONSUL = "Consul is replaced by a new one"
+    NEW_CONSUL = "Consul is replaced by a new one, and the manager started again"
     MANAGER_RESTART = "the manager is started again"
 
 
@@ -63,7 +64,7 @@ def of_manager(info: Json) -> Fault | None:
     said = rows(info)
     first = dict(reversed(said))  # A node may have rows of the same names, further down.
     if first.get("Role") == "replica" and not first.get("Primary"):
-        return Fault("the manager has no leader", Cure.NEW_CONSUL)
+        return Fault(NO_LEADER, Cure.NEW_CONSUL)
     if first.get("Nodes", "0") == "0":
         return Fault("no node has joined yet")
     if any(REBUILT in text for key, text in said if key == "Error"):
@@ -90,4 +91,4 @@ def fault(own: str, consul: str) -> Fault | None:
     try:
         return of_manager(json.loads(get("127.0.0.1", MANAGER_PORT, "/info")))
     except (OSError, ValueError) as error:
-        return Fault(f"the manager does not answer: {error}")
+        return Fault(f"the manager does not answer: {error}", Cure.MANAGER_RESTART)

@@ -10,6 +10,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+from imagegen.classic.health import MANAGER_PORT, STORE_PORT
 from imagegen.console import announce
 from imagegen.files import write_whole
 from imagegen.routes import route_source
@@ -19,17 +20,17 @@ if TYPE_CHECKING:
 
 SOCKET = "imagegen-docker.socket"
 ENVIRONMENT = "/run/imagegen/docker.env"  # docker.service reads it.
-DOCKER, MANAGER, STORE = 2375, 4000, 8500
+DOCKER = 2375
 
 
 def rules(hub: str, network: object) -> str:
     """For iptables-restore. In the table `raw` they come before all that Docker makes. Containers reach none of the
     ports, here or elsewhere; from outside, the hub reaches Docker, and the network the hub's key-value store."""
-    bridges, ports = ("docker+", "br-+"), (DOCKER, MANAGER, STORE)
+    bridges, ports = ("docker+", "br-+"), (DOCKER, MANAGER_PORT, STORE_PORT)
     drops = [f"-i {bridge} -p tcp --dport {port}" for port in ports for bridge in bridges]
     local = "! -i lo -p tcp -m addrtype --dst-type LOCAL --dport"
-    drops += [f"{local} {DOCKER} ! -s {hub}", f"{local} {MANAGER}"]
-    drops += [f"{local} {STORE}" + (f" ! -s {network}" if network else "")]
+    drops += [f"{local} {DOCKER} ! -s {hub}", f"{local} {MANAGER_PORT}"]
+    drops += [f"{local} {STORE_PORT}" + (f" ! -s {network}" if network else "")]
     return "\n".join(["*raw", ":IMAGEGEN - [0:0]", *(f"-A IMAGEGEN {drop} -j DROP" for drop in drops), "COMMIT", ""])
 
 

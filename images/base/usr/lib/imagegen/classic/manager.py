@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagegen.classic import health
 from imagegen.classic.containers import ensure, inspect, remove, restart, specification
-from imagegen.classic.health import Cure, Fault
+from imagegen.classic.health import MANAGER_PORT, STORE_PORT, Cure, Fault
 from imagegen.console import announce
 from imagegen.dockerd import DockerError
 from imagegen.hub.address import find_interface
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 CONSUL, MANAGER = "consul", "swarm-manager"
 # Seconds that a fault lasts until something is done about it. A manager that has just started needs some of them.
 PATIENCE = 60
-# The first Consul that opens a port for gRPC with TLS, and has an option against it.
-GRPC_TLS = (1, 14)
+# The first Consul that opens ports for gRPC unless it is told not to.
+GRPC = (1, 14)
 
 
 def version(image: str) -> tuple[int, int] | None:
@@ -34,15 +34,15 @@ def version(image: str) -> tuple[int, int] | None:
 def wanted(own: str, images: ClassicImages) -> dict[str, dict[str, Any]]:
     """The containers by name. Consul keeps all ports to itself but that of HTTP, which the nodes use, and asks nobody
     on the internet for a newer version."""
-    quiet = ["-dns-port=-1", "-grpc-port=-1", "-serf-wan-port=-1", "-hcl=disable_update_check = true"]
-    if (version(images["consul"]) or GRPC_TLS) >= GRPC_TLS:
-        quiet.append("-grpc-tls-port=-1")
+    quiet = ["-dns-port=-1", "-serf-wan-port=-1", "-hcl=disable_update_check = true"]
+    if (version(images["consul"]) or GRPC) >= GRPC:
+        quiet += ["-grpc-port=-1", "-grpc-tls-port=-1"]
     consul = ["agent", "-server", "-bootstrap-expect=1", "-bind=127.0.0.1", f"-client={own}", "-data-dir=/consul/data"]
     # Nodes are looked up every few seconds: a manager that has just started knows none until then, and takes their
     # containers for gone. A node that was away counts as healthy again as soon.
     often = ["--heartbeat=5s", "--engine-refresh-min-interval=5s", "--engine-refresh-max-interval=15s"]
-    replicated = ["--replication", "--advertise", f"{own}:4000"]
-    manager = ["manage", "-H", ":4000", *replicated, *often, f"consul://{own}:8500"]
+    replicated = ["--replication", "--advertise", f"{own}:{MANAGER_PORT}"]
+    manager = ["manage", "-H", f":{MANAGER_PORT}", *replicated, *often, f"consul://{own}:{STORE_PORT}"]
     return {
         CONSUL: specification(images["consul"], consul + quiet),
         MANAGER: specification(images["swarm"], manager),
@@ -70,12 +70,11 @@ class Watch:
 def repair(fault: Fault, containers: dict[str, dict[str, Any]]) -> None:
     """Does what helps. Nodes and manager come back to a new Consul by themselves, and write into it what they are."""
     announce(f"For a minute {fault.text}: {fault.cure.value}.")
-    if fault.cure is Cure.MANAGER_RESTART:
-        restart(MANAGER)
-        return
-    if inspect(CONSUL):
-        remove(CONSUL)
-    ensure(CONSUL, containers[CONSUL])
+    if fault.cure is Cure.NEW_CONSUL:
+        if inspect(CONSUL):
+            remove(CONSUL)
+        ensure(CONSUL, containers[CONSUL])
+    restart(MANAGER)
 
 
 def keep(own: str, containers: dict[str, dict[str, Any]], watch: Watch) -> str:
@@ -101,7 +100,9 @@ def main() -> None:
         fault = keep(own, containers, watch)
         if fault != said:
             said = fault
-            announce(f"The swarm is not ready yet: {fault}" if fault else "The swarm manager is up at port 4000.")
+            announce(
+                f"The swarm is not ready yet: {fault}" if fault else f"The swarm manager is up at port {MANAGER_PORT}."
+            )
         time.sleep(5)
 
 

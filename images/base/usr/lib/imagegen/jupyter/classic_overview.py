@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from imagegen.jupyter.overview import Machine, Overview, Running
     from imagegen.schema import Notebooks
 
+UNKNOWN = "(unknown)"
 # As the manager writes sizes (docker/go-units).
 UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
@@ -27,7 +28,9 @@ def nodes(info: Json) -> list[dict[str, str]]:
         if key.lstrip().startswith("└") and found:
             found[-1][key.strip(" └")] = value
         elif key.startswith(" "):
-            found.append({"name": key.strip(), "address": value.partition(":")[0]})
+            address = value.partition(":")[0]
+            # The manager does not know yet what a node is called that it does not take.
+            found.append({"name": address if key.strip() == UNKNOWN else key.strip(), "address": address})
     return found
 
 
@@ -78,9 +81,10 @@ def summarise(info: Json, containers: Sequence[Json], running: Mapping[str, Runn
         row["machine"], row["state"] = placed.get(name, ("", ""))
         students.append(row)
     fault = health.of_manager(info)
+    said = [f"The swarm is not ready: {fault.text}."] if fault else []
     return {
         "students": students,
         "machines": sorted(machines, key=lambda each: each["name"]),
         "room": sum(each["room"] for each in machines),
-        "warnings": ([f"The swarm is not ready: {fault.text}."] if fault else []) + overview.warnings(machines),
+        "warnings": said + (overview.warnings(machines) if machines or not fault else []),
     }

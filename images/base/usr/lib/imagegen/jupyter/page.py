@@ -55,7 +55,8 @@ def classic_state(url: str) -> tuple[Json, list[Json]]:
     the first question waiting."""
     with contextlib.closing(APIClient(base_url=url, version="1.24", timeout=MANAGER_TIMEOUT)) as client:
         info: Json = client.info()
-        return info, [] if health.of_manager(info) else client.containers(all=True)
+        fault = health.of_manager(info)
+        return info, [] if fault and fault.text == health.NO_LEADER else client.containers(all=True)
 
 
 class Workshop(NamedTuple):

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 # Seconds after which a Docker that does not answer counts as failed.
 DOCKER_TIMEOUT = 180
-NOT_FOUND, CONFLICT = 404, 409
+NOT_FOUND = 404
 SERVER_ERROR = 500
 # Seconds after which a container counts as gone that the manager of the classic engine does not know. A manager or a
 # Consul that has started again knows no node at first, and a node that was cut off comes back.
 MANAGER_PATIENCE = 120
+POLL_PAUSE = 3  # seconds between two questions to a manager that does not know, or does not say
 # Calls that change nothing. On a hub that is busy for a moment the swarm answers them with an error, and then again.
 QUESTIONS = frozenset({"inspect_node", "inspect_service", "nodes", "tasks"})
 
@@ -296,17 +297,38 @@ class ClassicNotebooks(WorkshopSpawner):
         await self.check_version(f"http://{address}:{port}{self.server.base_url}".rstrip("/"))
         return address, port
 
+    async def leftovers(self) -> list[Json]:
+        """All containers of this student, on all nodes."""
+        label = f"{specification.STUDENT}={self.user.name}"
+        found: list[Json] = await self.docker("containers", all=True, filters={"label": label})
+        return found
+
     async def remove_leftovers(self) -> None:
         """Removes what an earlier server of this student has left: on a node that was lost and is back, or because the
-        manager did not know the node when the server ended. Two of one name would keep each other from starting."""
-        label = f"{specification.STUDENT}={self.user.name}"
-        for container in await self.docker("containers", all=True, filters={"label": label}):
-            try:
-                await self.docker("remove_container", container["Id"], v=True, force=True)
-            except APIError as error:
-                if error.status_code not in (NOT_FOUND, CONFLICT):  # It goes, or is gone.
-                    raise
+        manager did not know the node when the server ended. Two of one name would keep each other from starting. The
+        manager answers every trouble of a node with 500; a node that is lost goes out of its list after a minute."""
         self.object_id = ""
+        begun, trouble = time.monotonic(), None
+        while found := await self.leftovers():
+            if trouble and time.monotonic() - begun > self.patience:
+                raise trouble
+            for container in found:
+                try:
+                    await self.docker("remove_container", container["Id"], v=True, force=True)
+                except APIError as error:
+                    trouble = error
+            await asyncio.sleep(pause(begun))
+
+    async def stop(self, now: bool = False) -> None:
+        """Ends the server, and removes its container. What a lost node keeps of it, the next start removes."""
+        number, self.object_id = self.object_id, ""
+        if number:
+            for method, options in (("stop", {}), ("remove_container", {"v": True, "force": True})):
+                try:
+                    await self.docker(method, number, **options)
+                except APIError as error:
+                    self.log.warning("%s of the server of %s: %s", method, self.user.name, error)
+        self.clear_state()
 
     async def get_object(self) -> Any:
         """The server's own container, by its id: a node that comes back may bring another one of the same name."""
@@ -320,21 +342,31 @@ class ClassicNotebooks(WorkshopSpawner):
             raise
 
     async def poll(self) -> int | str | None:
-        """None while the server runs. What the manager does not know, or cannot say, is not gone at once."""
-        begun = time.monotonic()
+        """None while the server runs. What the manager does not know, or cannot say, is not gone at once: time counts
+        from its first answer of that kind, for all students' questions wait for each other."""
+        unknown = silent = 0.0
         while self.object_id:
-            waited = time.monotonic() - begun
             try:
-                if container := await self.get_object():
-                    return specification.how_it_ended(container["State"])
-                if waited > MANAGER_PATIENCE:
-                    return 0
+                container = await self.get_object()
             except (DockerException, OSError) as error:
-                if waited > DOCKER_TIMEOUT:
+                unknown, silent = 0.0, silent or time.monotonic()
+                if time.monotonic() - silent > DOCKER_TIMEOUT:
                     raise
                 self.log.warning("The manager does not say yet how the server of %s is: %s", self.user.name, error)
-            await asyncio.sleep(3)
+            else:
+                if container:
+                    return await self.end_of(container["State"])
+                unknown, silent = unknown or time.monotonic(), 0.0
+                if time.monotonic() - unknown > MANAGER_PATIENCE:
+                    return 0
+            await asyncio.sleep(POLL_PAUSE)
         return 0
+
+    async def end_of(self, state: Json) -> str | None:
+        """How the container ended, if it has. The manager would go on reserving its memory."""
+        if (ended := specification.how_it_ended(state)) is not None:
+            await self.stop()
+        return ended
 
     def get_env(self) -> dict[str, str]:
         """JupyterHub's own variables, and the account's."""

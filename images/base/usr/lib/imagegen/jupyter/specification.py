@@ -138,6 +138,8 @@ def container(account: Account, options: Notebooks) -> tuple[Json, Json]:
         "stop_timeout": GRACE,
     }
     host = {
+        # A container that ended says how, before the spawner removes it.
+        "auto_remove": False,
         "binds": binds,
         "mem_limit": options["memory"],
         "pids_limit": options["processes"],
