@@ -70,6 +70,14 @@ class Specification(unittest.TestCase):
         self.assertEqual(specification.address(node(), "10.0.0.5"), "10.0.0.7")
         self.assertEqual(specification.address(node(role="manager"), "10.0.0.5"), "10.0.0.5")
 
+    def test_a_container_has_ended_only_once_it_has_run(self):
+        ended = specification.how_it_ended
+        self.assertIsNone(ended({"Running": True, "Status": "running"}))
+        self.assertIsNone(ended({"Running": False, "Status": "created"}))
+        killed = {"Running": False, "Status": "exited", "ExitCode": 137, "Error": ""}
+        self.assertEqual(ended(killed), "it ended with code 137")
+        self.assertEqual(ended({**killed, "Error": "no space"}), "it ended with code 137: no space")
+
     def test_the_classic_engine_gets_the_same_limits(self):
         create, host = specification.container(account("o.brien-2", 1815), {**OPTIONS, "image": "i"})
         self.assertEqual(create["user"], "1815:1815")

@@ -153,8 +153,8 @@ def container(account: Account, options: Notebooks) -> tuple[Json, Json]:
 
 
 def how_it_ended(state: Json) -> str | None:
-    """Nothing of a container that runs; otherwise how it ended, for the organiser."""
-    if state["Running"]:
+    """Nothing of a container that runs or is about to; otherwise how it ended, for the organiser."""
+    if state["Running"] or state.get("Status") == "created":
         return None
     return f"it ended with code {state.get('ExitCode')}" + (f": {state['Error']}" if state.get("Error") else "")
 
