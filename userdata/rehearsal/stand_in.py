@@ -43,9 +43,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Nobody reads it."""
 
 
-def call(method, place, path, value=None):
+def call(method, place, path, value=None, timeout=20):
     """The answer's JSON; fails where there is none, or an error."""
-    connection = http.client.HTTPConnection(place, timeout=20)
+    connection = http.client.HTTPConnection(place, timeout=timeout)
     try:
         connection.request(method, path, None if value is None else json.dumps(value))
         response = connection.getresponse()
@@ -175,35 +175,47 @@ class Cluster:
 
     def __init__(self, place, heartbeat):
         self.place, self.nodes = place, []
+        self.said, self.lost = {}, set()  # what nodes said of themselves, and which do not answer
         threading.Thread(target=self.discover, args=(heartbeat,), daemon=True).start()
 
     def discover(self, heartbeat):
         """A Consul that is gone changes nothing; one that has forgotten a node takes it away."""
         while True:
             try:
-                self.nodes = sorted(call("GET", self.place, f"/v1/kv/{NODES}").values())
+                found = sorted(call("GET", self.place, f"/v1/kv/{NODES}").values())
+                self.look(found)
+                self.nodes = found
             except (OSError, ValueError, http.client.HTTPException) as error:
                 print(f"discovery: {error}", flush=True)
             time.sleep(heartbeat)
 
-    def reachable(self):
-        """Nodes with what they say of themselves."""
-        for node in self.nodes:
+    def look(self, nodes):
+        """Asks each node how it is: what is said of nodes is said from memory."""
+        for node in nodes:
             try:
-                yield node, call("GET", node, "/info")
+                self.said[node] = call("GET", node, "/info", timeout=5)
+                self.lost.discard(node)
             except (OSError, ValueError, http.client.HTTPException):
-                continue
+                self.lost.add(node)
+
+    def known(self):
+        """Nodes with what they said of themselves."""
+        return [(node, self.said[node]) for node in self.nodes if node in self.said]
+
+    def reachable(self):
+        """The same of those that answered last."""
+        return [(node, said) for node, said in self.known() if node not in self.lost]
 
     def info(self, primary):
         """What `docker info` shows: of the manager itself, and a line for each node."""
         own = [["Role", "primary"]] if primary else [["Role", "replica"], ["Primary", ""]]
-        known = list(self.reachable())
+        known = self.known()
         rows = [*own, ["Nodes", str(len(known))]]
         for node, said in known:
             memory = f"0 B / {said['MemTotal'] / 2**30:.4g} GiB"
             rows += [
                 [f" {said['Name']}", node],
-                ["  └ Status", "Healthy"],
+                ["  └ Status", "Unhealthy" if node in self.lost else "Healthy"],
                 ["  └ Reserved CPUs", f"0 / {said['NCPU']}"],
             ]
             rows += [["  └ Reserved Memory", memory], ["  └ Error", "(none)"]]
