@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::document::findings::instead;
 use crate::document::{Finding, Key, Node, Place, Source};
 
+pub use super::engine_findings::*;
 pub use super::notebook_findings::*;
 pub use super::option_findings::*;
 

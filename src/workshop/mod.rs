@@ -9,6 +9,7 @@ mod clashes;
 mod daemon;
 mod day;
 mod docker;
+mod engine_findings;
 pub mod findings;
 mod key;
 pub mod listing;
