@@ -90,7 +90,7 @@ fn check(file: &Path, signers: &Path) -> Result<String> {
 /// as they are; gives who signed the image.
 ///
 /// # Errors
-/// As [`check`], and a finding where one of the files is of another build.
+/// A finding where a signature is missing, of somebody else or of another content, or where a file is of another build.
 pub fn check_build(image: &Path, manifest: &Path, provenance: &Path, signers: &Path) -> Result<String> {
     check(provenance, signers)?;
     let shown = provenance.display().to_string();
