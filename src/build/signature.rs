@@ -71,9 +71,8 @@ impl Signer {
 /// A finding where there is no signature, or one of somebody else, or of another content.
 fn check(file: &Path, signers: &Path) -> Result<String> {
     let (signature, list) = (of(file), signers.display().to_string());
-    let size = fs_err::metadata(&signature).map_err(|error| {
-        findings::no_signature(&signature.display().to_string(), &error.kind().to_string())
-    })?;
+    let size = fs_err::metadata(&signature)
+        .map_err(|error| findings::no_signature(&signature.display().to_string(), &error.to_string()))?;
     let name = file.display().to_string();
     if size.len() > LARGEST {
         return Err(findings::other_content(&name, "the signature is too large").into());
