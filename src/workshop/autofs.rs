@@ -55,12 +55,9 @@ pub struct Share {
 pub(super) fn read(source: &Arc<Source>, node: &Node, homes: &str, findings: &mut Findings) -> Autofs {
     let mut autofs = Autofs::default();
     let mut fields = Fields::of(source, "autofs", node, KEYS, findings);
-    autofs.mount_options = options(source, &mut fields);
-    for (text, node) in fields.texts("mount_options", "mount_options: [noatime]") {
-        if text.starts_with("xprtsec") {
-            fields.findings().push(findings::transport_by_option(source, text, node));
-        }
-    }
+    let mount_options = options(source, &mut fields);
+    expect_no_transport(source, &mount_options, fields.findings());
+    autofs.mount_options = texts(&mount_options);
     if let Some((seconds, _)) = fields.int("timeout", 1..65_536, "timeout: 300") {
         autofs.timeout = u16::try_from(seconds).unwrap_or(u16::MAX);
     }
@@ -105,7 +102,10 @@ fn share<'a>(source: &'a Arc<Source>, item: &'a Node, findings: &mut Findings) -
     if server == "hub" && is_the_systems(folder) {
         fields.findings().push(findings::not_a_folder_to_share(source, folder, from_node));
     }
-    let server = (server != "hub").then(|| server.to_owned());
+    if server == "hub" {
+        expect_no_transport(source, &mount_options, fields.findings());
+    }
+    let (server, mount_options) = ((server != "hub").then(|| server.to_owned()), texts(&mount_options));
     Some((Share { path: path.to_owned(), server, folder: folder.to_owned(), writable, mount_options }, node))
 }
 
@@ -113,8 +113,22 @@ fn is_export(server: &str, folder: &str) -> bool {
     (server.parse::<Ipv4Addr>().is_ok() || names::is_host_name(server)) && names::is_plain_path(folder)
 }
 
+/// A mount option as it is written, with its place.
+type MountOption<'a> = (&'a str, &'a Node);
+
+fn texts(options: &[MountOption<'_>]) -> Vec<String> {
+    options.iter().map(|(text, _)| (*text).to_owned()).collect()
+}
+
+/// Refuses options that say what NFS runs over between hub and nodes: `homes.tls` says it to both.
+fn expect_no_transport(source: &Arc<Source>, options: &[MountOption<'_>], findings: &mut Findings) {
+    for (text, node) in options.iter().filter(|(text, _)| text.starts_with("xprtsec")) {
+        findings.push(findings::transport_by_option(source, text, node));
+    }
+}
+
 /// Mount options; those that would loosen what keeps students apart are refused.
-fn options(source: &Arc<Source>, fields: &mut Fields<'_, '_>) -> Vec<String> {
+fn options<'a>(source: &Arc<Source>, fields: &mut Fields<'a, '_>) -> Vec<MountOption<'a>> {
     let mut options = vec![];
     for (text, node) in fields.texts("mount_options", "mount_options: [noatime]") {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_=.".contains(c);
@@ -125,7 +139,7 @@ fn options(source: &Arc<Source>, fields: &mut Fields<'_, '_>) -> Vec<String> {
         {
             fields.findings().push(findings::dangerous_mount_option(source, text, node));
         }
-        options.push(text.to_owned());
+        options.push((text, node));
     }
     options
 }

@@ -215,6 +215,20 @@ mod tests {
     }
 
     #[test]
+    fn what_nfs_runs_over_is_no_matter_of_mount_options_but_for_other_servers() {
+        let autofs = |options: &str, server: &str| {
+            let map = format!("{{path: /data, from: \"{server}:/srv/data\", mount_options: [{options}]}}");
+            messages(&format!("version: 1\nautofs: {{mount_options: [noatime], maps: [{map}]}}\n"))
+        };
+        let homes = messages("version: 1\nautofs: {mount_options: [xprtsec=none]}\n");
+        for found in [homes, autofs("xprtsec=mtls", "hub")] {
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].contains("would not agree"), "{found:?}");
+        }
+        assert_eq!(autofs("xprtsec=tls", "nas.example.org"), [""; 0]);
+    }
+
+    #[test]
     fn the_classic_engine_reserves_what_it_likes() {
         let found = messages("version: 1\nengine: classic\nnotebooks: {memory: 2G, reserve: 1G}\n");
         assert!(found.iter().any(|message| message.contains("no effect")), "{found:?}");
