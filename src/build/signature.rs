@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::findings;
 use super::manifest::hash;
+use crate::document::Finding;
 use crate::failure::{Failure, Result};
 use crate::host::command::Tool;
 use crate::host::{files, tools};
@@ -60,7 +61,7 @@ impl Signer {
 
     fn sign(&self, file: &Path) -> Result<String> {
         let key = self.key.display().to_string();
-        let sign = keygen("sign").arg("-f").arg(&self.key);
+        let sign = keygen("sign").args(["-n", NAMESPACE]).arg("-f").arg(&self.key);
         said(fed(sign, file), |reason| findings::cannot_sign(&key, reason))
     }
 }
@@ -80,8 +81,8 @@ fn check(file: &Path, signers: &Path) -> Result<String> {
     let find = keygen("find-principals").arg("-s").arg(&signature).arg("-f").arg(signers);
     let found = said(find.output(), |reason| findings::no_signer(&name, &list, reason))?;
     let signer = found.lines().next().unwrap_or_default().to_owned();
-    let verify = keygen("verify").arg("-s").arg(&signature).arg("-f").arg(signers).arg("-I").arg(&signer);
-    said(fed(verify, file), |reason| findings::other_content(&name, reason))?;
+    let verify = keygen("verify").args(["-n", NAMESPACE]).arg("-s").arg(&signature).arg("-f").arg(signers);
+    said(fed(verify.arg("-I").arg(&signer), file), |reason| findings::other_content(&name, reason))?;
     Ok(signer)
 }
 
@@ -106,7 +107,7 @@ pub fn check_build(image: &Path, manifest: &Path, provenance: &Path, signers: &P
     check(image, signers)
 }
 
-/// Takes a file's signature away, which is no longer of what will be there.
+/// Removes a file's signature before the file is replaced.
 ///
 /// # Errors
 /// Where it is there and cannot be removed.
@@ -123,7 +124,6 @@ fn of(file: &Path) -> PathBuf {
 /// What asks for a passphrase would wait for ever, or in a pipeline for nobody: keys with one belong into an agent.
 fn keygen(action: &str) -> Tool {
     let tool = Tool::new(tools::SSH_KEYGEN.name).args(["-Y", action]);
-    let tool = if action == "find-principals" { tool } else { tool.args(["-n", NAMESPACE]) };
     tool.env("SSH_ASKPASS_REQUIRE", "force").env("SSH_ASKPASS", "/bin/false")
 }
 
@@ -137,7 +137,7 @@ fn fed(tool: Tool, file: &Path) -> Result<String> {
 }
 
 /// What it printed, or a finding of why it failed.
-fn said(result: Result<String>, finding: impl FnOnce(&str) -> crate::document::Finding) -> Result<String> {
+fn said(result: Result<String>, finding: impl FnOnce(&str) -> Finding) -> Result<String> {
     result.map_err(|failure| match failure {
         Failure::Work(error) => finding(&error.to_string()).into(),
         other => other,

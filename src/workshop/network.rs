@@ -39,7 +39,7 @@ pub struct Homes {
 /// What NFS runs over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Transport {
-    /// TCP: readable, and changeable, by whoever sits in between.
+    /// TCP in the clear: anybody on the way can read and change it.
     #[default]
     Plain,
     /// TLS, by which hub and nodes know each other (RFC 9289).

@@ -20,7 +20,7 @@ const BREAK: &[&str] =
 
 /// What the hub says when it mends that.
 const MENDED: &[&str] =
-    &["sh", "-c", "journalctl -b -u imagegen-manager -o cat | grep 'Consul is replaced' | tail -n 1"];
+    &["sh", "-c", "journalctl -b -u imagegen-manager -o cat | grep -m 1 'Consul is replaced'"];
 
 /// How long a node is away: longer than Consul keeps what it heard of it.
 const AWAY: &str = "100";
@@ -143,10 +143,12 @@ pub(super) fn faults_are_survived(stage: &mut Stage) -> Result<String> {
     stage.nodes[carrier].read(&["sleep", AWAY])?;
     students::set_link(stage, carrier, "up")?;
     manager_sees_nodes(stage)?;
+    let mut seen = format!("`{said}`, a new start of the manager, and {AWAY} s without a node");
     if let Some((student, before)) = student.zip(before) {
         students::ask_the_same(stage, &student, &before)?;
+        seen += ": the server ran on";
     }
-    Ok(format!("`{said}`, a new start of the manager, and {AWAY} s without a node: the server ran on"))
+    Ok(seen)
 }
 
 /// The node with the student's server, if there is one.

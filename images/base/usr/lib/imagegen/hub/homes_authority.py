@@ -89,8 +89,8 @@ def leaf(folder: str, name: str, purpose: str) -> dict[str, str]:
 
 
 def prepare(state: str = homes_tls.FOLDER) -> str:
-    """Gives the hub its certificate, and what nodes are to get. Both are made anew at each start, so that neither ends
-    while a workshop runs."""
+    """Installs the hub's certificate, and gives the one for nodes. Both are issued at each start, so that neither
+    expires during a workshop."""
     with contextlib.suppress(FileNotFoundError):
         os.remove(OFFERED)
     folder = authority(state)
