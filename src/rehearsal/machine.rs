@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
+use super::BOOT;
 use super::agent::{Agent, Outcome};
 use super::cloud::{Cloud, Datasource};
 use super::metadata::Metadata;
@@ -27,6 +28,8 @@ const VOLUME_FILE: &str = "hub.volume";
 const VOLUME_SIZE: u64 = 1 << 30;
 /// How long a machine may take to end all that runs in it.
 const POWER_OFF: Duration = Duration::from_secs(600);
+/// Prints what is another one after each boot.
+const BOOT_ID: &[&str] = &["cat", "/proc/sys/kernel/random/boot_id"];
 /// How long one command inside may take. Under emulation a container can take a minute to start, and several where
 /// somebody else has the processors.
 const COMMAND: Duration = Duration::from_secs(600);
@@ -142,10 +145,7 @@ impl Machine {
 
     /// Has the machine power itself off, and switches it on again, changed: the same instance with the same disk.
     pub fn power_cycle(mut self, change: impl FnOnce(Spec) -> Spec, bench: &Bench) -> Result<Self> {
-        // The agent may be gone before it has answered: what counts is that the machine goes.
-        if let Err(Failure::Interrupted) = self.run(&["systemctl", "--no-block", "poweroff"]) {
-            return Err(Failure::Interrupted);
-        }
+        self.ask_systemd("poweroff")?;
         let what = format!("{} to power itself off", self.spec.name);
         wait_for(&what, POWER_OFF, || match self.process.ended()? {
             Some(status) if status.success() => Ok(Look::Found(())),
@@ -153,6 +153,22 @@ impl Machine {
             None => Ok(Look::NotYet("it still runs".into())),
         })?;
         Self::switch_on(change(self.spec), self.uuid, bench)
+    }
+
+    /// Has the machine boot again, and waits until it answers.
+    pub fn reboot(&mut self) -> Result<()> {
+        let before = self.read(BOOT_ID)?;
+        self.ask_systemd("reboot")?;
+        self.until("another boot", BOOT, BOOT_ID, |now| (now != before).then_some(()))
+    }
+
+    /// Has systemd end the machine's work, one way or the other. The agent may be gone before it has answered: what counts
+    /// is that the machine goes.
+    fn ask_systemd(&mut self, verb: &str) -> Result<()> {
+        match self.run(&["systemctl", "--no-block", verb]) {
+            Err(Failure::Interrupted) => Err(Failure::Interrupted),
+            _ => Ok(()),
+        }
     }
 
     /// Runs a command inside and gives what became of it.

@@ -10,6 +10,8 @@ use crate::failure::Result;
 
 /// Makes the stand-ins for the classic engine's images.
 const STAND_IN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/stand_in.sh"));
+/// The container image that each machine of a classic workshop has from us, with a Python in it.
+pub(super) const IMAGE: &str = "imagegen/rehearsal";
 /// What runs in them.
 const PROGRAM: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/stand_in.py"));
 /// Prints the names of mirrors.
@@ -21,8 +23,8 @@ pub(super) fn hand_out(machine: &mut Machine, script: &Script) -> Result<()> {
         machine.until_ok("the machine's agent", BOOT, &["true"])?;
         introduce_mirrors(machine)?;
     }
-    if let Some(images) = &script.classic {
-        bring_stand_ins(machine, images)?;
+    if let Some(names) = &script.classic {
+        bring_stand_ins(machine, names)?;
     }
     Ok(())
 }
@@ -39,7 +41,8 @@ pub(super) fn introduce_mirrors(machine: &mut Machine) -> Result<()> {
     Ok(())
 }
 
-fn bring_stand_ins(machine: &mut Machine, images: &[String]) -> Result<()> {
+/// Makes our image, and gives it the names of those that it stands in for.
+fn bring_stand_ins(machine: &mut Machine, names: &[String]) -> Result<()> {
     machine.until_ok("Docker", BOOT, &["docker", "version"])?;
     machine.put("/run/imagegen-stand-in.py", PROGRAM)?;
     let mut command = vec![
@@ -48,7 +51,8 @@ fn bring_stand_ins(machine: &mut Machine, images: &[String]) -> Result<()> {
         r#"script=$1; shift; sh -c "$script" sh "$@" </run/imagegen-stand-in.py"#,
         "sh",
         STAND_IN,
+        IMAGE,
     ];
-    command.extend(images.iter().map(String::as_str));
+    command.extend(names.iter().map(String::as_str));
     machine.read(&command).map(drop)
 }

@@ -289,7 +289,7 @@ class StandIns(unittest.TestCase):
             self.until("Consul does not answer")
             self.start(consul)
             self.until("no node has joined yet")
-            with open(f"{folder}/broken", "w"):
+            with open(f"{folder}/node-id", "w"):
                 pass
             self.until("Consul has no leader")
             self.waits_for_a_leader()

@@ -58,10 +58,11 @@ def call(method, place, path, value=None, timeout=20):
 
 
 class Store:
-    """Consul's keys, each with its value and the session that holds it. A file in the data folder breaks it."""
+    """Consul's keys, each with its value and the session that holds it. It writes nothing: an id in the data folder is
+    not its own, and breaks it."""
 
     def __init__(self, folder):
-        self.broken = os.path.join(folder, "broken")
+        self.broken = os.path.join(folder, "node-id")
         self.keys, self.sessions, self.lock = {}, {}, threading.Lock()
 
     def request(self, method, path, query, body):

@@ -1,6 +1,6 @@
-# Makes a container image of this machine's Python and the program on standard input, under the names given.
+# Makes a container image of this machine's Python and the program on standard input, under all names given.
 set -eu
-docker image inspect "$1" >/dev/null 2>&1 && exit 0
+docker image inspect "$@" >/dev/null 2>&1 && exit 0
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cat >"$folder/stand_in.py"
@@ -13,6 +13,7 @@ tar -C / -chf "$folder/image.tar" --exclude=test --exclude=idlelib --exclude=ens
 	"${python#/}" "${library#/}" $libraries
 ln -s "${python##*/}" "$folder/usr/bin/python3"
 tar -C "$folder" -rf "$folder/image.tar" stand_in.py usr/bin/python3
+docker import --change "ENTRYPOINT [\"/usr/bin/python3\", \"/stand_in.py\"]" "$folder/image.tar" "$1" >/dev/null
 for name in "$@"; do
-	docker import --change "ENTRYPOINT [\"/usr/bin/python3\", \"/stand_in.py\"]" "$folder/image.tar" "$name" >/dev/null
+	docker tag "$1" "$name"
 done

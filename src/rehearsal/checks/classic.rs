@@ -1,22 +1,24 @@
 //! The classic engine: all nodes behind one manager, its ports closed to everybody else, and its repair.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use anyhow::{Context, anyhow};
 use serde_json::{Value as Json, json};
 
+use super::sandbox::{bring_rules_back, lure, take_rules_away};
 use super::students::{self, Task};
 use super::{API, PATIENCE, SOON, Stage, answers, until_it_answers};
 use crate::failure::Result;
 use crate::rehearsal::machine::Machine;
+use crate::rehearsal::{Student, supplies};
 
 const DOCKER: u16 = 2375;
 const MANAGER: u16 = 4000;
 const STORE: u16 = 8500;
 
-/// Breaks the stand-in's key-value store for as long as its container lives.
-const BREAK: &[&str] =
-    &["docker", "exec", "consul", "/usr/bin/python3", "-c", "open('/consul/data/broken', 'w')"];
+/// Breaks Consul for as long as its container lives.
+const SPOIL: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/spoil_consul.sh"));
 
 /// What the hub says when it mends that.
 const MENDED: &[&str] =
@@ -95,7 +97,7 @@ fn expect(machine: &mut Machine, address: Ipv4Addr, port: u16, open: bool) -> Re
     judge(machine, "", address, port, open, seen)
 }
 
-/// The same from one container with Docker's usual network; the stand-in's image has a Python to ask with.
+/// The same from one container with Docker's usual network; our image has a Python to ask with.
 fn expect_in_container(
     machine: &mut Machine,
     open: &[(Ipv4Addr, u16)],
@@ -107,9 +109,8 @@ fn expect_in_container(
         .map(|(address, port)| json!([format!("{address}:{port}"), address, port]))
         .collect();
     let code = format!("PLACES = {}\n{}", Json::from(places), super::sandbox::PROBE);
-    let image = machine.read(&["docker", "images", "--quiet", "--filter", "dangling=false"])?;
-    let image = image.lines().next().unwrap_or_default().to_owned();
-    let command = ["docker", "run", "--rm", "--entrypoint", "/usr/bin/python3", &image, "-c", &code];
+    let run = ["docker", "run", "--rm", "--entrypoint", "/usr/bin/python3"];
+    let command = [&run[..], &[supplies::IMAGE, "-c", &code]].concat();
     let printed = machine.read(&command)?;
     let seen: Json = serde_json::from_str(&printed).with_context(|| printed.clone())?;
     for (places, wanted) in [(open, true), (closed, false)] {
@@ -129,26 +130,118 @@ fn judge(machine: &Machine, from: &str, address: Ipv4Addr, port: u16, open: bool
     Err(anyhow!("{from}{} {verb} {address}:{port}", machine.spec.name).into())
 }
 
+/// A machine on the LAN, by IPv6: everybody on a link has an address there.
+#[derive(Debug, PartialEq, Eq)]
+struct Link {
+    interface: String,
+    address: String,
+}
+
+impl Link {
+    /// Reads what `ip -json address show` prints; none while the card with this address has none for the link.
+    fn of(shown: &str, mac: &str) -> Option<Self> {
+        let cards: Json = serde_json::from_str(shown).ok()?;
+        let card = cards.as_array()?.iter().find(|card| card["address"] == mac)?;
+        let is_own = |it: &&Json| it["family"] == "inet6" && it["scope"] == "link" && it["tentative"] != true;
+        let found = card["addr_info"].as_array()?.iter().find(is_own)?;
+        Some(Self { interface: card["ifname"].as_str()?.into(), address: found["local"].as_str()?.into() })
+    }
+
+    fn on(machine: &mut Machine) -> Result<Self> {
+        let mac = machine.spec.place.mac().to_string();
+        let show = ["ip", "-json", "address", "show"];
+        machine.until("an IPv6 address on the LAN", SOON, &show, |shown| Self::of(shown, &mac))
+    }
+}
+
+/// The manager listens by IPv6 as well, and rules about IPv4 do not see it. What is silent answers without the filter.
+pub(super) fn ports_are_closed_over_ipv6(stage: &mut Stage) -> Result<String> {
+    let links = stage.on_each(Link::on)?;
+    for (machine, (link, port)) in stage.machines().zip(links.iter().zip(doors())) {
+        lure(machine, &[format!("{}%{} {port}", link.address, link.interface)])?;
+    }
+    neighbours_reach(stage, &links, false)?;
+    take_rules_away(stage)?;
+    let free = neighbours_reach(stage, &links, true);
+    bring_rules_back(stage)?;
+    free?;
+    Ok(format!("{MANAGER} of the hub and {DOCKER} of nodes are silent, and answer without the filter"))
+}
+
+/// What gives root's rights on each machine: on the hub, and on the nodes after it.
+fn doors() -> impl Iterator<Item = u16> {
+    std::iter::once(MANAGER).chain(std::iter::repeat(DOCKER))
+}
+
+/// Has each machine try the doors of all others.
+fn neighbours_reach(stage: &mut Stage, links: &[Link], wanted: bool) -> Result<()> {
+    for (place, machine) in stage.machines().enumerate() {
+        let others = links.iter().zip(doors()).enumerate().filter(|(other, _)| *other != place);
+        let tried: Vec<Json> = others
+            .map(|(_, (link, port))| {
+                let address = format!("{}%{}", link.address, links[place].interface);
+                json!([format!("{address} {port}"), address, port])
+            })
+            .collect();
+        let code = format!("PLACES = {}\n{}", Json::from(tried), super::sandbox::PROBE);
+        let printed = machine.read(&["python3", "-c", &code])?;
+        let seen: BTreeMap<String, bool> = serde_json::from_str(&printed).with_context(|| printed.clone())?;
+        if seen.is_empty() || seen.values().any(|answers| *answers != wanted) {
+            let rules = if wanted { "without the filter" } else { "with the filter" };
+            return Err(anyhow!("{rules}, {} saw {printed}", machine.spec.name).into());
+        }
+    }
+    Ok(())
+}
+
 /// A broken Consul is replaced, a manager that starts again and a node that was away for a while find each other, and none
 /// of that ends a student's server.
 pub(super) fn faults_are_survived(stage: &mut Stage) -> Result<String> {
-    let student = students::present(stage).into_iter().next();
-    let before = student.as_ref().map(|it| students::alone(stage, Task::of(it).runs(students::WHO)));
-    let before = before.transpose()?;
-    let said = consul_is_mended(stage)?;
-    stage.hub.read(&["docker", "restart", "swarm-manager"])?;
-    manager_sees_nodes(stage)?;
-    let carrier = carrier(stage)?;
-    students::set_link(stage, carrier, "down")?;
-    stage.nodes[carrier].read(&["sleep", AWAY])?;
-    students::set_link(stage, carrier, "up")?;
-    manager_sees_nodes(stage)?;
-    let mut seen = format!("`{said}`, a new start of the manager, and {AWAY} s without a node");
-    if let Some((student, before)) = student.zip(before) {
-        students::ask_the_same(stage, &student, &before)?;
-        seen += ": the server ran on";
+    servers_survive(stage, |stage| {
+        let said = consul_is_mended(stage)?;
+        stage.hub.read(&["docker", "restart", "swarm-manager"])?;
+        manager_sees_nodes(stage)?;
+        let carrier = carrier(stage)?;
+        students::set_link(stage, carrier, "down")?;
+        stage.nodes[carrier].read(&["sleep", AWAY])?;
+        students::set_link(stage, carrier, "up")?;
+        manager_sees_nodes(stage)?;
+        Ok(format!("`{said}`, a new start of the manager, and {AWAY} s without a node"))
+    })
+}
+
+/// The hub boots again: homes, Consul, manager and JupyterHub come back to servers that ran on.
+pub(super) fn a_reboot_is_survived(stage: &mut Stage) -> Result<String> {
+    servers_survive(stage, |stage| {
+        stage.hub.reboot()?;
+        manager_sees_nodes(stage)?;
+        students::page_is_back(stage)?;
+        Ok("the hub has booted again".into())
+    })
+}
+
+/// Lets something happen while a student's server runs, if there is a student. It is the same for JupyterHub afterwards,
+/// its container was not started again, and the student works on in it.
+fn servers_survive(stage: &mut Stage, happens: impl Fn(&mut Stage) -> Result<String>) -> Result<String> {
+    let Some(student) = students::present(stage).into_iter().next() else {
+        return happens(stage);
+    };
+    let before = students::alone(stage, Task::of(&student).runs(students::WHO))?;
+    let running = container(stage, &student)?;
+    let seen = happens(stage)?;
+    students::ask_the_same(stage, &student, &before)?;
+    let now = container(stage, &student)?;
+    if now != running {
+        return Err(anyhow!("the container of {} was {running}, and is {now}", student.name).into());
     }
-    Ok(seen)
+    Ok(format!("{seen}: the server ran on"))
+}
+
+/// A student's container, and since when it runs.
+fn container(stage: &mut Stage, student: &Student) -> Result<String> {
+    let name = format!("notebook-{}", student.uid);
+    let show = ["docker", "-H", ":4000", "inspect", "--format", "{{.Id}} {{.State.StartedAt}}", &name];
+    stage.hub.read(&show)
 }
 
 /// The node with the student's server, if there is one.
@@ -162,9 +255,33 @@ fn carrier(stage: &mut Stage) -> Result<usize> {
 fn consul_is_mended(stage: &mut Stage) -> Result<String> {
     let id = ["docker", "inspect", "--format", "{{.Id}}", "consul"];
     let broken = stage.hub.read(&id)?;
-    stage.hub.read(BREAK)?;
+    let outcome = stage.hub.script(&["sh", "-s"], SPOIL)?;
+    stage.hub.succeeded(&outcome, &["userdata/rehearsal/spoil_consul.sh"])?;
     stage.hub.until("another Consul", PATIENCE, &id, |found| (found != broken).then_some(()))?;
     let said = stage.hub.until_ok("what the hub says of it", SOON, MENDED)?;
     manager_sees_nodes(stage)?;
     Ok(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_known_on_the_lan_by_its_card_and_its_address_there() {
+        let other = json!({"ifname": "docker0", "address": "02:42:00:00:00:01", "addr_info": [
+            {"family": "inet6", "local": "fe80::1", "scope": "link"}]});
+        let card =
+            |addresses| json!({"ifname": "ens4", "address": "52:54:00:77:00:0b", "addr_info": addresses});
+        let of = |card| Link::of(&json!([other, card]).to_string(), "52:54:00:77:00:0b");
+        let global = json!({"family": "inet6", "local": "fd77::b", "scope": "global"});
+        let own = json!({"family": "inet6", "local": "fe80::b", "scope": "link"});
+        let found =
+            of(card(json!([{"family": "inet", "local": "169.254.0.1", "scope": "link"}, global, own])));
+        assert_eq!(found, Some(Link { interface: "ens4".into(), address: "fe80::b".into() }));
+        assert_eq!(of(card(json!([global]))), None);
+        let early = json!({"family": "inet6", "local": "fe80::b", "scope": "link", "tentative": true});
+        assert_eq!(of(card(json!([early]))), None);
+        assert_eq!(Link::of("", "52:54:00:77:00:0b"), None);
+    }
 }

@@ -60,6 +60,7 @@ pub(super) fn of(stage: &Stage, timed: bool) -> Vec<&'static Check> {
     let shares = if stage.shares.is_empty() { &[] } else { SHARES };
     let encrypted = if stage.transport == Transport::MutualTls { ENCRYPTED_HOMES } else { &[] };
     let image = if stage.plain { PLAIN } else { GOLDEN };
+    let filter = if stage.classic && !stage.plain { CLASSIC_FILTER } else { &[] };
     let last = if stage.classic { CLASSIC_FAULTS } else { SWARM_FAULTS };
     let students: &[&[Check]] = match (stage.present, stage.classic) {
         (0, _) => &[],
@@ -69,7 +70,7 @@ pub(super) fn of(stage: &Stage, timed: bool) -> Vec<&'static Check> {
     };
     let materials = if stage.materials > 0 { MATERIALS } else { &[] };
     let before = [engine, AMONG_MACHINES, EACH, asked, volume, shares, encrypted, image];
-    before.iter().chain(students).chain(&[materials, last]).copied().flatten().collect()
+    before.iter().chain(students).chain(&[materials, filter, last]).copied().flatten().collect()
 }
 
 /// What attacks begin with: students at work, and what their notebooks reach.
@@ -191,12 +192,16 @@ const CLASSIC_AT_WORK: &[Check] = &[
     Check { name: "students work in containers that the manager places", run: classic::students_work },
 ];
 
+const CLASSIC_FILTER: &[Check] =
+    &[Check { name: "by IPv6 nobody reaches Docker's ports", run: classic::ports_are_closed_over_ipv6 }];
+
 const CLASSIC_FAULTS: &[Check] = &[
     Check { name: "Docker's ports are open to the hub and to no container", run: classic::ports_are_closed },
     Check {
         name: "a broken Consul, a new manager and a node that was away end no server",
         run: classic::faults_are_survived,
     },
+    Check { name: "a hub that boots again ends no server", run: classic::a_reboot_is_survived },
 ];
 
 fn nodes_are_ready(stage: &mut Stage) -> Result<String> {

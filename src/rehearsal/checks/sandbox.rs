@@ -192,7 +192,8 @@ fn resolve_by(stage: &mut Stage, carrier: &str, hub: &str) -> Result<()> {
     )
 }
 
-fn lure(machine: &mut Machine, places: &[String]) -> Result<()> {
+/// Sets somebody who answers at each `ADDRESS PORT`, unless somebody does.
+pub(super) fn lure(machine: &mut Machine, places: &[String]) -> Result<()> {
     machine.put("/run/imagegen-lures.py", LURES)?;
     let mut start = vec![
         "systemd-run",
