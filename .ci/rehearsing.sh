@@ -39,9 +39,11 @@ one_machine() {
 	"$IMAGEGEN" rehearse --nodes 0 --students 2 --images "$IMAGES" --logs "$LOGS/one-machine" \
 		--workshop tests/fixtures/rehearsals/solo.yaml
 }
+rehearse_classic() {
+	"$IMAGEGEN" rehearse --nodes 1 --students 1 --images "$IMAGES" --logs "$LOGS/classic" "$@"
+}
 classic() {
-	"$IMAGEGEN" rehearse --nodes 1 --students 1 --images "$IMAGES" --logs "$LOGS/classic" \
-		--workshop tests/fixtures/rehearsals/classic.yaml
+	rehearse_classic --workshop tests/fixtures/rehearsals/classic.yaml
 }
 ordinary() {
 	"$IMAGEGEN" rehearse --nodes 1 --plain "$PLAIN" --logs "$LOGS/ordinary" \

@@ -337,6 +337,9 @@ pub struct RehearseArgs {
     /// checks how long a notebook takes to start
     #[arg(long)]
     pub benchmark: bool,
+    /// Rehearse `engine: classic` with the Swarm and the Consul that the images carry, without stand-ins
+    #[arg(long, conflicts_with_all = ["plain", "boot"])]
+    pub real_engine: bool,
     /// The cloud.
     #[command(flatten)]
     pub cloud: CloudArgs,

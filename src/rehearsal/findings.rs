@@ -22,6 +22,15 @@ pub fn fewer_users(users: u32) -> Finding {
     )
 }
 
+/// The engine is Docker's own, and has neither.
+#[must_use]
+pub fn no_engine_to_carry() -> Finding {
+    Finding::error(
+        "`--real-engine` is about the Swarm and the Consul of `engine: classic`, which the workshop does not have",
+        "leave it out, or name a workshop file with `engine: classic` by `--workshop`",
+    )
+}
+
 /// There is no image to boot.
 #[must_use]
 pub fn no_image(path: &Path) -> Finding {

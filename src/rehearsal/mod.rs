@@ -85,7 +85,7 @@ pub struct Script {
     pub images: [PathBuf; 2],
     /// Whether they are ordinary cloud images, which need packages from outside.
     pub plain: bool,
-    /// The classic engine's container images, where that is the engine.
+    /// Where the engine is the classic one: those of its container images that stand-ins are made for.
     pub classic: Option<Vec<String>>,
     /// The folder with the homes on the hub.
     pub homes: String,

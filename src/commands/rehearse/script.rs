@@ -20,6 +20,8 @@ pub(super) struct Wanted<'a> {
     plain: Option<&'a Path>,
     firmware: Firmware,
     timed: bool,
+    /// Whether the images carry the classic engine's own, which need no stand-ins.
+    real_engine: bool,
     door: Option<Door>,
     cloud: Cloud,
     workshop: &'a WorkshopArgs,
@@ -36,6 +38,7 @@ impl<'a> Wanted<'a> {
             plain: args.plain.as_deref(),
             firmware: args.firmware.map_or(Firmware::Bios, firmware),
             timed: args.benchmark,
+            real_engine: args.real_engine,
             door: args.door.map(|port| Door { port, then: args.then.clone() }),
             cloud: cloud(&args.cloud),
             workshop: &args.workshop,
@@ -52,6 +55,7 @@ impl<'a> Wanted<'a> {
             plain: None,
             firmware: Firmware::Bios,
             timed: false,
+            real_engine: false,
             door: None,
             cloud: Cloud::default(),
             workshop: &args.workshop,
@@ -98,6 +102,7 @@ pub(super) fn script(wanted: &Wanted) -> Result<Script> {
         transport: workshop.homes.transport,
         shares: shares(&workshop),
         classic: match &workshop.engine {
+            Engine::Classic(_) if wanted.real_engine => Some(vec![]),
             Engine::Classic(images) => Some(vec![images.consul.clone(), images.swarm.clone()]),
             Engine::Swarm => None,
         },
@@ -135,6 +140,9 @@ fn judge(wanted: &Wanted, workshop: &Workshop, findings: &mut Findings) {
     let users = workshop.users.count();
     if !findings.has_errors() && u32::from(wanted.students) > users {
         findings.push(rehearsal::findings::fewer_users(users));
+    }
+    if wanted.real_engine && workshop.engine == Engine::Swarm {
+        findings.push(rehearsal::findings::no_engine_to_carry());
     }
     if wanted.cloud.datasource == Datasource::ConfigDrive && wanted.cloud.manner != Manner::default() {
         findings.push(rehearsal::findings::nobody_asks_the_service());
