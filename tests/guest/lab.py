@@ -136,10 +136,11 @@ class Namespace:
         """Answers at these (protocol, port)."""
         self.started([*self.inside, sys.executable, "-c", SERVER, json.dumps(places)])
 
-    def reaches(self, places, awaited):
-        """Those of the places, each a (protocol, address, port), that answer; some of them should."""
+    def reaches(self, places, awaited, user=()):
+        """Those of the places, each a (protocol, address, port), that answer; some of them should. The words of `user`
+        make a program somebody else's."""
         numbers = [number for number, place in enumerate(places) if place in awaited]
-        seen = json.loads(self.run(sys.executable, "-c", PROBE, json.dumps(places), json.dumps(numbers)))
+        seen = json.loads(self.run(*user, sys.executable, "-c", PROBE, json.dumps(places), json.dumps(numbers)))
         return [place for place, answered in zip(places, seen) if answered]
 
     def protect(self, config, **paths):

@@ -31,6 +31,28 @@ class Firewall(unittest.TestCase):
         self.assertIn("--dport 8500 -j DROP", listener.rules("10.0.0.5", None))
 
 
+class Opening(unittest.TestCase):
+    def opened(self, config):
+        """Where Docker is made to listen, once the firewall is there."""
+        places = []
+        project.replace(
+            self,
+            listener,
+            apply=lambda _: places.append("firewall"),
+            listen=places.append,
+            addresses=lambda _: ("10.0.0.7", "10.0.0.5", None),
+            write_whole=lambda *_: True,
+            announce=lambda _: None,
+        )
+        with unittest.mock.patch("os.makedirs"):
+            listener.open_docker(config)
+        return places
+
+    def test_docker_listens_on_nodes_and_the_hub_has_the_firewall_alone(self):
+        self.assertEqual(self.opened({"hub": "10.0.0.5"}), ["firewall", "10.0.0.7"])
+        self.assertEqual(self.opened({}), ["firewall"])
+
+
 class Docker:
     """Docker's API as far as the scripts use it, kept in a dictionary."""
 

@@ -9,6 +9,7 @@ import sys
 import time
 import types
 import unittest
+from unittest import mock
 
 import project
 from imagegen.inbound import ports, surroundings, watch
@@ -104,6 +105,17 @@ class Arriving(InALan):
         places = [*at(HUB, *OUTER, *INNER), *at(NODE, *OUTER, *INNER)]
         self.expect(self.lan.hub, at(NODE, *OUTER, *INNER), at(NODE, ("tcp", 2375), ("tcp", 40000)))
         self.judge(self.lan.neighbour, places, on_hub)
+
+    def test_services_of_a_classic_hub_do_not_reach_docker_unless_they_are_roots(self):
+        unguarded = [*at(NODE, ("tcp", 2375)), *at(HUB, ("tcp", 4000)), *at(HUB_6, ("tcp", 4000)), ("tcp", "::1", 4000)]
+        places = [*unguarded, *at(HUB, ("tcp", 8500))]
+        somebody = ("setpriv", "--reuid", "65534", "--clear-groups")
+        self.lan.hub.protect({**ON_HUB, "engine": "classic"})
+        self.assertEqual(self.lan.hub.reaches(places, places[-1:], somebody), places[-1:])
+        self.expect(self.lan.hub, places, places)
+        # Nobody listens there with the engine `swarm`, and whatever does is no way to Docker.
+        self.lan.hub.protect(ON_HUB)
+        self.assertEqual(self.lan.hub.reaches(places, places, somebody), places)
 
     def test_ssh_is_open_where_the_workshop_has_administrators(self):
         places = at(HUB, ("tcp", 22))
@@ -366,10 +378,24 @@ class Table(unittest.TestCase):
                     apart = other["ports"][1] < port["ports"][0] or port["ports"][1] < other["ports"][0]
                     self.assertTrue(apart, f"{other} and {port}")
                 seen[port["role"], port["protocol"], engine].append(port)
-        sets = watch.commands([], {name: [] for name in SETS})
+        sets = watch.commands({}, {name: [] for name in SETS})
         for port in ports.table():
             self.assertIn(port["peer"], {"anywhere", *SETS})
             self.assertTrue(port["peer"] == "anywhere" or f" {port['peer']}\n" in sets)
+
+    def test_on_a_classic_hub_jupyterhub_asks_the_manager_and_root_alone_docker(self):
+        known = [types.SimpleNamespace(pw_name=name, pw_uid=uid) for name, uid in (("root", 0), ("jupyterhub", 998))]
+        with mock.patch.object(
+            ports.pwd, "getpwall", return_value=[*known, types.SimpleNamespace(pw_name="caddy", pw_uid=997)]
+        ):
+            self.assertEqual(
+                ports.departing({**ON_HUB, "engine": "classic"}),
+                [
+                    "tcp dport 2375 meta skuid != { 0 } reject with tcp reset",
+                    "tcp dport 4000 meta skuid != { 0, 998 } reject with tcp reset",
+                ],
+            )
+            self.assertEqual(ports.departing({**ON_NODE, "engine": "classic"}), [])
 
     def test_routes_over_others_lead_to_no_neighbours(self):
         link = "eth0"

@@ -1,4 +1,4 @@
-"""Opens Docker's port 2375 at this machine's private address, behind a firewall that admits the hub alone.
+"""Opens Docker's port 2375 at a node's private address, behind a firewall that admits the hub alone.
 
 There is neither encryption nor a password on that port, and it gives root's rights: the rules come first."""
 
@@ -77,12 +77,14 @@ def listen(own: str) -> None:
 
 
 def open_docker(config: Settings) -> None:
-    """Opens the port, behind its firewall."""
+    """Opens the port, behind its firewall. The hub carries no servers, and has the firewall alone."""
     own, hub, network = addresses(config)
     ipaddress.ip_address(hub)
     apply(rules(hub, network))
     # The standalone Swarm speaks version 1.31 of Docker's API at most, which Docker 29 refuses by default.
     write_whole(ENVIRONMENT, "DOCKER_MIN_API_VERSION=1.24\n")
     os.makedirs("/run/systemd/system", exist_ok=True)
+    if "hub" not in config:
+        return
     listen(own)
     announce(f"Docker listens at {own}:{DOCKER}, to the hub at {hub} alone.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 TABLE = os.path.join(os.path.dirname(__file__), "ports.json")
 # Golden machines have it only where the workshop has `admin_ssh_keys`.
 SSH = "/etc/ssh/sshd_config.d/10-imagegen.conf"
+# With the classic engine, of Docker and of the manager, which ask for no password: whose programs on the hub use them.
+USERS = {2375: ("root",), 4000: ("root", "jupyterhub")}
 
 
 class _Always(TypedDict):
@@ -48,3 +51,12 @@ def rule(port: Port) -> str:
     peer = "" if port["peer"] == "anywhere" else f"ip saddr @{port['peer']} "
     first, last = port["ports"]
     return f"{peer}{port['protocol']} dport {first if first == last else f'{first}-{last}'} accept"
+
+
+def departing(config: Settings) -> list[str]:
+    """What keeps the other services of a classic hub from root's rights on nodes, for nft(8)."""
+    if (config["role"], config["engine"]) != ("hub", "classic"):
+        return []
+    known = {user.pw_name: str(user.pw_uid) for user in pwd.getpwall()}
+    allowed = {port: ", ".join(known[name] for name in names if name in known) for port, names in USERS.items()}
+    return [f"tcp dport {port} meta skuid != {{ {uids} }} reject with tcp reset" for port, uids in allowed.items()]

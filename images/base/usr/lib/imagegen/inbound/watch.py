@@ -27,9 +27,11 @@ class Unloaded(Exception):
     """What nft(8) says is wrong with the rules."""
 
 
-def commands(rules: list[str], sets: Sets) -> str:
-    """Replaces the ports and every set, and leaves what is counted of containers."""
-    lines = [f"flush chain {TABLE} ports", *(f"add rule {TABLE} ports {rule}" for rule in rules)]
+def commands(rules: dict[str, list[str]], sets: Sets) -> str:
+    """Replaces the rules of these chains and every set, and leaves what is counted of containers."""
+    lines = []
+    for chain, of_it in rules.items():
+        lines += [f"flush chain {TABLE} {chain}", *(f"add rule {TABLE} {chain} {rule}" for rule in of_it)]
     for name, elements in sets.items():
         lines.append(f"flush set {TABLE} {name}")
         if elements:
@@ -73,7 +75,8 @@ class Firewall:
 
     def __init__(self, config: Settings) -> None:
         self.config = config
-        self.rules = [ports.rule(port) for port in ports.table() if ports.is_open(port, config)]
+        opened = [ports.rule(port) for port in ports.table() if ports.is_open(port, config)]
+        self.rules = {"ports": opened, "departing": ports.departing(config)}
         self.loaded = ""
         self.trouble: str | None = None
 
