@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::sandbox::{bring_rules_back, lure, take_rules_away};
 use super::students::{self, Task};
-use super::{API, PATIENCE, SOON, Stage, answers, until_it_answers};
+use super::{API, PATIENCE, SOON, Stage, answers, connecting, until_it_answers};
 use crate::failure::Result;
 use crate::rehearsal::machine::Machine;
 use crate::rehearsal::{Student, supplies};
@@ -192,6 +192,18 @@ fn neighbours_reach(stage: &mut Stage, links: &[Link], wanted: bool) -> Result<(
         }
     }
     Ok(())
+}
+
+/// The manager gives root's rights on nodes to everybody who asks.
+pub(super) fn jupyterhub_alone_asks(stage: &mut Stage) -> Result<String> {
+    let hub = stage.hub.spec.place.address();
+    let connect = connecting(hub, MANAGER);
+    for (user, wanted) in [("jupyterhub", true), ("caddy", false)] {
+        let command = ["setpriv", "--reuid", user, "--clear-groups", "sh", "-c", &connect];
+        let seen = stage.hub.run(&command)?.ok();
+        judge(&stage.hub, &format!("{user} on "), hub, MANAGER, wanted, seen)?;
+    }
+    Ok(format!("{MANAGER} is open to jupyterhub and not to caddy"))
 }
 
 /// A broken Consul is replaced, a manager that starts again and a node that was away for a while find each other, and none

@@ -192,8 +192,13 @@ const CLASSIC_AT_WORK: &[Check] = &[
     Check { name: "students work in containers that the manager places", run: classic::students_work },
 ];
 
-const CLASSIC_FILTER: &[Check] =
-    &[Check { name: "by IPv6 nobody reaches Docker's ports", run: classic::ports_are_closed_over_ipv6 }];
+const CLASSIC_FILTER: &[Check] = &[
+    Check { name: "by IPv6 nobody reaches Docker's ports", run: classic::ports_are_closed_over_ipv6 },
+    Check {
+        name: "of the hub's services JupyterHub alone asks the manager",
+        run: classic::jupyterhub_alone_asks,
+    },
+];
 
 const CLASSIC_FAULTS: &[Check] = &[
     Check { name: "Docker's ports are open to the hub and to no container", run: classic::ports_are_closed },
