@@ -4,6 +4,8 @@ of the tests. `.ci/docker-guards` has the broker before a real one.
 
 import asyncio
 import concurrent.futures
+import datetime
+import html
 import http.client
 import http.cookiejar
 import http.server
@@ -30,7 +32,7 @@ from traitlets.config import Config
 
 import project
 from imagegen import dockerd, settings, users
-from imagegen.hub import address, broker
+from imagegen.hub import address, broker, culler
 from imagegen.hub.broker_policy import Rules
 from imagegen.jupyter import account, login_throttle, page, spawner, usage
 from samples import GIB, IMAGE, OPTIONS, node
@@ -108,7 +110,7 @@ class Docker:
     def __init__(self, port):
         self.port, self.services, self.calls = port, {}, []
         self.nodes = [{**node(), "Status": {"State": "ready", "Addr": "127.0.0.1"}, "ID": NODE}]
-        self.ended = False
+        self.status = {"State": "running"}  # what every task says of itself
         self.busy = 0  # questions that get an error before one gets an answer
 
     def __call__(self, method, path, body):
@@ -150,13 +152,12 @@ class Docker:
 
     def task(self, name):
         port = {"TargetPort": 8888, "PublishMode": "host", "PublishedPort": self.port}
-        state = {"State": "failed", "Err": "task: non-zero exit (1)"} if self.ended else {"State": "running"}
         return {
             "CreatedAt": "2026-01-01T00:00:00Z",
-            "DesiredState": "shutdown" if self.ended else "running",
+            "DesiredState": "shutdown" if self.status["State"] == "failed" else "running",
             "NodeID": NODE,
             "Spec": {"ContainerSpec": self.services[name]["TaskTemplate"]["ContainerSpec"]},
-            "Status": {**state, "PortStatus": {"Ports": [port]}},
+            "Status": {**self.status, "PortStatus": {"Ports": [port]}},
         }
 
 
@@ -409,9 +410,9 @@ class Spawn(Hub):
         self.assertTrue(any(each.startswith("JUPYTERHUB_API_TOKEN=") for each in container["Env"]))
         self.assertIsNone(await ada.spawner.poll())
         self.assertEqual(await ada.spawner.get_url(), f"http://127.0.0.1:{self.server.port}/user/ada/")
-        self.docker.ended = True
+        self.docker.status = {"State": "failed", "Err": "task: non-zero exit (1)"}
         self.assertIn("The server of ada is failed", await ada.spawner.poll())
-        self.docker.ended = False
+        self.docker.status = {"State": "running"}
         await ada.stop()
         self.assertEqual(self.docker.services, {})
         self.assertEqual(await ada.spawner.poll(), 0)
@@ -442,8 +443,14 @@ class Spawn(Hub):
             self.assertIn("You are not on the list", await self.failure("bob"))
 
 
-class Page(Hub):
-    """The web server, on loopback, with a PAM that takes the password `right`."""
+def words(page):
+    """What a page shows."""
+    shown = re.sub(r"<(script|style|head|nav)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub("<[^>]*>", " ", shown)).split())
+
+
+class Browser(Hub):
+    """The web server, on loopback, with a PAM that takes the password `right`, and browsers before it."""
 
     async def asyncSetUp(self):
         await super().asyncSetUp()
@@ -507,13 +514,24 @@ class Page(Hub):
         status, _ = self.log_in(name, password, browser)
         if status != 200:
             return status, ""
-        try:
-            with browser[0].open(f"{self.url}/hub/{path}") as answer:
-                return answer.status, " ".join(re.sub("<[^>]*>", " ", answer.read().decode()).split())
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
+        return self.load(browser[0], path)
 
+    def load(self, browser, path):
+        """Status and words of a page."""
+        try:
+            answer = browser.open(f"{self.url}/hub/{path}")
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            return answer.status, words(answer.read().decode())
+
+    async def in_threads(self, function, *arguments):
+        """Runs the function for each of the arguments, at once."""
+        loop = asyncio.get_running_loop()
+        return await asyncio.gather(*(loop.run_in_executor(self.pool, function, each) for each in arguments))
+
+
+class Page(Browser):
     async def test_the_organiser_sees_machines_students_and_messages_and_students_do_not(self):
         project.replace(self, page, node_status=lambda: {"127.0.0.1 node-1": {"text": "This node has joined."}})
         await self.user("bob").spawn()
@@ -526,11 +544,6 @@ class Page(Hub):
         self.assertIn(os.environ["IMAGEGEN_METRICS_TOKEN"], text)
         self.assertEqual((await self.browse("bob"))[0], 403)
         self.assertEqual((await self.browse("ada", "wrong"))[0], 403)
-
-    async def in_threads(self, function, *arguments):
-        """Runs the function for each of the arguments, at once."""
-        loop = asyncio.get_running_loop()
-        return await asyncio.gather(*(loop.run_in_executor(self.pool, function, each) for each in arguments))
 
     async def test_the_right_password_is_answered_at_once_whatever_others_try(self):
         project.replace(self, login_throttle, LONGEST_DELAY=8)
@@ -600,6 +613,49 @@ class Page(Hub):
             self.assertIn("Your home holds 120 MB of 2.0 GB.", (await self.browse("bob", path="home"))[1])
             await self.user("bob").spawn()
             self.assertRegex((await self.browse("ada"))[1], r"bob node-1 running \d\d:\d\d 100 MiB 120 MB of 2.0 GB")
+
+
+class Culler(Browser):
+    """The real culler, with its settings but for the hub's address."""
+
+    async def cull(self, minutes):
+        """Runs it until it has ended a server."""
+        ended = asyncio.Event()
+        # There is no proxy whose route could go.
+        self.app.proxy.delete_user = mock.AsyncMock(side_effect=lambda *_: ended.set())
+        command = [*culler.command("127.0.0.1", minutes)[:-1], f"--url={self.url}/hub/api"]
+        running = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
+        try:
+            async with asyncio.timeout(60):
+                await ended.wait()
+                while any(user.spawner.pending for user in self.app.users.values()):
+                    await asyncio.sleep(0.1)
+        finally:
+            running.terminate()
+            await running.wait()
+
+    async def test_it_ends_the_servers_that_nobody_uses_and_no_others(self):
+        for name in STUDENTS:
+            await self.user(name).spawn()
+        self.user("bob").spawner.orm_spawner.last_activity -= datetime.timedelta(minutes=130)
+        self.app.db.commit()
+        await self.cull(120)
+        self.assertEqual(list(self.docker.services), ["notebook-2001"])
+
+    async def test_its_token_is_good_for_nothing_else(self):
+        def ask(path, data=None):
+            browser, _ = self.browser(Authorization=f"token {os.environ['JUPYTERHUB_API_TOKEN']}")
+            try:
+                with browser.open(f"{self.url}/hub/{path}", data) as answer:
+                    return answer.status
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code
+
+        requests = [("api/users",), ("api/users/bob/server", b"{}"), ("api/users/bob/tokens", b"{}"), ("metrics",)]
+        statuses = await self.in_threads(lambda each: ask(*each), *requests)
+        self.assertEqual(statuses[0], 200)
+        self.assertTrue({403, 404}.issuperset(statuses[1:]), statuses)
 
 
 if __name__ == "__main__":

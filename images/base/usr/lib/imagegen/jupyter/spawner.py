@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 DOCKER_TIMEOUT = 180
 NOT_FOUND = 404
 SERVER_ERROR = 500
+UNAVAILABLE = 503
 # Seconds after which a container counts as gone that the manager of the classic engine does not know. A manager or a
 # Consul that has started again knows no node at first, and a node that was cut off comes back.
 MANAGER_PATIENCE = 120
@@ -40,6 +41,14 @@ def pause(begun: float) -> float:
     return min(max(0.3, (time.monotonic() - begun) / 10), 3)
 
 
+class ServerNotStarted(SpawnException):
+    """Ends a start. JupyterHub's pages show `jupyterhub_message`; without one, the log's text or nothing."""
+
+    def __init__(self, failure: SpawnFailure) -> None:
+        super().__init__(failure.student, reason=failure.reason, log_message=failure.organiser, status_code=UNAVAILABLE)
+        self.jupyterhub_message = failure.student
+
+
 class WorkshopSpawner(DockerSpawner):
     """What both engines have in common."""
 
@@ -47,6 +56,7 @@ class WorkshopSpawner(DockerSpawner):
     own_address = Unicode(config=True, help="The hub's address in the workshop's network")
     patience = Integer(90, config=True, help="Seconds for which a student waits for room or for a machine")
     message = ""  # for the student who waits
+    has_given_up = False  # whether the last start has failed
     queue = AdmissionQueue()
 
     @property
@@ -71,10 +81,12 @@ class WorkshopSpawner(DockerSpawner):
     def give_up(self, failure: SpawnFailure) -> NoReturn:
         """Tells student and organiser, each what they need to know."""
         self.log.warning(failure.organiser)
-        raise SpawnException(failure.student, reason=failure.reason, log_message=failure.organiser)
+        self.has_given_up = True
+        raise ServerNotStarted(failure)
 
     async def start(self) -> tuple[str, int]:
         """Address and port of the new server."""
+        self.has_given_up = False
         try:
             with self.queue.admit(self):
                 return await self.start_in_turn()
@@ -210,13 +222,13 @@ class SwarmNotebooks(WorkshopSpawner, SwarmSpawner):
         """None while the server runs.
 
         A Docker that is only starting, as after a start of the hub, does not know yet, and JupyterHub would end every
-        server on an error."""
+        server on an error. After a failed start nothing is lost, and the student waits for the reason."""
         begun = time.monotonic()
         while True:
             try:
                 return await self.how_it_ended()
             except (DockerException, OSError) as error:
-                if time.monotonic() - begun > DOCKER_TIMEOUT:
+                if self.has_given_up or time.monotonic() - begun > DOCKER_TIMEOUT:
                     raise
                 self.log.warning("Docker does not say yet how the server of %s is: %s", self.user.name, error)
             await asyncio.sleep(3)
