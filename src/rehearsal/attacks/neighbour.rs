@@ -102,7 +102,7 @@ fn is_for_neighbours(table: &[Port], role: Role, port: u16) -> bool {
 }
 
 /// The port of a line of `ss -Hltn` that is reached at the address `own`: not one at another address of the machine, as its
-/// loopback interface and the rehearsal's lures have them.
+/// loopback interface and the rehearsal's decoys have them.
 fn port_at(own: Ipv4Addr, line: &str) -> Option<u16> {
     let (address, port) = line.split_whitespace().nth(3)?.rsplit_once(':')?;
     let is_reached = ["0.0.0.0", "*", "[::]"].contains(&address) || address == own.to_string();

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use anyhow::{Context, anyhow};
 use serde_json::{Value as Json, json};
 
-use super::sandbox::{bring_rules_back, lure, take_rules_away};
+use super::sandbox::{answer_at, bring_rules_back, take_rules_away};
 use super::students::{self, Task};
 use super::{API, PATIENCE, SOON, Stage, answers, connecting, until_it_answers};
 use crate::failure::Result;
@@ -158,7 +158,7 @@ impl Link {
 pub(super) fn ports_are_closed_over_ipv6(stage: &mut Stage) -> Result<String> {
     let links = stage.on_each(Link::on)?;
     for (machine, (link, port)) in stage.machines().zip(links.iter().zip(doors())) {
-        lure(machine, &[format!("{}%{} {port}", link.address, link.interface)])?;
+        answer_at(machine, &[format!("{}%{} {port}", link.address, link.interface)])?;
     }
     neighbours_reach(stage, &links, false)?;
     take_rules_away(stage)?;

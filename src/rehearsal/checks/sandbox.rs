@@ -11,7 +11,7 @@ use super::{API, GOSSIP, NFS, SOON, Stage};
 use crate::failure::Result;
 use crate::rehearsal::machine::Machine;
 
-const LURES: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/lures.py"));
+const DECOYS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/decoys.py"));
 /// Tries the places in a list before it, and prints which answer.
 pub(super) const PROBE: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/probe.py"));
@@ -48,7 +48,7 @@ pub(super) fn holds(stage: &mut Stage) -> Result<String> {
     let (first, second) = students.first().zip(students.get(1)).context("this needs two students")?;
     let [own, other] = students::ask_both(stage, [first, second])?;
     let neighbour = published(stage, &other.container, &other.node)?;
-    let with_ipv6 = set_lures(stage, &own.node)?;
+    let with_ipv6 = start_decoys(stage, &own.node)?;
     let places = places(stage, &own.node, &neighbour, with_ipv6)?;
     let code = format!("PLACES = {}\n{PROBE}", list(&places));
     let held = probe(stage, Task::of(first).runs(&code))?;
@@ -146,7 +146,7 @@ fn published(stage: &mut Stage, container: &str, node: &str) -> Result<(String, 
 }
 
 /// Gives everything that must be silent somebody who would answer. True where containers have IPv6.
-fn set_lures(stage: &mut Stage, carrier: &str) -> Result<bool> {
+fn start_decoys(stage: &mut Stage, carrier: &str) -> Result<bool> {
     let hub = stage.hub.spec.place.address().to_string();
     let mut on_hub = vec![format!("udp:{hub} 53"), format!("{hub} {DOCKER}"), format!("{hub} {PROXY}")];
     if !stage.nodes.is_empty() {
@@ -167,9 +167,9 @@ fn set_lures(stage: &mut Stage, carrier: &str) -> Result<bool> {
     if stage.nodes.is_empty() {
         on_hub.append(&mut on_carrier);
     } else {
-        lure(stage.machine(carrier)?, &on_carrier)?;
+        answer_at(stage.machine(carrier)?, &on_carrier)?;
     }
-    lure(&mut stage.hub, &on_hub)?;
+    answer_at(&mut stage.hub, &on_hub)?;
     resolve_by(stage, carrier, &hub)?;
     Ok(with_ipv6)
 }
@@ -193,20 +193,20 @@ fn resolve_by(stage: &mut Stage, carrier: &str, hub: &str) -> Result<()> {
 }
 
 /// Sets somebody who answers at each `ADDRESS PORT`, unless somebody does.
-pub(super) fn lure(machine: &mut Machine, places: &[String]) -> Result<()> {
-    machine.put("/run/imagegen-lures.py", LURES)?;
+pub(super) fn answer_at(machine: &mut Machine, places: &[String]) -> Result<()> {
+    machine.put("/run/imagegen-decoys.py", DECOYS)?;
     let mut start = vec![
         "systemd-run",
         "--quiet",
-        "--unit=imagegen-lures",
+        "--unit=imagegen-decoys",
         "--collect",
         // systemd-run ends when all of them listen.
         "--service-type=notify",
         "--property=TimeoutStartSec=300",
         "python3",
-        "/run/imagegen-lures.py",
+        "/run/imagegen-decoys.py",
     ];
     start.extend(places.iter().map(String::as_str));
-    machine.run(&["systemctl", "stop", "imagegen-lures.service"])?;
+    machine.run(&["systemctl", "stop", "imagegen-decoys.service"])?;
     machine.read(&start).map(drop)
 }

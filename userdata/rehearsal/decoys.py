@@ -1,6 +1,6 @@
-"""What notebooks must not reach, and a little of what they may: answers on each ADDRESS PORT of the arguments, by TCP,
-and by UDP where the address has `udp:` before it. An interface may follow the address: `fe80::a9fe:a9fe%docker0`. Tells
-systemd as soon as all of them listen."""
+"""Decoys: answers where notebooks must reach nothing, and at a little of what they may reach. Each argument is
+ADDRESS PORT, by TCP, or by UDP with `udp:` before it. An interface may follow the address: `fe80::a9fe:a9fe%docker0`.
+Tells systemd as soon as all of them listen."""
 
 import errno
 import os
