@@ -1,4 +1,5 @@
-"""What must not stay in an image that was made from a cloud image. src/plan/hygiene has the same pairs in its tests."""
+"""What must not stay in an image that was made from a cloud image. `tests/it/hygiene.rs` has the script and the plan
+judge the same things."""
 
 import os
 import sys
@@ -18,6 +19,7 @@ RULES = {
     "empty": ["etc/machine-id"],
     "forbidden": ["usr/sbin/sshd"],
     "locked": ["*", "!"],
+    "shadowed": "x",
     "first_login_uid": 1000,
     "not_login": ["nobody"],
 }
@@ -32,7 +34,7 @@ class Accounts(unittest.TestCase):
     def test_a_hash_or_nothing_is_a_password(self):
         shadow = "root:*:1::\ndaemon:!:1::\nada:$6$a$b:1::\neve::1::\nlocked:!$6$a$b:1::\n"
         self.assertEqual(hygiene.with_password(shadow, RULES), ["ada", "eve"])
-        self.assertEqual(hygiene.masked(shadow), "root:*:\ndaemon:!:\nada:$:\neve::\nlocked:!:\n")
+        self.assertEqual(hygiene.masked(shadow), "root:*:\ndaemon:!:\nada:$6:\neve::\nlocked:!$:\n")
 
     def test_a_second_root_does_not_take_roots_home_with_it(self):
         ran = []

@@ -17,6 +17,7 @@ mod clouds;
 mod failures;
 mod fuzz;
 mod guest;
+mod hygiene;
 mod inspect;
 mod lock;
 mod loopback;

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from typing import TypedDict
 
+LARGEST_UID = 2**32 - 1
 # A place by its kind: a path, all in a folder, a folder with the begin and end of names, a path in a home, or a name.
 Place = dict[str, "str | list[str]"]
 
@@ -18,6 +20,7 @@ class Rules(TypedDict):
     empty: list[str]
     forbidden: list[str]
     locked: list[str]
+    shadowed: str
     first_login_uid: int
     not_login: list[str]
 
@@ -105,31 +108,40 @@ def forbidden(root: str, rules: Rules) -> list[str]:
     return [path for path in rules["forbidden"] if here(root, path)]
 
 
+def rows(table: str) -> list[list[str]]:
+    """The fields of the lines of a table of accounts."""
+    return [line.removesuffix("\r").split(":") for line in table.split("\n")]
+
+
+def uid(row: list[str]) -> int | None:
+    """The UID in a row of /etc/passwd, if there is one."""
+    if len(row) < 3 or not re.fullmatch(r"\+?[0-9]+", row[2]) or int(row[2]) > LARGEST_UID:
+        return None
+    return int(row[2])
+
+
 def login_users(passwd: str, rules: Rules) -> list[str]:
     """Names of those who could log in, by the text of /etc/passwd: people, and a second root."""
-    rows = [line.split(":") for line in passwd.splitlines()]
-    known = [row for row in rows if len(row) > 2 and row[0] not in rules["not_login"] and row[2].isdigit()]
-    return [row[0] for row in known if (row[0] != "root" if is_root(row) else int(row[2]) >= rules["first_login_uid"])]
-
-
-def is_root(row: list[str]) -> bool:
-    """Whether a row of /etc/passwd has root's UID."""
-    return int(row[2]) == 0
+    known = [(row[0], uid(row)) for row in rows(passwd) if row[0] not in rules["not_login"]]
+    return [
+        name
+        for name, number in known
+        if number is not None and (name != "root" if number == 0 else number >= rules["first_login_uid"])
+    ]
 
 
 def root_names(passwd: str) -> set[str]:
     """All names with root's UID, by the text of /etc/passwd."""
-    rows = [line.split(":") for line in passwd.splitlines()]
-    return {row[0] for row in rows if len(row) > 2 and row[2].isdigit() and is_root(row)}
+    return {row[0] for row in rows(passwd) if uid(row) == 0}
 
 
-def with_password(shadow: str, rules: Rules) -> list[str]:
-    """Names of those who have a password, or need none, by the text of /etc/shadow."""
-    rows = [line.split(":") for line in shadow.splitlines()]
-    return [row[0] for row in rows if len(row) > 1 and not row[1].startswith(tuple(rules["locked"]))]
+def with_password(table: str, rules: Rules) -> list[str]:
+    """Names of those who have a password, or need none, by the text of /etc/shadow or /etc/passwd."""
+    known = [row[:2] for row in rows(table) if len(row) > 1]
+    locked = tuple(rules["locked"])
+    return [name for name, password in known if password != rules["shadowed"] and not password.startswith(locked)]
 
 
 def masked(shadow: str) -> str:
     """/etc/shadow without the hashes: how each begins says whether it is one."""
-    rows = [line.split(":") for line in shadow.splitlines()]
-    return "".join(f"{row[0]}:{row[1][:1]}:\n" for row in rows if len(row) > 1)
+    return "".join(f"{row[0]}:{row[1][:2]}:\n" for row in rows(shadow) if len(row) > 1)

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{EMPTY, FIRST_LOGIN_UID, FORBIDDEN, LOCKED, NOT_LOGIN, Place, RULES};
+use super::{EMPTY, FIRST_LOGIN_UID, FORBIDDEN, LOCKED, NOT_LOGIN, Place, RULES, SHADOWED};
 
 /// What the script has to know.
 #[derive(Debug, Serialize)]
@@ -11,6 +11,7 @@ pub struct Rules {
     empty: &'static [&'static str],
     forbidden: Vec<&'static str>,
     locked: [char; 2],
+    shadowed: &'static str,
     first_login_uid: u32,
     not_login: &'static [&'static str],
 }
@@ -23,6 +24,7 @@ pub fn rules() -> Rules {
         empty: EMPTY,
         forbidden: FORBIDDEN.iter().map(|(path, _)| *path).collect(),
         locked: LOCKED,
+        shadowed: SHADOWED,
         first_login_uid: FIRST_LOGIN_UID,
         not_login: NOT_LOGIN,
     }

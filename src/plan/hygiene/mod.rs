@@ -4,7 +4,7 @@ mod accounts;
 mod inside;
 mod rules;
 
-use accounts::{FIRST_LOGIN_UID, LOCKED, NOT_LOGIN};
+use accounts::{FIRST_LOGIN_UID, LOCKED, NOT_LOGIN, SHADOWED};
 pub use accounts::{accounts_with_password, login_users};
 pub use inside::{Rules, rules};
 use rules::{CARRIED, EMPTY, FORBIDDEN, Place, RULES, is_at_or_below};

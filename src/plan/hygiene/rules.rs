@@ -33,11 +33,11 @@ pub(super) enum Place {
     At(&'static str),
     /// All that is in a folder, which stays.
     In(&'static str),
-    /// What is in a folder or below it, by the beginning and the end of its path in there.
+    /// What is in a folder or below it, by the beginning and the end of its path in there, with all that is in it.
     Like(&'static str, &'static str, &'static str),
     /// The same in every home.
     Home(&'static str),
-    /// A file of this name, wherever it is.
+    /// What has this name, wherever it is, with all that is in it.
     Named(&'static str),
 }
 
@@ -278,11 +278,11 @@ impl Place {
         match *self {
             At(place) => is_at_or_below(path, place),
             In(folder) => path != folder && is_at_or_below(path, folder),
-            Like(folder, beginning, end) => {
-                below(path, folder).is_some_and(|rest| rest.starts_with(beginning) && rest.ends_with(end))
-            }
+            Like(folder, beginning, end) => below(path, folder).is_some_and(|rest| {
+                with_parents(rest).any(|it| it.starts_with(beginning) && it.ends_with(end))
+            }),
             Home(place) => in_home(path).is_some_and(|rest| is_at_or_below(rest, place)),
-            Named(name) => path.rsplit('/').next() == Some(name),
+            Named(name) => path.split('/').any(|part| part == name),
         }
     }
 }
@@ -294,6 +294,11 @@ pub(super) fn is_at_or_below(path: &str, folder: &str) -> bool {
 /// The path from `folder` on, of what is in it.
 fn below<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
     path.strip_prefix(folder)?.strip_prefix('/')
+}
+
+/// A path, and the folders that it is in.
+fn with_parents(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(end, _)| &path[..end]).chain([path])
 }
 
 /// The path from the home on, of what is in one.
