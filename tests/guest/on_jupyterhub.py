@@ -112,6 +112,7 @@ class Docker:
         self.nodes = [{**node(), "Status": {"State": "ready", "Addr": "127.0.0.1"}, "ID": NODE}]
         self.status = {"State": "running"}  # what every task says of itself
         self.busy = 0  # questions that get an error before one gets an answer
+        self.lost = {}  # by service, the state in which the swarm gives up its next task, for its machine is lost
 
     def __call__(self, method, path, body):
         parts = urllib.parse.urlsplit(path)
@@ -136,9 +137,10 @@ class Docker:
         name = next((known for known in self.services if service_id(known) == name), name)
         if name not in self.services:
             return 404, {"message": f"service {name} not found"}
-        return 200, (
-            self.services.pop(name) if method == "DELETE" else {"ID": service_id(name), "Spec": self.services[name]}
-        )
+        if method == "DELETE":
+            self.lost.pop(name, None)
+            return 200, self.services.pop(name)
+        return 200, {"ID": service_id(name), "Spec": self.services[name]}
 
     def node(self, _, name, __):
         if self.nodes is None:
@@ -152,12 +154,13 @@ class Docker:
 
     def task(self, name):
         port = {"TargetPort": 8888, "PublishMode": "host", "PublishedPort": self.port}
+        status = {"State": self.lost[name]} if name in self.lost else self.status
         return {
             "CreatedAt": "2026-01-01T00:00:00Z",
-            "DesiredState": "shutdown" if self.status["State"] == "failed" else "running",
+            "DesiredState": "shutdown" if name in self.lost or status["State"] == "failed" else "running",
             "NodeID": NODE,
             "Spec": {"ContainerSpec": self.services[name]["TaskTemplate"]["ContainerSpec"]},
-            "Status": {**self.status, "PortStatus": {"Ports": [port]}},
+            "Status": {**status, "PortStatus": {"Ports": [port]}},
         }
 
 
@@ -422,6 +425,29 @@ class Spawn(Hub):
         await self.user("ada").spawn()
         self.assertIn("notebook-2001", self.docker.services)
         self.assertEqual(self.docker.busy, 0)
+
+    async def test_a_server_whose_machine_is_lost_while_it_starts_is_started_on_another_one(self):
+        for state in ("starting", "running", "shutdown"):
+            with self.subTest(state):
+                self.docker.lost["notebook-2001"] = state
+                ada = self.user("ada")
+                await ada.spawn()
+                self.assertEqual(self.docker.lost, {})
+                self.assertIsNone(await ada.spawner.poll())
+                await ada.stop()
+
+    async def test_a_machine_that_is_lost_before_the_first_answer_ends_no_start(self):
+        def answer(*_):
+            if self.docker.calls.count("POST /services/create") == 1:
+                self.docker.lost["notebook-2001"] = "shutdown"
+                return 500, {}
+            return 200, {}
+
+        self.server.answer = answer
+        ada = self.user("ada")
+        await ada.spawn()
+        self.assertEqual(self.docker.calls.count("POST /services/create"), 2)
+        self.assertIsNone(await ada.spawner.poll())
 
     async def failure(self, name):
         """What a student reads whose server does not start."""

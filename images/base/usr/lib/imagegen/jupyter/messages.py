@@ -137,3 +137,8 @@ def queued(position: int) -> str:
 def starting(seconds: float) -> str:
     """For a student, until Docker says that the server runs."""
     return f"Your server is being started ({int(seconds)} seconds so far)."
+
+
+def machine_lost() -> str:
+    """For a student whose server starts a second time."""
+    return "The machine for your server does not answer; another one is being tried."

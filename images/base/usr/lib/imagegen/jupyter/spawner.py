@@ -49,6 +49,10 @@ class ServerNotStarted(SpawnException):
         self.jupyterhub_message = failure.student
 
 
+class MachineLostError(Exception):
+    """The machine that was starting a server does not answer any more."""
+
+
 class WorkshopSpawner(DockerSpawner):
     """What both engines have in common."""
 
@@ -135,7 +139,7 @@ class WorkshopSpawner(DockerSpawner):
         begun = time.monotonic()
         while True:
             if (ended := await self.poll()) is not None:
-                self.give_up(messages.task_end(self.user.name, {"Err": str(ended)}))
+                await self.give_up_ended(str(ended))
             try:
                 # A student's own program must not send the hub anywhere else.
                 response = await client.fetch(url, raise_error=False, request_timeout=10, follow_redirects=False)
@@ -144,6 +148,10 @@ class WorkshopSpawner(DockerSpawner):
             except (OSError, HTTPError):
                 pass  # It does not listen yet, or is too busy starting to answer.
             await asyncio.sleep(pause(begun))
+
+    async def give_up_ended(self, how: str) -> None:
+        """The server has ended before its first answer."""
+        self.give_up(messages.task_end(self.user.name, {"Err": how}))
 
 
 class SwarmNotebooks(WorkshopSpawner, SwarmSpawner):
@@ -171,8 +179,20 @@ class SwarmNotebooks(WorkshopSpawner, SwarmSpawner):
         return await self.in_time(self.create(own, image))
 
     async def create(self, own: account.Account, image: str) -> tuple[str, int]:
-        """Has Docker make the service, and waits until it answers."""
+        """Has Docker make the service, and waits until it answers. If its machine is lost meanwhile, another one gets
+        it: the swarm itself does not start a task a second time."""
         begun = time.monotonic()
+        while True:
+            try:
+                return await self.create_once(own, image, begun)
+            except MachineLostError:
+                self.log.warning("%s: the machine was lost while it started the server", self.user.name)
+                self.message = messages.machine_lost()
+                await self.stop(now=True)
+                await asyncio.sleep(pause(begun))
+
+    async def create_once(self, own: account.Account, image: str, begun: float) -> tuple[str, int]:
+        """Address and port of a new service that answers."""
         command = await self.get_command()
         request = specification.service(own, image, command, self.get_env(), self.notebooks)
         self.object_id = (await self.docker("create_service", **request))["ID"]
@@ -180,6 +200,16 @@ class SwarmNotebooks(WorkshopSpawner, SwarmSpawner):
         url = await self.get_url()
         await self.check_version(url.rstrip("/"))
         return await self.get_ip_and_port()
+
+    async def give_up_ended(self, how: str) -> None:
+        """The server has ended before its first answer."""
+        self.expect_machine(await self.get_task())
+        await super().give_up_ended(how)
+
+    def expect_machine(self, task: Json | None) -> None:
+        """Raises `MachineLostError` where the swarm has given up a task that was starting."""
+        if task and specification.is_lost(task):
+            raise MachineLostError
 
     async def get_command(self) -> list[str]:
         """Without a look at the image, which dockerspawner would take and the hub does not have."""
@@ -199,6 +229,7 @@ class SwarmNotebooks(WorkshopSpawner, SwarmSpawner):
         """Until the task runs and its machine has chosen a port."""
         while True:
             task = await self.get_task()
+            self.expect_machine(task)
             if task and task["Status"]["State"] == "running" and specification.published_port(task):
                 return
             failure = messages.task_failure(self.user.name, task["Status"]) if task else None

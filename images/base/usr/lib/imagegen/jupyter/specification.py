@@ -167,6 +167,13 @@ def is_alive(task: Json) -> bool:
     return task["DesiredState"] in ("running", "ready") and task["Status"]["State"] in ALIVE
 
 
+def is_lost(task: Json) -> bool:
+    """Whether the swarm gave the task up because it had heard nothing of the machine for too long. A task that ends by
+    itself says how it ended, and is given up after that."""
+    is_wanted = task["DesiredState"] in ("running", "ready")
+    return not is_wanted and task["Status"]["State"] in (*ALIVE, "shutdown", "orphaned")
+
+
 def current(tasks: Sequence[Json]) -> Json | None:
     """The task that counts: the newest one that is alive, or the newest."""
     pool = [task for task in tasks if is_alive(task)] or tasks
