@@ -98,6 +98,9 @@ fn plant(root: &Path) -> Vec<String> {
     let mut planted: Vec<_> = named.chain(others).chain(used).collect();
     planted.sort();
     planted.dedup();
+    // What others are below is a folder.
+    let all = planted.clone();
+    planted.retain(|path| !all.iter().any(|other| other.starts_with(&format!("{path}/"))));
     for path in &planted {
         let file = root.join(path);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
