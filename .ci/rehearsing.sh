@@ -14,20 +14,20 @@ free_port() {
 }
 
 rehearse_students() {
-	"$IMAGEGEN" rehearse --nodes 2 --students 2 --images "$IMAGES" \
+	"$IMAGEGEN" rehearse run --nodes 2 --students 2 --images "$IMAGES" \
 		--workshop tests/fixtures/rehearsals/students.yaml "$@"
 }
 
-# With a door, the hub has a second network and is told its address; without one, it finds that by itself.
+# With a forwarded port, the hub has a second network and is told its address; without one, it finds that by itself.
 students_and_a_browser() {
-	rehearse_students --logs "$LOGS/students" --door "$(free_port)" --then "tests/browser/page.py '$LOGS/screenshots'"
+	rehearse_students --logs "$LOGS/students" --forward "$(free_port)" --exec "tests/browser/page.py '$LOGS/screenshots'"
 }
-students_without_a_door() {
-	rehearse_students --logs "$LOGS/students-without-a-door"
+students_on_one_network() {
+	rehearse_students --logs "$LOGS/students-on-one-network"
 }
 # On a cloud by whose name cloud-init does not know OpenStack, and whose metadata service comes late; with homes over TLS.
 metadata_service() {
-	"$IMAGEGEN" rehearse --nodes 1 --images "$IMAGES" --logs "$LOGS/metadata-service" \
+	"$IMAGEGEN" rehearse run --nodes 1 --images "$IMAGES" --logs "$LOGS/metadata-service" \
 		--workshop tests/fixtures/rehearsals/tls.yaml \
 		--datasource metadata --product "VMware Virtual Platform" --metadata-delay 90
 }
@@ -36,24 +36,24 @@ attacks() {
 	"$IMAGEGEN" rehearse attacks --images "$IMAGES" --logs "$LOGS/attacks"
 }
 one_machine() {
-	"$IMAGEGEN" rehearse --nodes 0 --students 2 --images "$IMAGES" --logs "$LOGS/one-machine" \
+	"$IMAGEGEN" rehearse run --nodes 0 --students 2 --images "$IMAGES" --logs "$LOGS/one-machine" \
 		--workshop tests/fixtures/rehearsals/solo.yaml
 }
 rehearse_classic() {
-	"$IMAGEGEN" rehearse --nodes 1 --students 1 --images "$IMAGES" --logs "$LOGS/classic" "$@"
+	"$IMAGEGEN" rehearse run --nodes 1 --students 1 --images "$IMAGES" --logs "$LOGS/classic" "$@"
 }
 classic() {
 	rehearse_classic --workshop tests/fixtures/rehearsals/classic.yaml
 }
 ordinary() {
-	"$IMAGEGEN" rehearse --nodes 1 --plain "$PLAIN" --logs "$LOGS/ordinary" \
+	"$IMAGEGEN" rehearse run --nodes 1 --stock-image "$PLAIN" --logs "$LOGS/ordinary" \
 		--workshop tests/fixtures/rehearsals/plain.yaml
 }
 secure_boot() {
-	"$IMAGEGEN" rehearse --boot "$IMAGES/hub.qcow2" --firmware secure-boot --logs "$LOGS/secure-boot"
+	"$IMAGEGEN" rehearse boot "$IMAGES/hub.qcow2" --firmware secure-boot --logs "$LOGS/secure-boot"
 }
 stopped() {
-	"$IMAGEGEN" rehearse --nodes 1 --images "$IMAGES" --logs "$LOGS/stopped" &
+	"$IMAGEGEN" rehearse run --nodes 1 --images "$IMAGES" --logs "$LOGS/stopped" &
 	wait_for "a machine of the rehearsal" 300 pgrep -f "$TMPDIR/imagegen-rehearsal-"
 	kill -INT $!
 	local code=0

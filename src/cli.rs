@@ -4,11 +4,15 @@ mod quantity;
 mod rehearsal;
 mod workshop;
 
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use rehearsal::{AttackArgs, BootedBy, CloudArgs, DatasourceKind, NetworkKind, RehearseAct};
+pub use rehearsal::{
+    AttackArgs, BenchArgs, BootArgs, BootedBy, CloudArgs, ClusterArgs, DatasourceKind, NetworkKind,
+    RehearsalDirs, RehearseArgs, RehearseCommand, RunArgs,
+};
 pub use workshop::{AuthorityArgs, OutputArgs, RestoreSecretsArgs, UserFormat, UsersArgs, WorkshopArgs};
 
 /// Golden images and cloud-init user-data for JupyterHub workshops on OpenStack.
@@ -49,7 +53,7 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Show what is kept between builds, or take it away
     Cache(CacheArgs),
-    /// Boot the built images as a hub and its nodes, and check that they work together
+    /// Boot built images in virtual machines, and check or measure what they do
     Rehearse(RehearseArgs),
     /// Say everything that this machine lacks for building and rehearsing
     Doctor,
@@ -82,17 +86,17 @@ pub struct CheckArgs {
     /// Fail on what is only doubtful too
     #[arg(long)]
     pub strict: bool,
-    /// The way into the cloud that the user-data must fit
-    #[arg(long = "for", value_name = "WAY", value_enum, default_value_t = Way::Horizon)]
-    pub way: Way,
+    /// The platform whose size limit the user-data must fit
+    #[arg(long = "for", value_name = "PLATFORM", value_enum, default_value_t = Platform::Horizon)]
+    pub platform: Platform,
     /// The workshop.
     #[command(flatten)]
     pub workshop: WorkshopArgs,
 }
 
-/// A way into a cloud, by how much user-data it takes.
+/// Where user-data is entered, by how much of it fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Way {
+pub enum Platform {
     /// The form of Horizon before 2025.2: 16383 bytes
     Horizon,
     /// The form of Horizon since 2025.2: 49149 bytes
@@ -107,9 +111,9 @@ pub enum Way {
 /// What `imagegen hub` and `imagegen node` share.
 #[derive(Debug, Args)]
 pub struct UserdataArgs {
-    /// The way into the cloud that the text must fit
-    #[arg(long = "for", value_name = "WAY", value_enum, default_value_t = Way::Horizon)]
-    pub way: Way,
+    /// The platform whose size limit the text must fit
+    #[arg(long = "for", value_name = "PLATFORM", value_enum, default_value_t = Platform::Horizon)]
+    pub platform: Platform,
     /// For an ordinary Debian or Ubuntu cloud image: the programs travel along, and packages come from its mirror
     #[arg(long)]
     pub stock: bool,
@@ -168,11 +172,11 @@ pub enum Target {
 #[derive(Debug, Args)]
 pub struct BuildArgs {
     /// What to build
-    #[arg(required = true)]
-    pub what: Vec<Target>,
-    /// Recipes of your own in place of the built-in ones
+    #[arg(required = true, value_name = "TARGET")]
+    pub targets: Vec<Target>,
+    /// Recipes of your own instead of the built-in ones
     #[arg(long, value_name = "DIR")]
-    pub images: Option<PathBuf>,
+    pub recipes: Option<PathBuf>,
     /// Where the results go
     #[arg(long, value_name = "DIR", default_value = "dist")]
     pub output: PathBuf,
@@ -181,10 +185,14 @@ pub struct BuildArgs {
     pub mirror: Option<String>,
     /// A notebook image of your own for the nodes, as an OCI archive
     #[arg(long, value_name = "FILE")]
-    pub notebook: Option<PathBuf>,
-    /// Bootstrap the base layer anew although a fresh one is at hand
+    pub notebook_image: Option<PathBuf>,
+    /// Make every layer, container image and unpinned cloud image again instead of using cached ones; what is pinned by a
+    /// hash still comes from the cache
     #[arg(long)]
-    pub fresh: bool,
+    pub no_cache: bool,
+    /// How many stages run at once [default: the number of processors]
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<NonZeroU16>,
     /// Build from exactly the packages of this lock
     #[arg(long, value_name = "FILE")]
     pub lock: Option<PathBuf>,
@@ -246,12 +254,12 @@ pub enum Urgency {
 pub struct VerifyArgs {
     /// The image, or the raw disk in it, with its manifest beside it
     pub image: PathBuf,
-    /// The recipes that it was made from, where they are not the built-in ones
+    /// The recipes that it was made from, if they are not the built-in ones
     #[arg(long, value_name = "DIR")]
-    pub images: Option<PathBuf>,
-    /// The notebook image that was put into it by `build --notebook`
+    pub recipes: Option<PathBuf>,
+    /// The notebook image that was put into it by `build --notebook-image`
     #[arg(long, value_name = "FILE")]
-    pub notebook: Option<PathBuf>,
+    pub notebook_image: Option<PathBuf>,
     /// A Debian mirror to look for the packages on, in place of the archives that the manifest names
     #[arg(long, value_name = "URL")]
     pub mirror: Option<String>,
@@ -259,9 +267,12 @@ pub struct VerifyArgs {
     /// describes it
     #[arg(long, value_name = "FILE")]
     pub signers: Option<PathBuf>,
-    /// Where to build; by default beside the image, in a folder that goes again
+    /// Build in a temporary directory below this one [default: the image's directory]
     #[arg(long, value_name = "DIR")]
-    pub scratch: Option<PathBuf>,
+    pub work_dir: Option<PathBuf>,
+    /// How many stages run at once [default: the number of processors]
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<NonZeroU16>,
 }
 
 /// Arguments of `imagegen cache`.
@@ -289,61 +300,10 @@ pub struct PruneArgs {
     /// Also what is older: a number with s, m, h, d or w
     #[arg(long, value_name = "AGE", value_parser = quantity::age)]
     pub older_than: Option<u64>,
-    /// Also the oldest, until no more than this is left: a number with K, M, G or T
+    /// Also the oldest, until the cache has at most this size: a number with K, M, G or T
     #[arg(long, value_name = "SIZE", value_parser = quantity::size)]
-    pub down_to: Option<u64>,
+    pub max_size: Option<u64>,
     /// Everything
-    #[arg(long, conflicts_with_all = ["older_than", "down_to"])]
+    #[arg(long, conflicts_with_all = ["older_than", "max_size"])]
     pub all: bool,
-}
-
-/// Arguments of `imagegen rehearse`.
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub struct RehearseArgs {
-    /// What to rehearse, if not that a workshop works.
-    #[command(subcommand)]
-    pub act: Option<RehearseAct>,
-    /// How many nodes to boot beside the hub; none for a workshop of one machine, which boots `solo.qcow2`
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=16))]
-    pub nodes: u8,
-    /// How many students log in and work in notebooks
-    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "plain")]
-    pub students: u16,
-    /// Lead this port of the loopback interface to the hub's page, and leave it open after the checks
-    #[arg(long, value_name = "PORT", conflicts_with_all = ["plain", "benchmark"])]
-    pub door: Option<u16>,
-    /// Run this shell command in front of the open door, with `IMAGEGEN_PAGE` and `IMAGEGEN_PASSWORDS` (JSON), and end
-    #[arg(long, value_name = "COMMAND", requires = "door")]
-    pub then: Option<String>,
-    /// Where the built images are
-    #[arg(long, value_name = "DIR", default_value = "dist")]
-    pub images: PathBuf,
-    /// Where the serial logs go
-    #[arg(long, value_name = "DIR", default_value = "dist/rehearsal")]
-    pub logs: PathBuf,
-    /// Boot this ordinary cloud image in place of the built ones, with the user-data of `--stock`
-    #[arg(long, value_name = "IMAGE", conflicts_with = "benchmark")]
-    pub plain: Option<PathBuf>,
-    /// Boot this one image on each firmware, change its kernel and boot loaders inside, and boot it on each again
-    #[arg(long, value_name = "IMAGE",
-          conflicts_with_all = ["nodes", "students", "door", "images", "plain", "benchmark", "workshop", "cloud"])]
-    pub boot: Option<PathBuf>,
-    /// What all machines boot by [default: bios]; with `--boot`, what alone the image boots by before the
-    /// change, and what beside BIOS after it
-    #[arg(long, value_enum, value_name = "FIRMWARE")]
-    pub firmware: Option<BootedBy>,
-    /// Check nothing, and measure how long a node takes to join a hub that is up; with `--students`, measure beside the
-    /// checks how long a notebook takes to start
-    #[arg(long)]
-    pub benchmark: bool,
-    /// Rehearse `engine: classic` with the Swarm and the Consul that the images carry, without stand-ins
-    #[arg(long, conflicts_with_all = ["plain", "boot"])]
-    pub real_engine: bool,
-    /// The cloud.
-    #[command(flatten)]
-    pub cloud: CloudArgs,
-    /// The workshop.
-    #[command(flatten)]
-    pub workshop: WorkshopArgs,
 }

@@ -24,7 +24,7 @@ pub(super) fn lock_of(layer: &Path) -> Result<Lock> {
         lock.merge(lock::parse(Source::new(path, text))?);
     }
     if lock.layers.is_empty() {
-        return Err(anyhow!("the kept layer {} has no record; build with --fresh", layer.display()).into());
+        return Err(anyhow!("the kept layer {} has no record; build with --no-cache", layer.display()).into());
     }
     Ok(lock)
 }

@@ -58,7 +58,7 @@ pub struct Pruning {
     /// Those that are older, in seconds.
     pub older_than: Option<u64>,
     /// The oldest ones, until no more than this is left, in bytes.
-    pub down_to: Option<u64>,
+    pub max_size: Option<u64>,
 }
 
 /// What a pruning did.
@@ -192,7 +192,7 @@ fn chosen(mut entries: Vec<Entry>, pruning: Pruning) -> Vec<Entry> {
     entries.retain(|entry| {
         let goes = pruning.all
             || pruning.older_than.is_some_and(|limit| age(entry) > limit)
-            || pruning.down_to.is_some_and(|limit| left > limit);
+            || pruning.max_size.is_some_and(|limit| left > limit);
         left -= if goes { entry.bytes } else { 0 };
         goes
     });
@@ -226,8 +226,8 @@ mod tests {
 
     #[test]
     fn the_oldest_go_first_until_enough_is_gone() {
-        assert_eq!(keys(Pruning { down_to: Some(40), ..Pruning::default() }), ["future", "old"]);
-        assert_eq!(keys(Pruning { down_to: Some(100), ..Pruning::default() }), Vec::<String>::new());
+        assert_eq!(keys(Pruning { max_size: Some(40), ..Pruning::default() }), ["future", "old"]);
+        assert_eq!(keys(Pruning { max_size: Some(100), ..Pruning::default() }), Vec::<String>::new());
         assert_eq!(keys(Pruning { older_than: Some(50), ..Pruning::default() }), ["future", "old"]);
         assert_eq!(keys(Pruning { all: true, ..Pruning::default() }).len(), 4);
         assert_eq!(keys(Pruning::default()), Vec::<String>::new());

@@ -1,4 +1,4 @@
-//! What a rehearsal's machines are like, and the cloud around them.
+//! `imagegen rehearse`: what is rehearsed, what its machines are like, and the cloud around them.
 
 use std::path::PathBuf;
 
@@ -45,7 +45,6 @@ pub enum NetworkKind {
 
 /// The cloud around a rehearsal's machines.
 #[derive(Debug, Args)]
-#[group(id = "cloud", multiple = true)]
 pub struct CloudArgs {
     /// Where the machines get their user-data from
     #[arg(long, value_enum, value_name = "SOURCE", default_value = "config-drive")]
@@ -67,22 +66,112 @@ pub struct CloudArgs {
     pub second_interface: bool,
 }
 
-/// What can be rehearsed beside a workshop that works.
+/// What can be rehearsed.
 #[derive(Debug, Subcommand)]
-pub enum RehearseAct {
+pub enum RehearseCommand {
+    /// Boot the built images as a hub and its nodes, and check that they work together
+    Run(RunArgs),
+    /// Boot one image on each firmware, change its kernel and boot loaders inside, and boot it on each again
+    Boot(BootArgs),
+    /// Measure how long a node takes to join a hub that is up, or how long a notebook takes to start
+    Bench(BenchArgs),
     /// Attack a workshop from a notebook, from a neighbour on its network and from outside, each attempt with a control
     Attacks(AttackArgs),
 }
 
-/// Arguments of `imagegen rehearse attacks`.
+/// Arguments of `imagegen rehearse`.
 #[derive(Debug, Args)]
-pub struct AttackArgs {
+pub struct RehearseArgs {
+    /// What to rehearse.
+    #[command(subcommand)]
+    pub command: RehearseCommand,
+}
+
+/// Where a rehearsal finds its images and writes its logs.
+#[derive(Debug, Args)]
+pub struct RehearsalDirs {
     /// Where the built images are
     #[arg(long, value_name = "DIR", default_value = "dist")]
     pub images: PathBuf,
     /// Where the serial logs go
     #[arg(long, value_name = "DIR", default_value = "dist/rehearsal")]
     pub logs: PathBuf,
+}
+
+/// What `imagegen rehearse run` and `imagegen rehearse bench` share.
+#[derive(Debug, Args)]
+pub struct ClusterArgs {
+    /// How many nodes to boot beside the hub; 0 for a workshop of one machine, which boots `solo.qcow2`
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=16))]
+    pub nodes: u8,
+    /// What all machines boot by
+    #[arg(long, value_enum, value_name = "FIRMWARE", default_value = "bios")]
+    pub firmware: BootedBy,
+    /// The directories.
+    #[command(flatten)]
+    pub dirs: RehearsalDirs,
+    /// The cloud.
+    #[command(flatten)]
+    pub cloud: CloudArgs,
+    /// The workshop.
+    #[command(flatten)]
+    pub workshop: WorkshopArgs,
+}
+
+/// Arguments of `imagegen rehearse run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// How many students log in and work in notebooks
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "stock_image")]
+    pub students: u16,
+    /// Forward this port of the loopback interface to the hub's page, and keep it open after the checks
+    #[arg(long, value_name = "PORT", conflicts_with = "stock_image")]
+    pub forward: Option<u16>,
+    /// Run this shell command while the port is forwarded, with `IMAGEGEN_PAGE` and `IMAGEGEN_PASSWORDS` (JSON), then end
+    #[arg(long, value_name = "COMMAND", requires = "forward")]
+    pub exec: Option<String>,
+    /// Boot this ordinary cloud image instead of the built images, with the user-data of `--stock`
+    #[arg(long, value_name = "IMAGE")]
+    pub stock_image: Option<PathBuf>,
+    /// Rehearse `engine: classic` with the Swarm and the Consul that the images carry, without stand-ins
+    #[arg(long, conflicts_with = "stock_image")]
+    pub real_engine: bool,
+    /// The machines.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+/// Arguments of `imagegen rehearse boot`.
+#[derive(Debug, Args)]
+pub struct BootArgs {
+    /// The image
+    pub image: PathBuf,
+    /// Boot it by this firmware alone before the change, and by this one and BIOS after it [default: each firmware]
+    #[arg(long, value_enum, value_name = "FIRMWARE")]
+    pub firmware: Option<BootedBy>,
+    /// Where the serial logs go
+    #[arg(long, value_name = "DIR", default_value = "dist/rehearsal")]
+    pub logs: PathBuf,
+}
+
+/// Arguments of `imagegen rehearse bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Check the workshop with this many students, and measure how long a notebook takes to start; 0 measures how long a
+    /// node takes to join
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub students: u16,
+    /// The machines.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+/// Arguments of `imagegen rehearse attacks`.
+#[derive(Debug, Args)]
+pub struct AttackArgs {
+    /// The directories.
+    #[command(flatten)]
+    pub dirs: RehearsalDirs,
     /// The workshop.
     #[command(flatten)]
     pub workshop: WorkshopArgs,

@@ -1,6 +1,7 @@
 //! `imagegen build`.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 use std::path::Path;
 
 use anyhow::Context;
@@ -45,7 +46,7 @@ fn build(args: &BuildArgs, events: Events) -> Result<()> {
     let signer = args.sign.as_deref().map(Signer::with).transpose()?;
     let settings = Settings {
         mirror: args.mirror.clone(),
-        hands: tools::processors(),
+        hands: jobs(args.jobs),
         wants_lock: args.write_lock.is_some(),
     };
     let progress = Progress::with(events);
@@ -57,6 +58,11 @@ fn build(args: &BuildArgs, events: Events) -> Result<()> {
         files::replace(path, &lock.to_string(), 0o644)?;
     }
     events.result(&made.published)
+}
+
+/// How many stages run at once: as many as the user says, or as the machine has processors.
+pub(super) fn jobs(asked: Option<NonZeroU16>) -> usize {
+    asked.map_or_else(tools::processors, |jobs| jobs.get().into())
 }
 
 /// What a plan needs and this machine lacks; where all is kept, nothing is needed. `options` say how to choose other places.
@@ -84,9 +90,9 @@ pub(super) fn lacking(plan: &Plan, places: &Places, options: &str) -> Vec<Shorta
 }
 
 fn request(args: &BuildArgs) -> Result<Request> {
-    let catalogue = catalogue(args.images.as_deref())?;
-    let (images, layers) = wanted(&args.what);
-    let archive = args.notebook.as_deref().map(|path| archive(path, &catalogue)).transpose()?;
+    let catalogue = catalogue(args.recipes.as_deref())?;
+    let (images, layers) = wanted(&args.targets);
+    let archive = args.notebook_image.as_deref().map(|path| archive(path, &catalogue)).transpose()?;
     let mut findings = Findings::default();
     let mut load = |names: Vec<&str>| -> Vec<Chain> {
         let chains = names.into_iter().map(|name| Chain::load(&catalogue, name));
@@ -104,12 +110,12 @@ fn request(args: &BuildArgs) -> Result<Request> {
     if findings.has_errors() {
         return Err(findings.into());
     }
-    let archives = archives(&images, args.images.as_deref())?;
+    let archives = archives(&images, args.recipes.as_deref())?;
     Ok(Request {
         images,
         layers,
         mirror: args.mirror.clone(),
-        fresh: args.fresh,
+        fresh: args.no_cache,
         archive,
         archives,
         lock,

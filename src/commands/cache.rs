@@ -74,7 +74,7 @@ fn age(seconds: u64) -> String {
 }
 
 fn prune(store: &Store, args: PruneArgs) -> Result<()> {
-    let pruning = Pruning { all: args.all, older_than: args.older_than, down_to: args.down_to };
+    let pruning = Pruning { all: args.all, older_than: args.older_than, max_size: args.max_size };
     let pruned = store.prune(pruning)?;
     for line in lines(&pruned.in_use) {
         report::say(&format!("a build uses it, so it stays: {line}"));

@@ -30,7 +30,7 @@ fn summary(args: &CheckArgs, workshop: &Workshop) -> Result<String> {
     let kept = inputs::kept_secrets(&args.workshop)?;
     let id = kept.as_ref().map(|secrets| format!(", id {}", secrets.workshop_id(&workshop.name)));
     let secrets = inputs::or_new(kept)?;
-    let budget = userdata::budget(args.way);
+    let budget = userdata::budget(args.platform);
     let engine = match workshop.engine {
         Engine::Swarm => "swarm",
         Engine::Classic(_) => "classic",

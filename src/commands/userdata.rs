@@ -2,7 +2,7 @@
 
 use super::inputs;
 use super::output::Output;
-use crate::cli::{UserdataArgs, Way};
+use crate::cli::{Platform, UserdataArgs};
 use crate::document::Findings;
 use crate::failure::Result;
 use crate::userdata::{self, Budget, Form, Image, Machine, Rendered, Role};
@@ -24,7 +24,7 @@ pub(super) fn print(args: &UserdataArgs, workshop: &Workshop, role: Role) -> Res
     if has_page && workshop.web.has_own_authority() {
         inputs::note_page_certificate(&args.workshop, &secrets);
     }
-    let budget = budget(args.way);
+    let budget = budget(args.platform);
     let rendered = Machine { workshop, secrets: &secrets, role, image: image(args) }.render(budget)?;
     output.write(&match old {
         Some((name, old)) => userdata::compare(&name, &old, &rendered.text)?,
@@ -52,13 +52,13 @@ pub(super) fn note_doubts_about_stock_images(workshop: &Workshop, found: &mut Fi
     }
 }
 
-/// The budget of a way into a cloud.
-pub(super) fn budget(way: Way) -> Budget {
-    match way {
-        Way::Horizon => Budget::Horizon,
-        Way::Horizon2025 => Budget::Horizon2025,
-        Way::Nova => Budget::Nova,
-        Way::Ec2 => Budget::Ec2,
+/// The budget of a platform.
+pub(super) fn budget(platform: Platform) -> Budget {
+    match platform {
+        Platform::Horizon => Budget::Horizon,
+        Platform::Horizon2025 => Budget::Horizon2025,
+        Platform::Nova => Budget::Nova,
+        Platform::Ec2 => Budget::Ec2,
     }
 }
 

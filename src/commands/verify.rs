@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::build::{archive, archives, catalogue, lacking};
+use super::build::{archive, archives, catalogue, jobs, lacking};
 use super::inputs;
 use crate::build::{self, Places, Settings, Store};
 use crate::cli::VerifyArgs;
@@ -17,8 +17,8 @@ use crate::plan::{self, HostFacts, Request, lock};
 use crate::recipe::{Catalogue, Chain};
 use crate::report::{self, Progress};
 
-/// What says where layers and results are, which are both in the scratch folder, and where mmdebstrap works.
-const PLACE_OPTIONS: &str = "--scratch and TMPDIR";
+/// What says where layers and results are, which are both in the work directory, and where mmdebstrap works.
+const PLACE_OPTIONS: &str = "--work-dir and TMPDIR";
 
 /// Runs the command.
 pub fn run(args: &VerifyArgs) -> Result<()> {
@@ -26,16 +26,16 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
     signals::listen()?;
     let signer = args.signers.as_deref().map(|signers| signer(&args.image, signers)).transpose()?;
     let claim = read_claim(&args.image)?;
-    let catalogue = catalogue(args.images.as_deref())?;
+    let catalogue = catalogue(args.recipes.as_deref())?;
     let request = request(args, &claim, &catalogue)?;
-    let scratch = args.scratch.as_deref().unwrap_or_else(|| files::folder_of(&args.image));
-    let work = WorkFolder::within(scratch)?;
+    let below = args.work_dir.as_deref().unwrap_or_else(|| files::folder_of(&args.image));
+    let work = WorkFolder::within(below)?;
     let places = places(&work)?;
     let HostFacts { containers, makers, .. } = build::host_facts(&places)?;
     let facts = HostFacts { containers, makers, ..HostFacts::default() };
     let plan = plan::plan(&request, &facts);
     tools::require(lacking(&plan, &places, PLACE_OPTIONS))?;
-    let settings = Settings { mirror: args.mirror.clone(), hands: tools::processors(), wants_lock: false };
+    let settings = Settings { mirror: args.mirror.clone(), hands: jobs(args.jobs), wants_lock: false };
     let progress = Progress::start();
     build::execute(&plan, &places, &settings, &progress)?;
     let step = progress.step("comparing");
@@ -76,9 +76,9 @@ fn read_claim(image: &Path) -> Result<Claim> {
 fn request(args: &VerifyArgs, claim: &Claim, catalogue: &Catalogue) -> Result<Request> {
     let chain = Chain::load(catalogue, &claim.image)?;
     let mut findings = claim.check(&chain, &format!("imagegen {}", env!("CARGO_PKG_VERSION")));
-    let archive = args.notebook.as_deref().map(|path| archive(path, catalogue)).transpose()?;
+    let archive = args.notebook_image.as_deref().map(|path| archive(path, catalogue)).transpose()?;
     let chains = [chain];
-    let archives = archives(&chains, args.images.as_deref())?;
+    let archives = archives(&chains, args.recipes.as_deref())?;
     let at_hand = archives.values().chain(&archive).map(|archive| archive.sha256.as_str());
     findings.extend(claim.check_archives(at_hand));
     let lockable = chains.iter().filter(|chain| chain.cloud().is_none());
@@ -118,6 +118,6 @@ mod tests {
         let lacking = lacking(&plan, &Places { output: full.to_owned(), store }, PLACE_OPTIONS);
         let space = lacking.iter().find(|shortage| shortage.what.contains("disk space at /proc"));
         let remedy = &space.expect("there is none").remedy;
-        assert_eq!(remedy, "make room there, or choose other places by --scratch and TMPDIR");
+        assert_eq!(remedy, "make room there, or choose other places by --work-dir and TMPDIR");
     }
 }

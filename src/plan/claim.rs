@@ -132,7 +132,7 @@ pub fn no_such_manifest(path: &str, reason: &str) -> Finding {
 fn other_recipes(name: &str) -> Finding {
     Finding::error(
         format!("the recipe `{name}`, or one below it, is not the one that the image was made from"),
-        "name the folder of its recipes by --images, or use the version of imagegen that built it",
+        "name the folder of its recipes by --recipes, or use the version of imagegen that built it",
     )
 }
 
@@ -153,14 +153,14 @@ fn other_version(then: &str, now: &str) -> Finding {
 fn missing_archive(sha256: &str) -> Finding {
     Finding::error(
         format!("the image carries the container image of an archive that is not at hand, SHA-256 {sha256}"),
-        "name that archive by --notebook, or put it where the recipe says",
+        "name that archive by --notebook-image, or put it where the recipe says",
     )
 }
 
 fn foreign_archive(sha256: &str) -> Finding {
     Finding::error(
         format!("the image does not carry the archive with the SHA-256 {sha256}"),
-        "leave out --notebook, or take the archive that was there when the image was built",
+        "leave out --notebook-image, or take the archive that was there when the image was built",
     )
 }
 

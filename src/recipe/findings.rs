@@ -22,7 +22,7 @@ pub fn no_such_recipe(name: &str, known: &[&str], asked: Option<(&Arc<Source>, &
 pub fn no_such_folder(name: &str) -> Finding {
     Finding::error(
         format!("there is no folder {name} to read recipes from"),
-        "name one that has `base.yaml`, `hub.yaml` and `node.yaml`; without --images the built-in recipes are used",
+        "name one that has `base.yaml`, `hub.yaml` and `node.yaml`; without --recipes the built-in recipes are used",
     )
 }
 

@@ -36,7 +36,7 @@ pub fn no_engine_to_carry() -> Finding {
 pub fn no_image(path: &Path) -> Finding {
     Finding::error(
         format!("there is no image `{}`", path.display()),
-        "build it with `imagegen build all`, or name the folder that has it with `--images`",
+        "build it with `imagegen build all`, or correct its path",
     )
 }
 

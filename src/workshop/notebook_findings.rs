@@ -14,7 +14,7 @@ pub fn not_a_pinned_image(source: &Arc<Source>, text: &str, node: &Node) -> Find
         node,
         format!("`{text}` is no container image by its digest"),
         "write it like `registry.example.org/notebook@sha256:` and 64 digits, as `docker pull` prints it; an image in a \
-         file goes into the node image: `imagegen build node --notebook FILE`",
+         file goes into the node image: `imagegen build node --notebook-image FILE`",
         "no digest",
     )
 }

@@ -40,7 +40,7 @@ fn a_wrong_recipe_is_told_with_its_place() {
     let recipes = folder.path().join("recipes");
     std::fs::create_dir(&recipes).unwrap();
     std::fs::write(recipes.join("node.yaml"), "version: 1\nsuite: trixie\npackges: [systemd]\n").unwrap();
-    let output = imagegen(folder.path()).args(["build", "node", "--images", "recipes"]).output().unwrap();
+    let output = imagegen(folder.path()).args(["build", "node", "--recipes", "recipes"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     insta::assert_snapshot!(text(&output.stderr));
 }
@@ -51,7 +51,7 @@ fn broken(folder: &Path) -> assert_cmd::Command {
     std::fs::create_dir_all(&recipes).unwrap();
     std::fs::write(recipes.join("node.yaml"), "version: 1\nsuite: trixie\npackages: [bash]\n").unwrap();
     let mut command = imagegen(folder);
-    command.args(["build", "node", "--images", "recipes", "--mirror", "http://127.0.0.1:9/debian"]);
+    command.args(["build", "node", "--recipes", "recipes", "--mirror", "http://127.0.0.1:9/debian"]);
     command.env("XDG_CACHE_HOME", folder.join("cache"));
     command
 }
@@ -79,7 +79,7 @@ const BARE_NODE: &str = "version: 1\ndescription: A bare node\nfrom: base\n";
 fn manuals_are_not_in_an_image_and_what_says_who_may_copy_is() {
     let folder = tempfile::tempdir().unwrap();
     recipes_with(folder.path(), BARE_NODE);
-    let output = imagegen(folder.path()).args(["build", "node", "--images", "recipes"]).output().unwrap();
+    let output = imagegen(folder.path()).args(["build", "node", "--recipes", "recipes"]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let raw = folder.path().join("raw");
     convert(&folder.path().join("dist/node.qcow2"), &raw);
@@ -108,7 +108,7 @@ fn an_image_with_a_fault_is_never_published() {
     std::fs::write(recipes.join("node/etc/hostname"), "builder\n").unwrap();
     std::fs::create_dir(folder.path().join("dist")).unwrap();
     std::fs::write(folder.path().join("dist/node.qcow2"), "the last good image").unwrap();
-    let output = imagegen(folder.path()).args(["build", "node", "--images", "recipes"]).output().unwrap();
+    let output = imagegen(folder.path()).args(["build", "node", "--recipes", "recipes"]).output().unwrap();
     assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
     let fault = "/etc/hostname: the name of one machine, which all instances would share";
     assert!(text(&output.stderr).contains(fault), "{}", text(&output.stderr));
@@ -134,7 +134,7 @@ fn a_pipeline_reads_why_a_build_failed() {
     assert!(failed[2]["messages"][0].as_str().unwrap().contains("mmdebstrap"), "{failed:?}");
 
     let mut wrong = imagegen(folder.path());
-    wrong.args(["build", "node", "--images", "nowhere"]);
+    wrong.args(["build", "node", "--recipes", "nowhere"]);
     let wrong = events(wrong, 1);
     assert_eq!((wrong.len(), &wrong[0]["kind"]), (1, &"input".into()));
 }
@@ -170,7 +170,7 @@ fn a_build_that_is_stopped_leaves_nothing() {
     let temporary = temporary(folder.path());
     let packages = folder.path().join("cache/imagegen/packages");
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_imagegen"))
-        .args(["build", "base", "--fresh"])
+        .args(["build", "base", "--no-cache"])
         .current_dir(folder.path())
         .env("XDG_CACHE_HOME", folder.path().join("cache"))
         .env("TMPDIR", &temporary)

@@ -13,7 +13,7 @@ fn build(folder: &Path, from: &str) -> Command {
     std::fs::write(recipes.join("node.yaml"), format!("version: 1\nfrom: {from}\npackages: [tree]\n"))
         .unwrap();
     let mut command = imagegen(folder);
-    command.args(["build", "node", "--images", "recipes"]).env("XDG_CACHE_HOME", folder.join("cache"));
+    command.args(["build", "node", "--recipes", "recipes"]).env("XDG_CACHE_HOME", folder.join("cache"));
     command
 }
 
@@ -66,6 +66,6 @@ fn the_plan_on_a_built_in_name() {
 fn the_recipe_that_ci_builds_is_sound() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = imagegen(folder.path());
-    command.args(["build", "node", "--plan", "--images"]).arg(project("tests/clouds/recipes"));
+    command.args(["build", "node", "--plan", "--recipes"]).arg(project("tests/clouds/recipes"));
     command.env("XDG_CACHE_HOME", folder.path()).assert().success();
 }

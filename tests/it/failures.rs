@@ -58,7 +58,7 @@ impl Place {
 
     fn command(&self) -> assert_cmd::Command {
         let mut command = imagegen(self.folder.path());
-        command.args(["build", "node", "--images", "recipes"]);
+        command.args(["build", "node", "--recipes", "recipes"]);
         command.env("XDG_CACHE_HOME", self.at("cache")).env("TMPDIR", self.at("temporary"));
         command
     }
@@ -236,7 +236,7 @@ fn a_full_disk_is_told_and_harms_nothing() {
     fs::create_dir(place.at("full")).unwrap();
     let mut command = assert_cmd::Command::new("unshare");
     command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
-    command.arg(env!("CARGO_BIN_EXE_imagegen")).args(["build", "node", "--images", "recipes"]);
+    command.arg(env!("CARGO_BIN_EXE_imagegen")).args(["build", "node", "--recipes", "recipes"]);
     command.current_dir(place.folder.path());
     command.env("XDG_CACHE_HOME", place.at("cache")).env("TMPDIR", place.at("temporary"));
     let said = place.fails(4, &mut command);
@@ -271,7 +271,7 @@ fn a_clock_that_is_wrong_is_told() {
     let at = |time: &str| {
         let mut command = assert_cmd::Command::new("sh");
         command.args(["-c", OWN_SHM, "sh", "faketime", "-f", time, env!("CARGO_BIN_EXE_imagegen"), "build"]);
-        command.args(["node", "--images", "recipes", "--fresh"]).current_dir(place.folder.path());
+        command.args(["node", "--recipes", "recipes", "--no-cache"]).current_dir(place.folder.path());
         command.env("XDG_CACHE_HOME", place.at("cache")).env("TMPDIR", place.at("temporary"));
         // mmdebstrap gets an environment of its own, and with it the machine's time.
         let other = format!("exec faketime -f '{time}' /usr/bin/mmdebstrap \"$@\"");
@@ -292,7 +292,7 @@ fn two_builds_at_once_make_a_layer_once() {
     let place = Place::new();
     let start = |output: &str| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_imagegen"));
-        command.args(["build", "node", "--images", "recipes", "--output", output]);
+        command.args(["build", "node", "--recipes", "recipes", "--output", output]);
         command.current_dir(place.folder.path()).stderr(Stdio::piped());
         command.env("XDG_CACHE_HOME", place.at("cache")).env("TMPDIR", place.at("temporary"));
         command.spawn().unwrap()
@@ -326,7 +326,7 @@ fn the_cache_is_shown_and_pruned_but_not_what_a_build_uses() {
     assert!(cache(&[]).contains("layer base"), "{}", cache(&[]));
     place.change("node/etc/motd", "Another welcome\n");
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_imagegen"))
-        .args(["build", "node", "--images", "recipes"])
+        .args(["build", "node", "--recipes", "recipes"])
         .current_dir(place.folder.path())
         .env("XDG_CACHE_HOME", place.at("cache"))
         .env("TMPDIR", place.at("temporary"))

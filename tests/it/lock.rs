@@ -23,7 +23,7 @@ fn write_recipes(folder: &Path) {
 
 fn build(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = imagegen(folder);
-    command.args(["build", "node", "--images", "recipes"]).args(arguments);
+    command.args(["build", "node", "--recipes", "recipes"]).args(arguments);
     command.env("XDG_CACHE_HOME", folder.join("cache")).env_remove("SOURCE_DATE_EPOCH");
     command.env_remove("PYTHONDONTWRITEBYTECODE");
     command
@@ -148,7 +148,7 @@ fn mmdebstrap_of_next_month() -> String {
 
 fn verify(folder: &Path) -> std::process::Output {
     imagegen(folder)
-        .args(["verify", "dist/node.qcow2", "--images", "recipes"])
+        .args(["verify", "dist/node.qcow2", "--recipes", "recipes"])
         .env("XDG_CACHE_HOME", folder.join("cache"))
         .output()
         .unwrap()
@@ -169,7 +169,7 @@ fn a_lock_makes_the_same_bytes_again_and_verify_names_what_was_changed() {
     let careful = "umask 077; exec \"$0\" \"$@\"";
     let path = path_with_mmdebstrap(folder.path(), &mmdebstrap_of_next_month());
     Command::new("sh")
-        .args(["-c", careful, env!("CARGO_BIN_EXE_imagegen"), "build", "node", "--images", "recipes"])
+        .args(["-c", careful, env!("CARGO_BIN_EXE_imagegen"), "build", "node", "--recipes", "recipes"])
         .args(locked)
         .current_dir(folder.path())
         .env("XDG_CACHE_HOME", folder.path().join("cache"))

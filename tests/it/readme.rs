@@ -58,7 +58,7 @@ fn the_containers_of_readme_can_be_carried() {
     std::fs::create_dir(recipes.join("archives")).unwrap();
     std::fs::write(recipes.join("archives/app.tar"), "").unwrap();
     let mut command = imagegen(folder.path());
-    command.args(["build", "node", "--images", "recipes", "--plan"]).env("XDG_CACHE_HOME", folder.path());
+    command.args(["build", "node", "--recipes", "recipes", "--plan"]).env("XDG_CACHE_HOME", folder.path());
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let plan = text(&output.stdout);

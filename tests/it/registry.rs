@@ -93,7 +93,7 @@ impl Registry {
     /// imagegen, with the recipes of `folder` and credentials or none.
     fn imagegen(&self, folder: &Path, credentials: bool) -> assert_cmd::Command {
         let mut command = imagegen(folder);
-        command.args(["build", "node", "--images", "recipes"]).env("HOME", self.at("home"));
+        command.args(["build", "node", "--recipes", "recipes"]).env("HOME", self.at("home"));
         command.env("XDG_CACHE_HOME", folder.join("cache")).env_remove("XDG_RUNTIME_DIR");
         command.env_remove("REGISTRY_AUTH_FILE");
         if credentials {
@@ -239,7 +239,7 @@ fn a_node_carries_what_was_fetched_once_and_no_credentials() {
     // Kept by its digest: the registry is not asked again.
     drop(registry);
     let again = imagegen(folder.path())
-        .args(["build", "node", "--images", "recipes"])
+        .args(["build", "node", "--recipes", "recipes"])
         .env("XDG_CACHE_HOME", at("cache"))
         .output()
         .unwrap();

@@ -2,51 +2,54 @@
 
 mod script;
 
-use std::path::Path;
-
 use script::{Wanted, firmware, script, userdata};
 
 use super::inputs;
-use crate::cli::{AttackArgs, RehearseAct, RehearseArgs};
+use crate::cli::{BenchArgs, BootArgs, RehearseArgs, RehearseCommand};
 use crate::failure::Result;
 use crate::host::{signals, tools};
-use crate::rehearsal::{self, Firmware, Texts, Trial};
+use crate::rehearsal::{self, Firmware, Script, Texts, Trial};
 use crate::report::{self, Progress};
 use crate::userdata::Role;
 use crate::workshop::Workshop;
 
 /// Runs the command.
 pub fn run(args: &RehearseArgs) -> Result<()> {
-    if let Some(RehearseAct::Attacks(args)) = &args.act {
-        return attack(args);
+    match &args.command {
+        RehearseCommand::Run(args) => {
+            rehearsal::run(prepared(&Wanted::for_run(args), 0)?, &Progress::start())
+        }
+        RehearseCommand::Boot(args) => boot(args),
+        RehearseCommand::Bench(args) => bench(args),
+        RehearseCommand::Attacks(args) => {
+            let neighbour = rehearsal::neighbour_memory();
+            rehearsal::attack(prepared(&Wanted::for_attacks(args), neighbour)?, &Progress::start())
+        }
     }
-    if let Some(image) = &args.boot {
-        return boot(image, args);
-    }
-    let script = script(&Wanted::of(args))?;
-    signals::listen()?;
-    require(rehearsal::memory(args.nodes, args.students.into()), &[script.firmware])?;
-    rehearsal::check_images(&script.images)?;
-    if args.benchmark && args.students == 0 {
-        let figures = rehearsal::benchmark(script, &Progress::start())?;
-        return report::data(&format!("{figures}\n"));
-    }
-    rehearsal::run(script, &Progress::start())
 }
 
-/// Attacks a workshop with two students on one node, so that each has a neighbour.
-fn attack(args: &AttackArgs) -> Result<()> {
-    let wanted = Wanted::for_attacks(args);
-    let script = script(&wanted)?;
+/// The rehearsal, where the machine and the images allow it; `more` is the memory in MiB that it takes beside that of its
+/// hub and nodes.
+fn prepared(wanted: &Wanted, more: u64) -> Result<Script> {
+    let script = script(wanted)?;
     signals::listen()?;
-    let memory = rehearsal::memory(wanted.nodes, wanted.students.into()) + rehearsal::neighbour_memory();
-    require(memory, &[script.firmware])?;
+    require(rehearsal::memory(wanted.nodes, wanted.students.into()) + more, &[script.firmware])?;
     rehearsal::check_images(&script.images)?;
-    rehearsal::attack(script, &Progress::start())
+    Ok(script)
+}
+
+/// Measures how fast a node joins, or with students how fast a notebook starts.
+fn bench(args: &BenchArgs) -> Result<()> {
+    let script = prepared(&Wanted::for_bench(args), 0)?;
+    if args.students > 0 {
+        return rehearsal::run(script, &Progress::start());
+    }
+    let figures = rehearsal::benchmark(script, &Progress::start())?;
+    report::data(&format!("{figures}\n"))
 }
 
 /// Tries one image by itself.
-fn boot(image: &Path, args: &RehearseArgs) -> Result<()> {
+fn boot(args: &BootArgs) -> Result<()> {
     let (first, then) = match args.firmware.map(firmware) {
         None => (Firmware::ALL.to_vec(), Firmware::ALL.to_vec()),
         Some(Firmware::Bios) => (vec![Firmware::Bios], vec![Firmware::Bios]),
@@ -54,11 +57,11 @@ fn boot(image: &Path, args: &RehearseArgs) -> Result<()> {
     };
     signals::listen()?;
     require(rehearsal::boot_memory(), &Firmware::ALL)?;
-    rehearsal::check_images(&[image.to_owned()])?;
-    let (workshop, secrets) = (Workshop::usual(), inputs::borrowed_secrets(&args.workshop)?);
+    rehearsal::check_images(std::slice::from_ref(&args.image))?;
+    let (workshop, secrets) = (Workshop::usual(), inputs::or_new(None)?);
     let text = |role| userdata(&workshop, &secrets, role, false);
     let texts = Texts { hub: text(Role::Hub)?, node: text(Role::Node { hub: rehearsal::hub_address() })? };
-    let trial = Trial { image: image.to_owned(), first, then, texts, logs: args.logs.clone() };
+    let trial = Trial { image: args.image.clone(), first, then, texts, logs: args.logs.clone() };
     rehearsal::boot(&trial, &Progress::start())
 }
 

@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::{AttackArgs, BootedBy, CloudArgs, DatasourceKind, NetworkKind, RehearseArgs, WorkshopArgs};
+use crate::cli::{
+    AttackArgs, BenchArgs, BootedBy, CloudArgs, ClusterArgs, DatasourceKind, NetworkKind, RunArgs,
+    WorkshopArgs,
+};
 use crate::commands::inputs;
 use crate::document::Findings;
 use crate::failure::Result;
@@ -28,18 +31,34 @@ pub(super) struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    /// What the arguments say.
-    pub(super) fn of(args: &'a RehearseArgs) -> Self {
+    /// What is to be checked.
+    pub(super) fn for_run(args: &'a RunArgs) -> Self {
+        Self {
+            students: args.students,
+            real_engine: args.real_engine,
+            plain: args.stock_image.as_deref(),
+            door: args.forward.map(|port| Door { port, then: args.exec.clone() }),
+            ..Self::of(&args.cluster)
+        }
+    }
+
+    /// What is to be measured.
+    pub(super) fn for_bench(args: &'a BenchArgs) -> Self {
+        Self { students: args.students, timed: true, ..Self::of(&args.cluster) }
+    }
+
+    /// Machines without students.
+    fn of(args: &'a ClusterArgs) -> Self {
         Self {
             nodes: args.nodes,
-            students: args.students,
-            images: &args.images,
-            logs: &args.logs,
-            plain: args.plain.as_deref(),
-            firmware: args.firmware.map_or(Firmware::Bios, firmware),
-            timed: args.benchmark,
-            real_engine: args.real_engine,
-            door: args.door.map(|port| Door { port, then: args.then.clone() }),
+            students: 0,
+            images: &args.dirs.images,
+            logs: &args.dirs.logs,
+            plain: None,
+            firmware: firmware(args.firmware),
+            timed: false,
+            door: None,
+            real_engine: false,
             cloud: cloud(&args.cloud),
             workshop: &args.workshop,
         }
@@ -50,8 +69,8 @@ impl<'a> Wanted<'a> {
         Self {
             nodes: 1,
             students: 2,
-            images: &args.images,
-            logs: &args.logs,
+            images: &args.dirs.images,
+            logs: &args.dirs.logs,
             plain: None,
             firmware: Firmware::Bios,
             timed: false,
