@@ -206,8 +206,8 @@ pub struct BuildArgs {
     /// Print the stages and do nothing
     #[arg(long)]
     pub plan: bool,
-    /// Print what happens as JSON, an object a line, for pipelines
-    #[arg(long, conflicts_with = "plan")]
+    /// Print events as JSON, one object a line; with `--plan`, print the plan as JSON
+    #[arg(long)]
     pub json: bool,
 }
 

@@ -53,13 +53,10 @@ struct Manifest<'a> {
     digest: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     jupyterhub: Option<&'a str>,
-    /// The container images that it carries for Docker.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    containers: Vec<ContainerOf<'a>>,
     packages: &'a [Package],
     /// The container images in it.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    carries: &'a [CarriedOrigin],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    preloaded_images: Vec<PreloadedImage<'a>>,
     /// What `imagegen verify` rebuilds it from.
     lock: &'a Lock,
 }
@@ -73,15 +70,18 @@ struct FileOf<'a> {
 }
 
 #[derive(Serialize)]
-struct ContainerOf<'a> {
+struct PreloadedImage<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     tag: Option<&'a str>,
+    /// The digest by which it can be run.
     digest: &'a str,
     /// Whether notebooks run in it.
     notebook: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     jupyterhub: Option<&'a str>,
+    #[serde(flatten)]
+    origin: &'a CarriedOrigin,
 }
 
 #[derive(Serialize)]
@@ -144,9 +144,8 @@ pub(super) fn describe(
         base,
         digest,
         jupyterhub: rootfs.jupyterhub.as_deref(),
-        containers: rootfs.aboard.iter().map(container_of).collect(),
         packages: &rootfs.packages,
-        carries: &origin.carries,
+        preloaded_images: rootfs.aboard.iter().zip(&origin.carries).map(preloaded).collect(),
         lock: &origin.lock,
     };
     let text = serde_json::to_string_pretty(&manifest).context("writing a manifest")? + "\n";
@@ -165,13 +164,14 @@ fn disk_of<'a>(disk: &'a Disk, rootfs: &Rootfs) -> DiskOf<'a> {
     }
 }
 
-fn container_of(aboard: &Aboard) -> ContainerOf<'_> {
-    ContainerOf {
+fn preloaded<'a>((aboard, origin): (&'a Aboard, &'a CarriedOrigin)) -> PreloadedImage<'a> {
+    PreloadedImage {
         name: &aboard.name,
         tag: aboard.tag.as_deref(),
         digest: &aboard.digest,
         notebook: aboard.notebook,
         jupyterhub: aboard.contents.jupyterhub.as_deref(),
+        origin,
     }
 }
 

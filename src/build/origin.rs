@@ -29,8 +29,8 @@ pub(super) struct Origin {
 /// What a container image in a machine's image is made from.
 #[derive(Debug, Serialize)]
 pub(super) struct CarriedOrigin {
-    /// The digest by which Docker knows it.
-    digest: String,
+    /// The digest of its manifest for this platform, which may be named by an index with another digest.
+    manifest_digest: String,
     /// The recipe that makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     recipe: Option<String>,
@@ -75,7 +75,7 @@ impl Job<'_> {
         let digest = ImageArchive::open(&self.cargo(carried)?.path)?.image()?.digest;
         let made = self.made(carried);
         Ok(CarriedOrigin {
-            digest,
+            manifest_digest: digest,
             recipe: made.map(|image| image.recipe.clone()),
             recipe_sha256: made.map(|image| image.recipe_digest.clone()),
             reference: match carried {

@@ -38,6 +38,7 @@ pub struct Entry {
     /// Its key.
     pub key: String,
     /// What it is, where that is known.
+    #[serde(rename = "description")]
     pub what: Option<String>,
     /// Its size in bytes.
     pub bytes: u64,
@@ -47,6 +48,7 @@ pub struct Entry {
     /// Whether a build uses it now.
     pub in_use: bool,
     /// Whether a build could use it: it has its record, and the size in it.
+    #[serde(rename = "valid")]
     pub usable: bool,
 }
 

@@ -25,7 +25,8 @@ pub(super) const PLACE_OPTIONS: &str = "--output, XDG_CACHE_HOME and TMPDIR";
 
 /// Runs the command.
 pub fn run(args: &BuildArgs) -> Result<()> {
-    let events = Events::new(args.json);
+    let events = Events::new(args.json && !args.plan);
+    events.start();
     build(args, events).inspect_err(|failure| events.failed(failure))
 }
 
@@ -34,7 +35,7 @@ fn build(args: &BuildArgs, events: Events) -> Result<()> {
     let places = Places { output: args.output.clone(), store: Store::of_user()? };
     let plan = plan::plan(&request, &build::host_facts(&places)?);
     if args.plan {
-        return report::data(&plan.to_string());
+        return report::data(&if args.json { plan.json()? } else { plan.to_string() });
     }
     if let Some(path) = args.write_lock.as_deref().filter(|path| !files::folder_of(path).is_dir()) {
         return Err(plan::lock::findings::no_such_folder(&path.display().to_string()).into());

@@ -23,7 +23,7 @@ pub fn run(args: &CacheArgs) -> Result<()> {
 
 fn as_json(store: &Store) -> Result<String> {
     let entries = store.listing()?;
-    let value = json!({ "folder": store.folder(), "entries": entries, "total_bytes": total(&entries) });
+    let value = json!({ "format": 1, "directory": store.folder(), "entries": entries, "total_bytes": total(&entries) });
     Ok(serde_json::to_string_pretty(&value).context("writing what is kept")? + "\n")
 }
 

@@ -32,14 +32,17 @@ impl Severity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The name of the check.
+    #[serde(rename = "rule")]
     pub check: &'static str,
     /// How bad it is.
     pub severity: Severity,
     /// A path in the image with a leading slash, or a part of the image.
+    #[serde(rename = "location")]
     pub place: String,
     /// What is wrong there, in one sentence without a full stop.
     pub message: String,
     /// What to do, in one sentence without a full stop.
+    #[serde(rename = "help")]
     pub remedy: &'static str,
 }
 

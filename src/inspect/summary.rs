@@ -15,10 +15,11 @@ pub struct Report {
     format: u32,
     file: File,
     /// The ways in which firmware can start it.
-    boots_by: Vec<&'static str>,
+    firmware: Vec<&'static str>,
     partitions: Vec<Partition>,
     system: Option<Contents>,
     /// The names of all checks that were made.
+    #[serde(rename = "rules")]
     checks: Vec<&'static str>,
     findings: Vec<Finding>,
 }
@@ -69,7 +70,7 @@ impl Report {
                 bytes: container.file_size,
                 disk_bytes: container.disk.as_ref().map(super::disk::Disk::size),
             },
-            boots_by: ways.into_iter().filter(|(is, _)| *is).map(|(_, way)| way).collect(),
+            firmware: ways.into_iter().filter(|(is, _)| *is).map(|(_, way)| way).collect(),
             partitions: partitions
                 .map(|it| Partition {
                     number: it.number,
@@ -124,7 +125,7 @@ impl Report {
     fn headline(&self, name: &str, size: fn(u64) -> String) -> String {
         let file = format!("{name}: {}, {}", self.file.format, size(self.file.bytes));
         let Some(disk) = self.file.disk_bytes else { return file };
-        let ways = if self.boots_by.is_empty() { "nothing".into() } else { self.boots_by.join(" and ") };
+        let ways = if self.firmware.is_empty() { "nothing".into() } else { self.firmware.join(" and ") };
         format!("{file}; a disk of {}, which starts by {ways}", size(disk))
     }
 }
@@ -163,7 +164,7 @@ impl Contents {
 
 fn shown(finding: &Finding) -> String {
     let Finding { check, severity, place, message, remedy } = finding;
-    format!("{}[{check}]: {place}: {message}\n    mend: {remedy}", severity.name())
+    format!("{}[{check}]: {place}: {message}\n    fix: {remedy}", severity.name())
 }
 
 fn counted(count: usize, what: &str) -> String {

@@ -21,7 +21,7 @@ pub struct Claim {
     /// The image's file.
     pub file: ClaimedFile,
     /// The container images in it.
-    #[serde(default)]
+    #[serde(default, rename = "preloaded_images")]
     pub carries: Vec<ClaimedContainer>,
     /// The cloud image that it was made from, where it was.
     #[serde(default)]

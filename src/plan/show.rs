@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-use super::{Action, Carried, Image, Layer, Plan, Provision, Stage};
+use serde_json::json;
+
+use super::{Action, Carried, Image, Key, Layer, Plan, Provision, Stage};
 use crate::recipe::{CloudImage, PackageSet, Proof, Registry};
 
 impl fmt::Display for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.stages.iter().enumerate().try_for_each(|(number, stage)| {
-            let kept = if stage.kept { "   (kept from an earlier build)" } else { "" };
+            let kept = if stage.kept { "   (cached)" } else { "" };
             writeln!(formatter, "{}. {}   {}{kept}", number + 1, stage.title(), stage.key.short())?;
             match &stage.action {
                 Action::Set(set) => show_set(formatter, set),
@@ -23,6 +25,27 @@ impl fmt::Display for Plan {
             }
         })
     }
+}
+
+impl Plan {
+    /// The plan for a program, as JSON.
+    ///
+    /// # Errors
+    /// Never: all of it can be written as JSON.
+    pub fn json(&self) -> Result<String, anyhow::Error> {
+        let stages: Vec<_> = self.stages.iter().map(stage).collect();
+        Ok(serde_json::to_string_pretty(&json!({ "format": 1, "stages": stages }))? + "\n")
+    }
+}
+
+fn stage(stage: &Stage) -> serde_json::Value {
+    json!({
+        "stage": stage.title(),
+        "key": stage.key.as_str(),
+        "needs": stage.action.needs().into_iter().map(Key::as_str).collect::<Vec<_>>(),
+        "cached": stage.kept,
+        "requested": stage.asked,
+    })
 }
 
 impl Stage {

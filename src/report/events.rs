@@ -7,22 +7,27 @@ use serde::Serialize;
 use super::data;
 use crate::failure::{Failure, Result};
 
+/// The version of this format.
+const FORMAT: u32 = 1;
+
 /// Something that has happened. `stage` is what the screen calls it, `key` the hash of all that goes into it.
 #[derive(Debug, Serialize)]
-#[serde(tag = "event", rename_all = "lowercase")]
+#[serde(tag = "event", rename_all = "kebab-case")]
 enum Event<'a> {
+    /// The first event of every build.
+    BuildStarted { format: u32, version: &'static str },
     /// A stage begins.
-    Begin { stage: &'a str, key: &'a str },
+    StageStarted { stage: &'a str, key: &'a str },
     /// A stage need not begin: its result is there from an earlier build.
-    Kept { stage: &'a str, key: &'a str },
+    StageCached { stage: &'a str, key: &'a str },
     /// A stage has ended well; `bytes` is the size of what it made.
-    Done { stage: &'a str, key: &'a str, seconds: f64, bytes: u64 },
+    StageFinished { stage: &'a str, key: &'a str, seconds: f64, bytes: u64 },
     /// A stage has not.
-    Failed { stage: &'a str, key: &'a str, seconds: f64 },
+    StageFailed { stage: &'a str, key: &'a str, seconds: f64 },
     /// The results have their final names. It is the last event of a build that ends well.
-    Result { files: &'a [Published] },
+    BuildFinished { files: &'a [Published] },
     /// The last event of one that does not.
-    Error { kind: &'static str, exit_code: u8, messages: Vec<String> },
+    BuildFailed { kind: &'static str, exit_code: u8, messages: Vec<String> },
 }
 
 /// A file in the output folder.
@@ -59,21 +64,26 @@ impl Events {
         Self { wanted }
     }
 
+    /// The build begins.
+    pub fn start(self) {
+        self.tell(&Event::BuildStarted { format: FORMAT, version: env!("CARGO_PKG_VERSION") });
+    }
+
     /// A stage is not made anew.
     pub fn kept(self, stage: &str, key: &str) {
-        self.tell(&Event::Kept { stage, key });
+        self.tell(&Event::StageCached { stage, key });
     }
 
     /// A stage begins.
     #[must_use]
     pub fn begin(self, stage: String, key: &str) -> StageEvents<'_> {
-        self.tell(&Event::Begin { stage: &stage, key });
+        self.tell(&Event::StageStarted { stage: &stage, key });
         StageEvents { events: self, stage, key, begun: Instant::now(), finished: false }
     }
 
     /// The build is done.
     pub fn result(self, files: &[Published]) -> Result<()> {
-        self.write(&Event::Result { files })
+        self.write(&Event::BuildFinished { files })
     }
 
     /// The build has failed. What a person reads is printed elsewhere.
@@ -86,7 +96,7 @@ impl Events {
             Failure::Work(error) => ("work", vec![format!("{error:#}")]),
             Failure::Interrupted => ("interrupted", vec![failure.to_string()]),
         };
-        self.tell(&Event::Error { kind, exit_code: failure.exit_code(), messages });
+        self.tell(&Event::BuildFailed { kind, exit_code: failure.exit_code(), messages });
     }
 
     fn tell(self, event: &Event<'_>) {
@@ -108,7 +118,7 @@ impl StageEvents<'_> {
     pub fn done(mut self, bytes: u64) {
         self.finished = true;
         let (stage, key, seconds) = (self.stage.as_str(), self.key, self.seconds());
-        self.events.tell(&Event::Done { stage, key, seconds, bytes });
+        self.events.tell(&Event::StageFinished { stage, key, seconds, bytes });
     }
 
     /// To a thousandth.
@@ -121,7 +131,7 @@ impl Drop for StageEvents<'_> {
     fn drop(&mut self) {
         if !self.finished {
             let (stage, key, seconds) = (self.stage.as_str(), self.key, self.seconds());
-            self.events.tell(&Event::Failed { stage, key, seconds });
+            self.events.tell(&Event::StageFailed { stage, key, seconds });
         }
     }
 }

@@ -127,16 +127,17 @@ fn a_pipeline_reads_why_a_build_failed() {
     };
     let failed = events(broken(folder.path()), 4);
     let told: Vec<&str> = failed.iter().map(|event| event["event"].as_str().unwrap()).collect();
-    assert_eq!(told, ["begin", "failed", "error"]);
-    assert_eq!(failed[0]["stage"], "layer node");
-    assert_eq!(failed[1]["key"], failed[0]["key"]);
-    assert_eq!((&failed[2]["kind"], &failed[2]["exit_code"]), (&"work".into(), &4.into()));
-    assert!(failed[2]["messages"][0].as_str().unwrap().contains("mmdebstrap"), "{failed:?}");
+    assert_eq!(told, ["build-started", "stage-started", "stage-failed", "build-failed"]);
+    assert_eq!(failed[0]["format"], 1);
+    assert_eq!(failed[1]["stage"], "layer node");
+    assert_eq!(failed[2]["key"], failed[1]["key"]);
+    assert_eq!((&failed[3]["kind"], &failed[3]["exit_code"]), (&"work".into(), &4.into()));
+    assert!(failed[3]["messages"][0].as_str().unwrap().contains("mmdebstrap"), "{failed:?}");
 
     let mut wrong = imagegen(folder.path());
     wrong.args(["build", "node", "--recipes", "nowhere"]);
     let wrong = events(wrong, 1);
-    assert_eq!((wrong.len(), &wrong[0]["kind"]), (1, &"input".into()));
+    assert_eq!((wrong.len(), &wrong[1]["kind"]), (2, &"input".into()));
 }
 
 /// Whether a process has a folder below `folder` as its root.

@@ -51,7 +51,7 @@ fn each_fault_is_found_by_its_check_and_by_no_other() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let json: Json = serde_json::from_str(&report(faults::sound().clone()).json().unwrap()).unwrap();
-    let all = json["checks"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned());
+    let all = json["rules"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned());
     assert_eq!(covered, all.collect::<BTreeSet<_>>(), "a check that no image shows to fail");
 }
 
@@ -127,10 +127,10 @@ fn a_report_for_a_program() {
     let report: Json = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["format"], 1);
     assert_eq!(report["file"]["format"], "raw");
-    assert_eq!(report["boots_by"], serde_json::json!(["BIOS", "UEFI"]));
+    assert_eq!(report["firmware"], serde_json::json!(["BIOS", "UEFI"]));
     assert_eq!(report["system"]["packages"][0]["version"], "25.1");
     assert_eq!(report["system"]["units"]["masked"], serde_json::json!(["apt-daily.timer"]));
-    assert_eq!(report["findings"][0]["place"], "/etc/hostname");
+    assert_eq!(report["findings"][0]["location"], "/etc/hostname");
     assert_eq!(report["findings"][0]["severity"], "error");
 }
 

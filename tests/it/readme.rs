@@ -113,7 +113,8 @@ fn the_pipeline_in_readme_builds_what_it_uploads() {
     let events = std::fs::read_to_string(folder.path().join("events.jsonl")).unwrap();
     let events: Vec<serde_json::Value> =
         events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let done = events.iter().filter(|event| event["event"] == "done" && event["bytes"].as_u64() > Some(0));
+    let done =
+        events.iter().filter(|event| event["event"] == "stage-finished" && event["bytes"].as_u64() > Some(0));
     assert!(done.count() >= 2, "hub and node were made: {events:?}");
     let files = events.last().unwrap()["files"].as_array().unwrap().clone();
     assert_eq!(files.len(), 9, "two images with three papers each, and the checksums: {files:?}");

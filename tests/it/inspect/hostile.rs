@@ -96,7 +96,7 @@ fn findings(image: &[u8]) -> Vec<String> {
     let output = program.args(["inspect", "disk.raw", "--json"]).timeout(Duration::from_secs(100)).output();
     let report: Json = serde_json::from_slice(&output.unwrap().stdout).unwrap();
     let found = report["findings"].as_array().unwrap().iter();
-    let text = |it: &Json| ["place", "message"].map(|key| it[key].as_str().unwrap().to_owned()).join(": ");
+    let text = |it: &Json| ["location", "message"].map(|key| it[key].as_str().unwrap().to_owned()).join(": ");
     found.map(text).collect()
 }
 
