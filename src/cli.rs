@@ -56,7 +56,7 @@ pub enum Command {
     /// Boot built images in virtual machines, and check or measure what they do
     Rehearse(RehearseArgs),
     /// Say everything that this machine lacks for building and rehearsing
-    Doctor,
+    Doctor(DoctorArgs),
     /// End what a killed imagegen leaves; imagegen starts this itself
     #[command(hide = true)]
     Keep,
@@ -83,15 +83,23 @@ pub struct InitArgs {
 /// Arguments of `imagegen check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Fail on what is only doubtful too
+    /// The workshop file [default: `workshop.yaml` or `workshop.yml`, and 30 students if there is neither]
+    pub file: Option<PathBuf>,
+    /// Treat warnings as errors
     #[arg(long)]
     pub strict: bool,
+    /// Check the user-data of `--stock`, which carries the programs and has less room
+    #[arg(long)]
+    pub stock: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
     /// The platform whose size limit the user-data must fit
     #[arg(long = "for", value_name = "PLATFORM", value_enum, default_value_t = Platform::Horizon)]
     pub platform: Platform,
-    /// The workshop.
-    #[command(flatten)]
-    pub workshop: WorkshopArgs,
+    /// The secrets file [default: `workshop.secrets.yaml` beside the workshop file]
+    #[arg(long, value_name = "FILE")]
+    pub secrets: Option<PathBuf>,
 }
 
 /// Where user-data is entered, by how much of it fits.
@@ -273,6 +281,14 @@ pub struct VerifyArgs {
     /// How many stages run at once [default: the number of processors]
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroU16>,
+}
+
+/// Arguments of `imagegen doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `imagegen cache`.

@@ -2,56 +2,153 @@
 
 use std::net::Ipv4Addr;
 
+use anyhow::Context;
+use clap::ValueEnum;
+use serde::Serialize;
+use serde_json::json;
+
 use super::{inputs, userdata};
-use crate::cli::CheckArgs;
+use crate::cli::{CheckArgs, WorkshopArgs};
 use crate::document::Findings;
 use crate::failure::{Failure, Result};
 use crate::report;
-use crate::userdata::{Image, Machine, Role};
-use crate::workshop::{Engine, Workshop};
+use crate::userdata::{Form, Image, Machine, Role};
+use crate::workshop::{Engine, Secrets, Workshop};
 
 /// Stands for the hub's address where the workshop does not say it: a private one, written as long as any.
 const SOME_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 100, 200);
 
-/// Runs the command.
-pub fn run(args: &CheckArgs) -> Result<()> {
-    let mut found = Findings::default();
-    let workshop = inputs::workshop(&args.workshop, &mut found)?;
-    if found.has_errors() || (args.strict && !found.is_empty()) {
-        return Err(found.into());
-    }
-    report::findings(&found);
-    inputs::note_defaults(&args.workshop, &workshop)?;
-    report::data(&summary(args, &workshop)?)
+/// What the workshop comes to.
+#[derive(Debug, Serialize)]
+struct Summary {
+    name: String,
+    /// Known once there are secrets.
+    id: Option<String>,
+    users: u32,
+    engine: &'static str,
+    userdata: Vec<Text>,
 }
 
-/// What the workshop comes to, in a few lines.
-fn summary(args: &CheckArgs, workshop: &Workshop) -> Result<String> {
-    let kept = inputs::kept_secrets(&args.workshop)?;
-    let id = kept.as_ref().map(|secrets| format!(", id {}", secrets.workshop_id(&workshop.name)));
-    let secrets = inputs::or_new(kept)?;
-    let budget = userdata::budget(args.platform);
-    let engine = match workshop.engine {
-        Engine::Swarm => "swarm",
-        Engine::Classic(_) => "classic",
-    };
-    let users = workshop.users.count();
-    let mut lines =
-        vec![format!("workshop {}: {users} users, engine {engine}{}", workshop.name, id.unwrap_or_default())];
-    let hub = workshop.network.hub_ip.unwrap_or(SOME_ADDRESS);
-    let mut failed = Findings::default();
-    for (name, role) in [("hub", Role::Hub), ("node", Role::Node { hub })] {
-        match (Machine { workshop, secrets: &secrets, role, image: Image::Golden }).render(budget) {
-            Ok(rendered) => lines.push(format!(
-                "user-data of the {name}: {} of {} bytes for {}, {}",
-                rendered.text.len(),
-                budget.limit(),
-                budget.title(),
-                userdata::form(rendered.form)
-            )),
-            Err(Failure::Input(findings)) => failed.extend(findings),
-            Err(other) => return Err(other),
-        }
+/// The user-data of one role.
+#[derive(Debug, Serialize)]
+struct Text {
+    role: &'static str,
+    bytes: usize,
+    limit: usize,
+    platform: String,
+    encoding: &'static str,
+    /// The same for a person.
+    #[serde(skip)]
+    line: String,
+}
+
+/// Runs the command.
+pub fn run(args: &CheckArgs) -> Result<()> {
+    let place = WorkshopArgs { workshop: args.file.clone(), secrets: args.secrets.clone() };
+    let mut found = Findings::default();
+    let checked = collected(checked(args, &place, &mut found), &mut found)?;
+    if args.json {
+        let summary = checked.as_ref().map(|(_, summary)| summary);
+        let value = json!({ "format": 1, "workshop": summary, "findings": found.json() });
+        report::data(&(serde_json::to_string_pretty(&value).context("writing what was found")? + "\n"))?;
     }
-    if failed.is_empty() { Ok(lines.join("\n") + "\n") } else { Err(failed.into()) }
+    match checked {
+        Some((workshop, summary)) if found.is_empty() || !(args.strict || found.has_errors()) => {
+            report::findings(&found);
+            inputs::note_defaults(&place, &workshop)?;
+            if args.json { Ok(()) } else { report::data(&summary.text()) }
+        }
+        _ => Err(found.into()),
+    }
+}
+
+/// The workshop and its summary; none where something is wrong, which goes to `found`.
+fn checked(
+    args: &CheckArgs,
+    place: &WorkshopArgs,
+    found: &mut Findings,
+) -> Result<Option<(Workshop, Summary)>> {
+    let workshop = inputs::workshop(place, found)?;
+    if args.stock {
+        userdata::note_doubts_about_stock_hubs(&workshop, found);
+    }
+    if found.has_errors() {
+        return Ok(None);
+    }
+    let summary = summary(args, place, &workshop, found)?;
+    Ok(Some((workshop, summary)))
+}
+
+/// The result, where the input was right; what was wrong with it is put to the other findings.
+fn collected<T>(result: Result<Option<T>>, found: &mut Findings) -> Result<Option<T>> {
+    match result {
+        Err(Failure::Input(more)) => {
+            found.extend(more);
+            Ok(None)
+        }
+        other => other,
+    }
+}
+
+fn summary(
+    args: &CheckArgs,
+    place: &WorkshopArgs,
+    workshop: &Workshop,
+    found: &mut Findings,
+) -> Result<Summary> {
+    let kept = inputs::kept_secrets(place)?;
+    let id = kept.as_ref().map(|secrets| secrets.workshop_id(&workshop.name));
+    let secrets = inputs::or_new(kept)?;
+    let hub = workshop.network.hub_ip.unwrap_or(SOME_ADDRESS);
+    let mut texts = vec![];
+    for (name, role) in [("hub", Role::Hub), ("node", Role::Node { hub })] {
+        let text = text(args, workshop, &secrets, (name, role)).map(Some);
+        texts.extend(collected(text, found)?);
+    }
+    Ok(Summary {
+        name: workshop.name.clone(),
+        id,
+        users: workshop.users.count(),
+        engine: match workshop.engine {
+            Engine::Swarm => "swarm",
+            Engine::Classic(_) => "classic",
+        },
+        userdata: texts,
+    })
+}
+
+fn text(
+    args: &CheckArgs,
+    workshop: &Workshop,
+    secrets: &Secrets,
+    (name, role): (&'static str, Role),
+) -> Result<Text> {
+    let budget = userdata::budget(args.platform);
+    let image = if args.stock { Image::Stock } else { Image::Golden };
+    let rendered = Machine { workshop, secrets, role, image }.render(budget)?;
+    let (bytes, limit) = (rendered.text.len(), budget.limit());
+    let (title, form) = (budget.title(), userdata::form(rendered.form));
+    Ok(Text {
+        role: name,
+        bytes,
+        limit,
+        platform: args.platform.to_possible_value().map(|it| it.get_name().to_owned()).unwrap_or_default(),
+        encoding: match rendered.form {
+            Form::Plain => "plain",
+            Form::Singly => "per-file-gzip",
+            Form::Whole => "mime-gzip",
+        },
+        line: format!("user-data of the {name}: {bytes} of {limit} bytes for {title}, {form}"),
+    })
+}
+
+impl Summary {
+    /// In a few lines.
+    fn text(&self) -> String {
+        let id = self.id.as_ref().map(|id| format!(", id {id}")).unwrap_or_default();
+        let Self { name, users, engine, .. } = self;
+        let mut lines = vec![format!("workshop {name}: {users} users, engine {engine}{id}")];
+        lines.extend(self.userdata.iter().map(|text| text.line.clone()));
+        lines.join("\n") + "\n"
+    }
 }

@@ -1,25 +1,47 @@
 //! `imagegen doctor`.
 
+use anyhow::Context;
+use serde_json::{Value, json};
+
 use super::build::{PLACE_OPTIONS, everything, lacking};
 use crate::build::{Places, Store};
+use crate::cli::DoctorArgs;
 use crate::failure::{Failure, Result, Shortage};
 use crate::host::tools;
 use crate::rehearsal;
 use crate::report;
 
 /// Runs the command.
-pub fn run() -> Result<()> {
+pub fn run(args: &DoctorArgs) -> Result<()> {
     let places = Places { output: "dist".into(), store: Store::of_user()? };
-    let build = lacking(&everything()?, &places, PLACE_OPTIONS);
-    let registries = tools::lacking_for_registries();
-    let rehearsal = tools::lacking_for_rehearsal(rehearsal::memory(1, 0));
-    report::say(&verdict("imagegen build", &build));
-    report::say(&verdict("imagegen build with containers of a registry", &registries));
-    report::say(&verdict("imagegen rehearse", &rehearsal));
-    let mut all = build;
-    all.extend(registries);
-    all.extend(rehearsal.into_iter().filter(|shortage| !all.contains(shortage)).collect::<Vec<_>>());
+    let lacking = [
+        ("imagegen build", lacking(&everything()?, &places, PLACE_OPTIONS)),
+        ("imagegen build with containers of a registry", tools::lacking_for_registries()),
+        ("imagegen rehearse", tools::lacking_for_rehearsal(rehearsal::memory(1, 0))),
+    ];
+    if args.json {
+        report::data(&as_json(&lacking)?)?;
+    }
+    for (command, lacking) in &lacking {
+        report::say(&verdict(command, lacking));
+    }
+    let mut all: Vec<Shortage> = vec![];
+    for shortage in lacking.into_iter().flat_map(|(_, lacking)| lacking) {
+        if !all.contains(&shortage) {
+            all.push(shortage);
+        }
+    }
     if all.is_empty() { Ok(()) } else { Err(Failure::Host(all)) }
+}
+
+fn as_json(lacking: &[(&str, Vec<Shortage>)]) -> Result<String> {
+    let missing = |it: &Shortage| json!({ "message": it.what, "fix": it.remedy });
+    let commands = lacking.iter().map(|(command, lacking)| {
+        let missing: Value = lacking.iter().map(missing).collect();
+        json!({ "command": command, "missing": missing })
+    });
+    let value = json!({ "format": 1, "commands": commands.collect::<Value>() });
+    Ok(serde_json::to_string_pretty(&value).context("writing what is missing")? + "\n")
 }
 
 fn verdict(command: &str, lacking: &[Shortage]) -> String {

@@ -38,7 +38,7 @@ pub fn vulnerable(name: &str, count: usize, severity: &str) -> Finding {
 pub(super) fn unreadable_workshop(name: &str, error: &std::io::Error) -> Finding {
     Finding::error(
         format!("the workshop file {name} cannot be read: {}", error.kind()),
-        "name another one by --workshop; without any there are 30 students",
+        "name another workshop file; without any there are 30 students",
     )
 }
 
@@ -46,7 +46,7 @@ pub(super) fn unreadable_workshop(name: &str, error: &std::io::Error) -> Finding
 pub(super) fn two_workshop_files(names: [&str; 2]) -> Finding {
     Finding::error(
         format!("there are two workshop files here, {} and {}", names[0], names[1]),
-        format!("remove one of them, or say which one is meant: `--workshop {}`", names[0]),
+        "remove one of them, or name the one that you mean on the command line",
     )
 }
 

@@ -42,7 +42,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Verify(args) => verify::run(&args),
         Command::Cache(args) => cache::run(&args),
         Command::Rehearse(args) => rehearse::run(&args),
-        Command::Doctor => doctor::run(),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Keep => {
             keeper::keep(std::io::stdin().lock());
             Ok(())

@@ -52,6 +52,14 @@ pub(super) fn note_doubts_about_stock_images(workshop: &Workshop, found: &mut Fi
     }
 }
 
+/// What goes wrong on an ordinary image as a hub, or may.
+pub(super) fn note_doubts_about_stock_hubs(workshop: &Workshop, found: &mut Findings) {
+    note_doubts_about_stock_images(workshop, found);
+    if workshop.homes.volume.is_some() && workshop.homes.export == "/home" {
+        found.push(findings::volume_hides_local_homes());
+    }
+}
+
 /// The budget of a platform.
 pub(super) fn budget(platform: Platform) -> Budget {
     match platform {

@@ -7,6 +7,7 @@
 mod fields;
 mod finding;
 pub mod findings;
+mod json;
 mod node;
 
 use std::ops::Range;

@@ -151,8 +151,7 @@ fn wrong_workshops_as_an_organiser_sees_them() {
     for file in files {
         let name = file.file_name().into_string().unwrap();
         let Some(stem) = name.strip_suffix(".yaml") else { continue };
-        let output =
-            imagegen(&project("tests/fixtures/wrong")).args(["check", "--workshop", &name]).output().unwrap();
+        let output = imagegen(&project("tests/fixtures/wrong")).args(["check", &name]).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{name}");
         assert!(output.stdout.is_empty(), "{name}");
         insta::assert_snapshot!(format!("wrong_{stem}"), text(&output.stderr));
