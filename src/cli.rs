@@ -1,5 +1,6 @@
 //! What can be typed; no decisions.
 
+pub mod manual;
 mod quantity;
 mod rehearsal;
 mod workshop;
@@ -7,7 +8,7 @@ mod workshop;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use rehearsal::{
     AttackArgs, BenchArgs, BootArgs, BootedBy, CloudArgs, ClusterArgs, DatasourceKind, NetworkKind,
@@ -17,13 +18,30 @@ pub use workshop::{AuthorityArgs, OutputArgs, RestoreSecretsArgs, UserFormat, Us
 
 /// Golden images and cloud-init user-data for JupyterHub workshops on OpenStack.
 ///
-/// Exit codes: 0 done, 1 the input is wrong, 2 usage, 3 this machine lacks something, 4 the work failed.
+/// Exit codes: 0 done, 1 the input is wrong, 2 usage, 3 this machine lacks something, 4 the work failed, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "imagegen", version, max_term_width = 100)]
 pub struct Cli {
-    /// What to do.
+    /// When to colour output
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto, display_order = 900)]
+    pub color: ColorChoice,
+    /// What to do; without it, the usual first steps are shown.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
+}
+
+/// The command line without what imagegen starts itself: for completions, man pages and the reference.
+#[must_use]
+pub fn visible_commands() -> clap::Command {
+    let whole = Cli::command();
+    let shown = whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned().collect::<Vec<_>>();
+    clap::Command::new("imagegen")
+        .version(env!("CARGO_PKG_VERSION"))
+        .max_term_width(100)
+        .about(whole.get_about().cloned().unwrap_or_default())
+        .long_about(whole.get_long_about().cloned().unwrap_or_default())
+        .args(whole.get_arguments().cloned())
+        .subcommands(shown)
 }
 
 /// The verbs.
@@ -58,7 +76,7 @@ pub enum Command {
     /// Say everything that this machine lacks for building and rehearsing
     Doctor(DoctorArgs),
     /// End what a killed imagegen leaves; imagegen starts this itself
-    #[command(hide = true)]
+    #[command(name = "__reaper", hide = true)]
     Keep,
     /// Print a completion script for a shell
     Completions {

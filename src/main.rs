@@ -3,10 +3,20 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use imagegen::{cli::Cli, commands, report};
+use imagegen::cli::{Cli, manual};
+use imagegen::{commands, report};
+
+/// The exit code of a wrong command line, which clap gives too.
+const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    match commands::run(Cli::parse().command) {
+    let Cli { color, command } = Cli::parse();
+    report::set_colour(color);
+    let Some(command) = command else {
+        report::say(manual::FIRST_STEPS);
+        return ExitCode::from(USAGE);
+    };
+    match commands::run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report::failure(&failure),
     }

@@ -196,7 +196,7 @@ fn process(program: &OsStr) -> Command {
 pub(super) fn start_keeper() -> Result<ChildStdin> {
     let mut command = process("/proc/self/exe".as_ref());
     // Out of the way of Ctrl-C, and of whoever wants to unmount a folder.
-    command.arg("keep").process_group(0).current_dir("/");
+    command.arg("__reaper").process_group(0).current_dir("/");
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

@@ -1,12 +1,14 @@
 //! The only code that prints. Data goes to standard output, talk to standard error.
 
+mod colour;
 mod events;
 mod progress;
 mod snippet;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
+pub use colour::set_colour;
 pub use events::{Events, Published, StageEvents};
 pub use progress::{Progress, Step};
 
@@ -43,7 +45,7 @@ pub fn findings(findings: &Findings) {
     if findings.is_empty() {
         return;
     }
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let colour = colour::is_wanted();
     let rendered: Vec<String> = findings.iter().map(|finding| snippet::render(finding, colour)).collect();
     say(&rendered.join("\n\n"));
 }
@@ -55,13 +57,13 @@ pub fn failure(failure: &Failure) -> ExitCode {
         Failure::Input(found) => findings(found),
         Failure::Host(shortages) => self::shortages(shortages),
         Failure::Work(error) => say(&format!("error: {error:#}")),
-        Failure::Interrupted => say("interrupted: everything begun has been taken away again"),
+        Failure::Interrupted => say("interrupted; temporary files were removed"),
     }
     ExitCode::from(failure.exit_code())
 }
 
 fn shortages(shortages: &[Shortage]) {
     for shortage in shortages {
-        say(&format!("missing: {}\n    mend: {}", shortage.what, shortage.remedy));
+        say(&format!("missing: {}\n    fix: {}", shortage.what, shortage.remedy));
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::Events;
+use super::{Events, colour};
 
 /// Shows the steps of a long command on standard error.
 #[derive(Debug)]
@@ -38,7 +38,9 @@ impl Progress {
     /// Starts the clock; programs that read along are told by `events`.
     #[must_use]
     pub fn with(events: Events) -> Self {
-        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let target =
+            if colour::is_dumb() { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bars = MultiProgress::with_draw_target(target);
         Self { begun: Instant::now(), events, bars }
     }
 

@@ -40,7 +40,7 @@ use assert_cmd::Command;
 /// The built program, run in `folder`.
 fn imagegen(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_imagegen"));
-    command.current_dir(folder).env_remove("NO_COLOR");
+    command.current_dir(folder).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
     command
 }
 
