@@ -1,5 +1,6 @@
 //! What can be typed; no decisions.
 
+mod doctor;
 pub mod manual;
 mod quantity;
 mod rehearsal;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 
+pub use doctor::DoctorArgs;
 pub use rehearsal::{
     AttackArgs, BenchArgs, BootArgs, BootedBy, CloudArgs, ClusterArgs, DatasourceKind, NetworkKind,
     RehearsalDirs, RehearseArgs, RehearseCommand, RunArgs,
@@ -20,7 +22,7 @@ pub use workshop::{AuthorityArgs, OutputArgs, RestoreSecretsArgs, UserFormat, Us
 ///
 /// Exit codes: 0 done, 1 the input is wrong, 2 usage, 3 this machine lacks something, 4 the work failed, 130 interrupted.
 #[derive(Debug, Parser)]
-#[command(name = "imagegen", version, max_term_width = 100)]
+#[command(name = "imagegen", version = crate::VERSION, max_term_width = 100)]
 pub struct Cli {
     /// When to colour output
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto, display_order = 900)]
@@ -78,6 +80,8 @@ pub enum Command {
     /// End what a killed imagegen leaves; imagegen starts this itself
     #[command(name = "__reaper", hide = true)]
     Keep,
+    /// Print the version and the commit that it was built from
+    Version,
     /// Print a completion script for a shell
     Completions {
         /// The shell.
@@ -299,14 +303,6 @@ pub struct VerifyArgs {
     /// How many stages run at once [default: the number of processors]
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroU16>,
-}
-
-/// Arguments of `imagegen doctor`.
-#[derive(Debug, Args)]
-pub struct DoctorArgs {
-    /// Print the result as JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Arguments of `imagegen cache`.

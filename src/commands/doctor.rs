@@ -13,6 +13,10 @@ use crate::report;
 
 /// Runs the command.
 pub fn run(args: &DoctorArgs) -> Result<()> {
+    if args.packages {
+        let lines = tools::required_packages().into_iter().map(|package| format!("{package}\n"));
+        return report::data(&lines.collect::<String>());
+    }
     let places = Places { output: "dist".into(), store: Store::of_user()? };
     let lacking = [
         ("imagegen build", lacking(&everything()?, &places, PLACE_OPTIONS)),

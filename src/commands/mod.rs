@@ -47,6 +47,7 @@ pub fn run(command: Command) -> Result<()> {
             keeper::keep(std::io::stdin().lock());
             Ok(())
         }
+        Command::Version => report::data(&format!("imagegen {}\n", crate::VERSION)),
         Command::Completions { shell } => man::completions(shell),
         Command::Man { folder } => man::pages(&folder),
     }

@@ -1,6 +1,6 @@
 //! What imagegen needs of the machine that it runs on, and how to get what is missing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -17,8 +17,8 @@ pub struct Program {
     pub name: &'static str,
     /// What it is for, in a few words.
     purpose: &'static str,
-    /// The command that installs it on Debian and Ubuntu.
-    install: &'static str,
+    /// The package of Debian and Ubuntu that has it.
+    package: &'static str,
     /// The oldest version that will do; all of them print it by `--version`.
     oldest: Option<(u32, u32)>,
 }
@@ -26,28 +26,24 @@ pub struct Program {
 const SETPRIV: Program = Program {
     name: "setpriv",
     purpose: "to end what was started when imagegen ends",
-    install: "apt-get install util-linux",
+    package: "util-linux",
     oldest: None,
 };
 /// Bootstraps Debian.
 pub const MMDEBSTRAP: Program = Program {
     name: "mmdebstrap",
     purpose: "to bootstrap Debian",
-    install: "apt-get install mmdebstrap",
+    package: "mmdebstrap",
     oldest: Some((1, 2)),
 };
-const NEWUIDMAP: Program = Program {
-    name: "newuidmap",
-    purpose: "to build without being root",
-    install: "apt-get install uidmap",
-    oldest: None,
-};
+const NEWUIDMAP: Program =
+    Program { name: "newuidmap", purpose: "to build without being root", package: "uidmap", oldest: None };
 // `--require-hashes` with wheels for another Python is as old as pip 20; Debian 12 has 23.
 /// Fetches sets of Python packages.
 pub const PIP: Program = Program {
     name: "pip3",
     purpose: "to fetch JupyterHub and the notebooks' packages",
-    install: "apt-get install python3-pip",
+    package: "python3-pip",
     oldest: Some((22, 0)),
 };
 // Its lock format 3 came with npm 7.
@@ -55,7 +51,7 @@ pub const PIP: Program = Program {
 pub const NPM: Program = Program {
     name: "npm",
     purpose: "to fetch the proxy of JupyterHub",
-    install: "apt-get install npm",
+    package: "npm",
     oldest: Some((7, 0)),
 };
 // --preserve-digests came with 1.5.
@@ -63,7 +59,7 @@ pub const NPM: Program = Program {
 pub const SKOPEO: Program = Program {
     name: "skopeo",
     purpose: "to fetch container images from registries",
-    install: "apt-get install skopeo",
+    package: "skopeo",
     oldest: Some((1, 5)),
 };
 // compression_type=zstd came with 5.1.
@@ -71,17 +67,15 @@ pub const SKOPEO: Program = Program {
 pub const QEMU_IMG: Program = Program {
     name: "qemu-img",
     purpose: "to write qcow2 images",
-    install: "apt-get install qemu-utils",
+    package: "qemu-utils",
     oldest: Some((5, 1)),
 };
-// `-netdev stream` came with 7.2. Where qemu-utils came from backports, apt refuses the emulator unless both are given
-// in one version.
+// `-netdev stream` came with 7.2.
 /// Runs virtual machines.
 pub const QEMU: Program = Program {
     name: "qemu-system-x86_64",
     purpose: "to run virtual machines",
-    install: "apt-get install --allow-downgrades qemu-system-x86 \"qemu-utils=$(apt-cache policy qemu-system-x86 | \
-              sed -n 's/^ *Candidate: //p')\"",
+    package: "qemu-system-x86",
     oldest: Some((7, 2)),
 };
 
@@ -89,7 +83,7 @@ pub const QEMU: Program = Program {
 pub const GPGV: Program = Program {
     name: "gpgv",
     purpose: "to check who signed a cloud image's checksums",
-    install: "apt-get install gpgv",
+    package: "gpgv",
     oldest: None,
 };
 
@@ -97,12 +91,29 @@ pub const GPGV: Program = Program {
 pub const SSH_KEYGEN: Program = Program {
     name: "ssh-keygen",
     purpose: "to sign images, or to check who signed them",
-    install: "apt-get install openssh-client",
+    package: "openssh-client",
     oldest: None,
 };
 
-/// The keys by which mmdebstrap trusts Debian's archive.
+/// The keys by which mmdebstrap trusts Debian's archive, and the package that has them.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+const KEYRING_PACKAGE: &str = "debian-archive-keyring";
+
+/// What each kind of work needs.
+const FOR_BUILD: &[Program] = &[SETPRIV, QEMU_IMG];
+const FOR_LAYERS: &[Program] = &[MMDEBSTRAP];
+const FOR_LAYERS_WITHOUT_ROOT: &[Program] = &[NEWUIDMAP];
+const FOR_SETS: &[Program] = &[PIP, NPM];
+const FOR_REGISTRIES: &[Program] = &[SKOPEO];
+const FOR_REHEARSAL: &[Program] = &[SETPRIV, QEMU_IMG, QEMU];
+
+/// The Debian packages with all that building the built-in images and rehearsing need, for root and for ordinary users.
+#[must_use]
+pub fn required_packages() -> BTreeSet<&'static str> {
+    let kinds = [FOR_BUILD, FOR_LAYERS, FOR_LAYERS_WITHOUT_ROOT, FOR_SETS, FOR_REGISTRIES, FOR_REHEARSAL];
+    kinds.into_iter().flatten().map(|program| program.package).chain([KEYRING_PACKAGE]).collect()
+}
+
 /// How many processors this process may use.
 #[must_use]
 pub fn processors() -> usize {
@@ -112,7 +123,7 @@ pub fn processors() -> usize {
 /// What any build lacks here beside room on the disk.
 #[must_use]
 pub fn lacking_for_build() -> Vec<Shortage> {
-    let mut lacking = lacking_programs(&[SETPRIV, QEMU_IMG]);
+    let mut lacking = lacking_programs(FOR_BUILD);
     lacking.extend(super::clock::lacking());
     lacking
 }
@@ -120,13 +131,13 @@ pub fn lacking_for_build() -> Vec<Shortage> {
 /// What making layers lacks here. To ask mmdebstrap for its version takes a quarter of a second.
 #[must_use]
 pub fn lacking_for_layers() -> Vec<Shortage> {
-    let mut lacking = lacking_programs(&[MMDEBSTRAP]);
+    let mut lacking = lacking_programs(FOR_LAYERS);
     if !Path::new(KEYRING).exists() {
-        lacking.push(shortage("Debian's archive keys", "apt-get install debian-archive-keyring"));
+        lacking.push(shortage("Debian's archive keys", install(KEYRING_PACKAGE)));
     }
     lacking.extend(lacking_plain_folder(&std::env::temp_dir()));
     if !is_root() {
-        lacking.extend(lacking_programs(&[NEWUIDMAP]));
+        lacking.extend(lacking_programs(FOR_LAYERS_WITHOUT_ROOT));
         lacking.extend(lacking_subordinate_ids());
         lacking.extend(lacking_user_namespaces());
     }
@@ -136,19 +147,19 @@ pub fn lacking_for_layers() -> Vec<Shortage> {
 /// What fetching sets of Python and npm packages lacks here. To ask them for their versions takes a second.
 #[must_use]
 pub fn lacking_for_sets() -> Vec<Shortage> {
-    lacking_programs(&[PIP, NPM])
+    lacking_programs(FOR_SETS)
 }
 
 /// What fetching container images from registries lacks here.
 #[must_use]
 pub fn lacking_for_registries() -> Vec<Shortage> {
-    lacking_programs(&[SKOPEO])
+    lacking_programs(FOR_REGISTRIES)
 }
 
 /// What a rehearsal with machines of `memory` MiB in all lacks here.
 #[must_use]
 pub fn lacking_for_rehearsal(memory: u64) -> Vec<Shortage> {
-    let mut lacking = lacking_programs(&[SETPRIV, QEMU_IMG, QEMU]);
+    let mut lacking = lacking_programs(FOR_REHEARSAL);
     if let Some(free) = super::memory::available().map(|bytes| bytes >> 20).filter(|free| *free < memory) {
         let what = format!("memory: the machines take {memory} MiB and {free} MiB are free");
         lacking.push(shortage(what, "end other programs, or ask for fewer nodes where it is a rehearsal"));
@@ -161,7 +172,7 @@ pub fn lacking_for_rehearsal(memory: u64) -> Vec<Shortage> {
 pub fn lacking_firmware(files: &[PathBuf]) -> Vec<Shortage> {
     let missing = files.iter().find(|file| !file.is_file());
     let what = |file: &PathBuf| format!("{}, to boot virtual machines by UEFI", file.display());
-    missing.map(|file| shortage(what(file), "apt-get install ovmf")).into_iter().collect()
+    missing.map(|file| shortage(what(file), install("ovmf"))).into_iter().collect()
 }
 
 /// What making an image from a cloud image lacks here: a machine of `memory` MiB, and a way to check signatures where
@@ -193,20 +204,35 @@ pub(super) fn shortage(what: impl Into<String>, remedy: impl Into<String>) -> Sh
     Shortage { what: what.into(), remedy: remedy.into() }
 }
 
+/// The command that installs a package on Debian and Ubuntu.
+fn install(package: &str) -> String {
+    if package == QEMU.package {
+        // Where qemu-utils came from backports, apt refuses the emulator unless both are given in one version.
+        let version = format!("$(apt-cache policy {package} | sed -n 's/^ *Candidate: //p')");
+        return format!("apt-get install --allow-downgrades {package} \"qemu-utils={version}\"");
+    }
+    format!("apt-get install {package}")
+}
+
 fn lacking_programs(programs: &[Program]) -> Vec<Shortage> {
     programs.iter().filter_map(|program| lacking_program(*program)).collect()
 }
 
 fn lacking_program(program: Program) -> Option<Shortage> {
-    let Program { name, purpose, install, oldest } = program;
-    let Some(path) = find(name) else { return Some(shortage(format!("{name}, {purpose}"), install)) };
+    let Program { name, purpose, package, oldest } = program;
+    let Some(path) = find(name) else {
+        return Some(shortage(format!("{name}, {purpose}"), install(package)));
+    };
     let (major, minor) = oldest?;
     let said = said(&path);
     match version(&said) {
         Some(found) if found >= (major, minor) => None,
         found => {
             let have = found.map_or("an unknown version".into(), |(major, minor)| format!("{major}.{minor}"));
-            Some(shortage(format!("{name} {major}.{minor} or newer, {purpose} (this is {have})"), install))
+            Some(shortage(
+                format!("{name} {major}.{minor} or newer, {purpose} (this is {have})"),
+                install(package),
+            ))
         }
     }
 }
@@ -291,6 +317,16 @@ mod tests {
         assert_eq!(version("mmdebstrap 1.3.5\n"), Some((1, 3)));
         assert_eq!(version("qemu-img version 10.0.2 (Debian 1:10.0.2+ds-2)"), Some((10, 0)));
         assert_eq!(version("no number here"), None);
+    }
+
+    #[test]
+    fn the_emulator_is_installed_in_one_version_with_its_tools() {
+        let remedy = install(QEMU.package);
+        assert_eq!(
+            remedy,
+            "apt-get install --allow-downgrades qemu-system-x86 \"qemu-utils=$(apt-cache policy qemu-system-x86 | \
+             sed -n 's/^ *Candidate: //p')\""
+        );
     }
 
     #[test]

@@ -191,3 +191,13 @@ fn a_host_without_the_tools_is_told_before_any_work() {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "something was begun");
     }
 }
+
+#[test]
+fn the_version_is_said_in_one_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let [verb, option] = ["version", "--version"]
+        .map(|argument| text(&imagegen(folder.path()).arg(argument).output().unwrap().stdout));
+    assert_eq!(verb, option);
+    // The commit, which only release builds name, is looked at by .ci/release-check.
+    assert!(verb.starts_with(concat!("imagegen ", env!("CARGO_PKG_VERSION"))), "{verb}");
+}
