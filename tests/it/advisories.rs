@@ -16,7 +16,8 @@ fn by_dpkg(pairs: &[(String, String)]) -> Vec<Ordering> {
         fi
     done"#;
     let lines: Vec<String> = pairs.iter().map(|(one, other)| format!("{one} {other}\n")).collect();
-    let output = Command::new("sh").args(["-c", SCRIPT]).write_stdin(lines.concat()).output().unwrap();
+    let output =
+        Command::new(crate::program("sh")).args(["-c", SCRIPT]).write_stdin(lines.concat()).output().unwrap();
     let order = |word: &str| match word {
         "lt" => Ordering::Less,
         "eq" => Ordering::Equal,

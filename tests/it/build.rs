@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::registry::debugfs;
-use crate::{convert, imagegen, recipes_with, text, wait_for};
+use crate::{convert, imagegen, program, recipes_with, text, wait_for};
 
 #[test]
 fn the_plan_of_the_built_in_recipes() {
@@ -183,7 +183,7 @@ fn a_build_that_is_stopped_leaves_nothing() {
         if entries(&packages).is_empty() || !is_a_root(&temporary) { Err(seen) } else { Ok(()) }
     });
     let begun = Instant::now();
-    std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    std::process::Command::new(program("kill")).args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(begun.elapsed() < Duration::from_secs(30));
     for left in ["dist", "temporary", "cache/imagegen/layers", "cache/imagegen/sets"]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 
-use crate::{imagegen, project, text};
+use crate::{imagegen, program, project, text};
 
 const NAMES: &str = "version: 1\nnetwork: {hub_ip: 10.0.0.5, hub_name: jupyter.example.org}\n";
 
@@ -30,7 +30,7 @@ impl Printed {
 
     fn print(&self) -> String {
         let said = self.runs(&["hub", "--output", "hub"]);
-        let mut unpack = Command::new("/usr/bin/python3");
+        let mut unpack = Command::new(program("python3"));
         unpack.arg("-B").arg(project("tests/guest/unpack.py")).args(["hub", "root"]);
         unpack.current_dir(self.0.path()).assert().success();
         for name in ["hub.crt", "hub.key", "page.crt", "page.key"] {
@@ -51,7 +51,8 @@ impl Printed {
     }
 
     fn openssl(&self, arguments: &[&str]) -> String {
-        let output = Command::new("openssl").args(arguments).current_dir(self.0.path()).output().unwrap();
+        let output =
+            Command::new(program("openssl")).args(arguments).current_dir(self.0.path()).output().unwrap();
         text(&output.stdout) + &text(&output.stderr)
     }
 
@@ -74,7 +75,7 @@ impl Printed {
 
     /// What Python's `ssl` says to a client that calls the hub by each of some names and trusts `authority`.
     fn called(&self, authority: &str, names: &[&str]) -> BTreeMap<String, String> {
-        let mut call = Command::new("/usr/bin/python3");
+        let mut call = Command::new(program("python3"));
         call.arg("-B")
             .arg(project("tests/guest/call.py"))
             .args([authority, "page.crt", "page.key"])
@@ -185,7 +186,7 @@ fn the_page_is_valid_for_as_long_as_browsers_allow_and_a_later_day_renews_it() {
         ("2028-03-30", "OK"),
         ("2028-04-01", "expired"),
     ] {
-        let moment = Command::new("date").args(["-u", "-d", day, "+%s"]).output().unwrap();
+        let moment = Command::new(program("date")).args(["-u", "-d", day, "+%s"]).output().unwrap();
         let said = printed.verified("page.crt", &["-attime", text(&moment.stdout).trim()]);
         assert!(said.contains(verdict), "{day}: {said}");
     }

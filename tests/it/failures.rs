@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::sync::OnceLock;
 
 use crate::loopback::{Fault, proxy};
-use crate::{are_as_told, imagegen, processes_with, project, text, wait_for};
+use crate::{are_as_told, imagegen, processes_with, program, project, text, wait_for};
 
 /// A folder with recipes, a cache and results of its own.
 struct Place {
@@ -103,7 +103,7 @@ impl Place {
 
     /// The results are what the checksums say.
     fn is_sound(&self) {
-        let mut sums = assert_cmd::Command::new("sha256sum");
+        let mut sums = assert_cmd::Command::new(program("sha256sum"));
         sums.args(["--check", "--quiet", "SHA256SUMS"]).current_dir(self.at("dist")).assert().success();
     }
 
@@ -140,7 +140,7 @@ fn listing(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn copy(from: &Path, to: &Path) {
-    assert_cmd::Command::new("cp").arg("-a").args([from, to]).assert().success();
+    assert_cmd::Command::new(program("cp")).arg("-a").args([from, to]).assert().success();
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn a_full_disk_is_told_and_harms_nothing() {
         cmp full/node.qcow2 dist/node.qcow2
         exit $code";
     fs::create_dir(place.at("full")).unwrap();
-    let mut command = assert_cmd::Command::new("unshare");
+    let mut command = assert_cmd::Command::new(program("unshare"));
     command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
     command.arg(env!("CARGO_BIN_EXE_imagegen")).args(["build", "node", "--recipes", "recipes"]);
     command.current_dir(place.folder.path());
@@ -269,7 +269,7 @@ fn a_mirror_that_goes_away_or_sends_rubbish_is_told_and_the_next_build_succeeds(
 fn a_clock_that_is_wrong_is_told() {
     let place = Place::warm();
     let at = |time: &str| {
-        let mut command = assert_cmd::Command::new("sh");
+        let mut command = assert_cmd::Command::new(program("sh"));
         command.args(["-c", OWN_SHM, "sh", "faketime", "-f", time, env!("CARGO_BIN_EXE_imagegen"), "build"]);
         command.args(["node", "--recipes", "recipes", "--no-cache"]).current_dir(place.folder.path());
         command.env("XDG_CACHE_HOME", place.at("cache")).env("TMPDIR", place.at("temporary"));
@@ -334,7 +334,7 @@ fn the_cache_is_shown_and_pruned_but_not_what_a_build_uses() {
         .unwrap();
     let signal = |name: &str| {
         let pid = child.id().to_string();
-        assert_cmd::Command::new("kill").args([name, &pid]).assert().success();
+        assert_cmd::Command::new(program("kill")).args([name, &pid]).assert().success();
     };
     // It stands still while it is looked at, and goes on where it does not use anything yet.
     wait_for("a layer that the build uses", || {

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use assert_cmd::Command;
 
-use crate::{imagegen, project, text};
+use crate::{imagegen, program, project, text};
 
 /// Runs a command in a network of its own, which has a loopback interface and nothing else: the programs of instances have
 /// fixed ports, and the same tests may run twice at once. Root stays root, who may become other users.
 fn alone() -> Command {
-    let mut command = Command::new("unshare");
+    let mut command = Command::new(program("unshare"));
     if !rustix::process::geteuid().is_root() {
         command.args(["--user", "--map-current-user", "--keep-caps"]);
     }
@@ -21,17 +21,8 @@ fn alone() -> Command {
 #[test]
 fn the_python_scripts_do_what_their_tests_say() {
     let output = alone()
-        .args([
-            "/usr/bin/python3",
-            "-B",
-            "-m",
-            "unittest",
-            "discover",
-            "-s",
-            "tests/guest",
-            "-t",
-            "tests/guest",
-        ])
+        .arg(program("python3"))
+        .args(["-B", "-m", "unittest", "discover", "-s", "tests/guest", "-t", "tests/guest"])
         .env("IMAGEGEN", env!("CARGO_BIN_EXE_imagegen"))
         .current_dir(project(""))
         .output()
@@ -68,9 +59,9 @@ fn printed(folder: &Path, workshop: &str, machine: &[&str], stock: &[&str]) -> S
 }
 
 /// Runs a program of `tests/guest` in the folder.
-fn guest(folder: &Path, program: &str) -> Command {
-    let mut command = Command::new("/usr/bin/python3");
-    command.arg("-B").arg(project(&format!("tests/guest/{program}"))).current_dir(folder);
+fn guest(folder: &Path, name: &str) -> Command {
+    let mut command = Command::new(program("python3"));
+    command.arg("-B").arg(project(&format!("tests/guest/{name}"))).current_dir(folder);
     command
 }
 
@@ -89,26 +80,5 @@ fn the_programs_that_ordinary_images_get_find_each_other() {
     for name in workshops() {
         let [hub, node] = [HUB, NODE].map(|machine| printed(folder.path(), &name, machine, &["--stock"]));
         guest(folder.path(), "stock.py").args([hub, node]).assert().success();
-    }
-}
-
-#[test]
-fn shell_scripts_pass_shellcheck() {
-    let files = Command::new("git")
-        .args(["ls-files", "*.sh", "images/base/usr/sbin", ".ci"])
-        .current_dir(project(""))
-        .output()
-        .unwrap();
-    let files = text(&files.stdout);
-    assert!(files.lines().count() >= 4, "{files}");
-    let is_no_shell = |file: &str| {
-        Path::new(file).extension().is_some_and(|ending| ending == "py" || ending == "c")
-            || std::fs::read_to_string(project(file)).unwrap().starts_with("#!/usr/bin/env python3")
-    };
-    // Templates are looked at as they are in user-data, with the other files of it.
-    let is_template = |file: &str| std::fs::read_to_string(project(file)).unwrap().contains("{{ ");
-    for file in files.lines().filter(|file| !is_no_shell(file) && !is_template(file)) {
-        let shell = if file.starts_with(".ci/") { "bash" } else { "sh" };
-        Command::new("shellcheck").args(["--shell", shell, file]).current_dir(project("")).assert().success();
     }
 }

@@ -51,7 +51,7 @@ const USED: &[&str] = &[
 fn ask_the_script(program: &str, given: &Json) -> Json {
     let program = format!("import json, sys, hygiene\nrules, given = json.load(sys.stdin)\n{program}");
     let input = json!([hygiene::rules(), given]).to_string();
-    let mut python = Command::new("python3");
+    let mut python = Command::new(crate::program("python3"));
     python.args(["-B", "-c", &program]).env("PYTHONPATH", project("userdata/provision"));
     let printed = python.write_stdin(input).assert().success().get_output().stdout.clone();
     serde_json::from_slice(&printed).unwrap()

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use crate::{imagegen, text};
+use crate::{imagegen, program, text};
 use sample::{Sample, qemu_img};
 
 /// The report on an image in memory.
@@ -177,7 +177,7 @@ fn what_is_no_image_is_told_before_anything_is_read() {
 
 /// The memory that the program took at most, in KiB, by the kernel's own account.
 fn peak(folder: &Path, image: &str) -> u64 {
-    let mut command = std::process::Command::new("/usr/bin/time");
+    let mut command = std::process::Command::new(program("time"));
     command.args(["-f", "%M", env!("CARGO_BIN_EXE_imagegen"), "inspect", image]).current_dir(folder);
     let said = text(&command.output().unwrap().stderr);
     said.lines().last().unwrap().parse().unwrap()

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use assert_cmd::Command;
 
-use crate::{imagegen, path_with_mmdebstrap, text};
+use crate::{imagegen, path_with_mmdebstrap, program, text};
 
 /// What the disk in these tests is made of; Python compiles its modules when it is installed.
 const PACKAGES: &[&str] = &["e2fsprogs", "libarchive13t64", "grub-pc-bin", "python3-minimal"];
@@ -18,7 +18,7 @@ fn write_recipes(folder: &Path) {
     let recipe = format!("version: 1\nsuite: trixie\npackages: [{}]\n", PACKAGES.join(", "));
     std::fs::write(recipes.join("node.yaml"), recipe).unwrap();
     let overlay = crate::project("tests/fixtures/tiny/base");
-    Command::new("cp").arg("-r").arg(overlay).arg(recipes.join("node")).assert().success();
+    Command::new(program("cp")).arg("-r").arg(overlay).arg(recipes.join("node")).assert().success();
 }
 
 fn build(folder: &Path, arguments: &[&str]) -> Command {
@@ -108,9 +108,9 @@ fn an_image_without_a_manifest_cannot_be_verified() {
 
 /// Changes an image as one would who wants nobody to notice: sizes and checksums of the file system stay in order.
 fn tamper(folder: &Path) {
-    let run = |program: &str, arguments: &[&str]| {
-        let output = Command::new(program).args(arguments).current_dir(folder).output().unwrap();
-        assert!(output.status.success(), "{program}: {}", text(&output.stderr));
+    let run = |name: &str, arguments: &[&str]| {
+        let output = Command::new(program(name)).args(arguments).current_dir(folder).output().unwrap();
+        assert!(output.status.success(), "{name}: {}", text(&output.stderr));
     };
     let changes = "set_inode_field /usr/bin/env mode 0104755\nrm /etc/debian_version\nwrite changes /etc/extra\n\
                    set_inode_field /etc/passwd mtime 20200101000000\nset_inode_field /etc/group uid 33\n";
@@ -119,7 +119,7 @@ fn tamper(folder: &Path) {
     let table = gpt::GptConfig::new().open(folder.join("node.raw")).unwrap();
     let root = table.partitions().values().find(|it| it.part_type_guid == gpt::partition_types::LINUX_FS);
     let place = format!("node.raw?offset={}", root.unwrap().first_lba * 512);
-    run("/usr/sbin/debugfs", &["-w", "-f", "changes", &place]);
+    run("debugfs", &["-w", "-f", "changes", &place]);
     run("qemu-img", &["convert", "-f", "raw", "-O", "qcow2", "node.raw", "dist/node.qcow2"]);
 }
 
@@ -168,7 +168,7 @@ fn a_lock_makes_the_same_bytes_again_and_verify_names_what_was_changed() {
     let locked = ["--lock", "lock.yaml", "--mirror", "http://127.0.0.1:9/debian", "--output", "again"];
     let careful = "umask 077; exec \"$0\" \"$@\"";
     let path = path_with_mmdebstrap(folder.path(), &mmdebstrap_of_next_month());
-    Command::new("sh")
+    Command::new(program("sh"))
         .args(["-c", careful, env!("CARGO_BIN_EXE_imagegen"), "build", "node", "--recipes", "recipes"])
         .args(locked)
         .current_dir(folder.path())

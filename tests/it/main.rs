@@ -27,6 +27,7 @@ mod readme;
 mod registry;
 mod secrets;
 mod tidy;
+mod tools;
 mod userdata;
 mod workshops;
 
@@ -36,6 +37,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
+
+use tools::program;
 
 /// The built program, run in `folder`.
 fn imagegen(folder: &Path) -> Command {
@@ -52,7 +55,7 @@ fn project(path: &str) -> PathBuf {
 /// The built-in recipes in a new folder within `folder`, with another one for the node.
 fn recipes_with(folder: &Path, node: &str) -> PathBuf {
     let recipes = folder.join("recipes");
-    Command::new("cp").arg("-r").args([project("images"), recipes.clone()]).assert().success();
+    Command::new(program("cp")).arg("-r").args([project("images"), recipes.clone()]).assert().success();
     std::fs::write(recipes.join("node.yaml"), node).unwrap();
     recipes
 }
@@ -69,7 +72,7 @@ fn path_with_mmdebstrap(folder: &Path, script: &str) -> String {
 
 /// Puts the disk that is in an image into the file `raw`.
 fn convert(image: &Path, raw: &Path) {
-    Command::new("qemu-img").args(["convert", "-O", "raw"]).args([image, raw]).assert().success();
+    Command::new(program("qemu-img")).args(["convert", "-O", "raw"]).args([image, raw]).assert().success();
 }
 
 /// Compares the files that an event names with what is in `folder`.

@@ -4,7 +4,7 @@
 use assert_cmd::Command;
 use serde_json::{Value, json};
 
-use crate::{imagegen, project, text};
+use crate::{imagegen, program, project, text};
 
 /// What has broken somebody's YAML, shell, Python, passwd file or template before.
 const ATOMS: &[&str] = &[
@@ -155,7 +155,7 @@ fn ten_thousand_nasty_strings_come_back_unchanged() {
             imagegen(folder.path()).args(["node", "--hub-ip", "10.0.0.5", "--for", "nova"]).output().unwrap();
         assert!(output.status.success(), "batch {batch}: {}", text(&output.stderr));
         std::fs::write(folder.path().join("user-data"), &output.stdout).unwrap();
-        let mut reader = Command::new("/usr/bin/python3");
+        let mut reader = Command::new(program("python3"));
         reader.arg("-B").arg(project("tests/guest/nasty.py")).arg("user-data").current_dir(folder.path());
         reader.assert().success();
     }
@@ -189,14 +189,14 @@ fn autofs_reads_the_maps_as_they_were_meant() {
         imagegen(folder.path()).args(["node", "--hub-ip", "10.0.0.5", "--for", "nova"]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     std::fs::write(folder.path().join("user-data"), &output.stdout).unwrap();
-    let mut unpack = Command::new("/usr/bin/python3");
+    let mut unpack = Command::new(program("python3"));
     unpack.arg(project("tests/guest/unpack.py")).args(["user-data", "root"]).current_dir(folder.path());
     unpack.assert().success();
     // It reads /etc and nothing else: in a mount namespace of its own that is the user-data's.
     std::fs::write(folder.path().join("root/etc/auto.master"), "+dir:/etc/auto.master.d\n").unwrap();
     std::fs::copy("/etc/nsswitch.conf", folder.path().join("root/etc/nsswitch.conf")).unwrap();
     let dump = "mount --bind root/etc /etc && automount -m";
-    let mut reader = Command::new("unshare");
+    let mut reader = Command::new(program("unshare"));
     reader.args(["--map-root-user", "--mount", "sh", "-c", dump]).current_dir(folder.path());
     let read = text(&reader.output().unwrap().stdout);
     for (path, from) in shares {

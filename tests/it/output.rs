@@ -5,7 +5,7 @@ use std::path::Path;
 
 use assert_cmd::Command;
 
-use crate::{imagegen, text};
+use crate::{imagegen, program, text};
 
 const NODE: [&str; 3] = ["node", "--hub-ip", "10.0.0.5"];
 
@@ -24,8 +24,12 @@ fn prepared() -> (tempfile::TempDir, String) {
 fn shell(folder: &Path, script: &str) -> String {
     let binaries = Path::new(env!("CARGO_BIN_EXE_imagegen")).parent().unwrap();
     let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
-    let output =
-        Command::new("bash").args(["-ec", script]).env("PATH", path).current_dir(folder).output().unwrap();
+    let output = Command::new(program("bash"))
+        .args(["-ec", script])
+        .env("PATH", path)
+        .current_dir(folder)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{script}\n{}", text(&output.stderr));
     text(&output.stdout)
 }

@@ -2,7 +2,7 @@
 
 use assert_cmd::Command;
 
-use crate::{are_as_told, imagegen, project, recipes_with, text};
+use crate::{are_as_told, imagegen, program, project, recipes_with, text};
 
 fn readme() -> String {
     std::fs::read_to_string(project("README.md")).unwrap()
@@ -39,7 +39,7 @@ fn every_console_example_in_readme_prints_what_it_shows() {
         let (command, shown) = example.strip_prefix("$ ").unwrap().split_once('\n').unwrap();
         let folder = tempfile::tempdir().unwrap();
         let script = format!("{{ {command}; }} 2>&1");
-        let output = Command::new("sh")
+        let output = Command::new(program("sh"))
             .args(["-c", &script])
             .current_dir(folder.path())
             .env("PATH", &path)
@@ -79,7 +79,7 @@ fn script(job: &serde_json::Value) -> Vec<&str> {
 /// As a runner does: all lines in one shell, which stops at the first that fails.
 fn run(lines: &[&str], folder: &std::path::Path) {
     let binaries = std::path::Path::new(env!("CARGO_BIN_EXE_imagegen")).parent().unwrap();
-    let output = Command::new("bash")
+    let output = Command::new(program("bash"))
         .args(["-ec", &lines.join("\n")])
         .current_dir(folder)
         .env("PATH", format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap()))
@@ -95,7 +95,7 @@ fn the_pipeline_in_readme_prepares_as_the_start_does_and_is_sound_shell() {
     assert!(blocks("sh")[0].starts_with(&first), "{first}");
     for job in pipeline.as_object().unwrap().values() {
         let shell = script(job).join("\n");
-        Command::new("bash").args(["-nc", &shell]).assert().success();
+        Command::new(program("bash")).args(["-nc", &shell]).assert().success();
     }
 }
 

@@ -8,7 +8,7 @@ use base64::Engine;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use crate::{convert, imagegen, recipes_with, text, wait_for};
+use crate::{convert, imagegen, program, recipes_with, text, wait_for};
 
 const USER: &str = "ci";
 const PASSWORD: &str = "ImagegenCredential0815";
@@ -41,7 +41,7 @@ impl Registry {
         std::fs::write(at("htpasswd"), HTPASSWD).unwrap();
         let root = folder.path().to_str().unwrap();
         std::fs::write(at("config.yml"), CONFIG.replace("ROOT", root)).unwrap();
-        let child = Command::new("docker-registry")
+        let child = Command::new(program("docker-registry"))
             .arg("serve")
             .arg(at("config.yml"))
             .stdout(Stdio::null())
@@ -77,7 +77,7 @@ impl Registry {
     /// Puts an archive into the registry; gives the digest that it has there.
     fn push(&self, archive: &Path, name: &str) -> String {
         let digest = self.at("digest");
-        let pushed = Command::new("skopeo")
+        let pushed = Command::new(program("skopeo"))
             .args(["copy", "--quiet", "--digestfile"])
             .arg(&digest)
             .arg(format!("docker-archive:{}", archive.display()))
@@ -105,7 +105,7 @@ impl Registry {
 
 /// A certificate of its own for the loopback address.
 fn certificate(folder: &Path) {
-    let made = Command::new("openssl")
+    let made = Command::new(program("openssl"))
         .args([
             "req",
             "-x509",
@@ -227,7 +227,7 @@ fn a_node_carries_what_was_fetched_once_and_no_credentials() {
     carries(&at("dist/node.qcow2"), &reference, &at("raw"));
     let secret = base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{PASSWORD}"));
     for secret in [PASSWORD, &secret] {
-        let found = Command::new("grep")
+        let found = Command::new(program("grep"))
             .args(["--recursive", "--files-with-matches", "--text", "--fixed-strings", secret, "."])
             .current_dir(folder.path())
             .output()
@@ -287,7 +287,7 @@ pub fn debugfs(raw: &Path, request: &str) -> String {
     let disk = gpt::GptConfig::new().open(raw).unwrap();
     let start = disk.partitions().values().map(|partition| partition.first_lba).max().unwrap() * 512;
     let place = format!("{}?offset={start}", raw.display());
-    let output = Command::new("/usr/sbin/debugfs").args(["-R", request, &place]).output().unwrap();
+    let output = Command::new(program("debugfs")).args(["-R", request, &place]).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 
-use crate::{imagegen, project, text};
+use crate::{imagegen, program, project, text};
 
 const NODE: [&str; 3] = ["node", "--hub-ip", "10.0.0.5"];
 const CARDS: [&str; 5] = ["users", "--format", "cards", "--address", "jupyter.example.org"];
@@ -234,7 +234,7 @@ fn secrets_survive_windows_and_may_be_a_link() {
 fn a_file_system_without_permissions_is_told_as_one() {
     let place = Place::new();
     let library = place.at("no-modes.so");
-    let mut compiler = Command::new("cc");
+    let mut compiler = Command::new(program("cc"));
     compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(project("tests/fixtures/no-modes.c"));
     compiler.args(["-ldl"]).assert().success();
     let on_fat = |arguments: &[&str]| {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use assert_cmd::Command;
 
-use crate::{project, text};
+use crate::{program, project, text};
 
 fn tracked() -> BTreeMap<String, String> {
-    let names = Command::new("git").arg("ls-files").current_dir(project("")).output().unwrap();
+    let names = Command::new(program("git")).arg("ls-files").current_dir(project("")).output().unwrap();
     text(&names.stdout)
         .lines()
         .filter_map(|name| Some((name.to_owned(), std::fs::read_to_string(project(name)).ok()?)))
@@ -57,6 +57,17 @@ fn processes_and_printing_have_one_place_each() {
                 assert!(!code.contains(way), "{name} prints by {way}");
             }
         }
+    }
+}
+
+#[test]
+fn each_licence_has_its_text() {
+    let cargo = std::fs::read_to_string(project("Cargo.toml")).unwrap();
+    let licences = cargo.split("license = \"").nth(1).unwrap().split('"').next().unwrap();
+    for licence in licences.split(" OR ") {
+        let path = format!(".github/LICENSES/{licence}.txt");
+        assert!(cargo.contains(&path), "Cargo.toml does not say where the text of {licence} is");
+        assert!(std::fs::read_to_string(project(&path)).unwrap().contains("License"), "{path}");
     }
 }
 

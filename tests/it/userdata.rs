@@ -5,7 +5,7 @@ use std::path::Path;
 
 use assert_cmd::Command;
 
-use crate::{imagegen, project, text};
+use crate::{imagegen, program, project, text};
 
 fn printed(folder: &Path, arguments: &[&str]) -> String {
     let output = imagegen(folder).args(arguments).output().unwrap();
@@ -86,7 +86,7 @@ fn this_systems_cloud_init_accepts_both_texts() {
         let file = folder.path().join(name);
         std::fs::write(&file, printed(folder.path(), arguments)).unwrap();
         // Debian 13's cloud-init does the same inside the machines of a rehearsal.
-        Command::new("cloud-init").args(["schema", "-c"]).arg(&file).assert().success();
+        Command::new(program("cloud-init")).args(["schema", "-c"]).arg(&file).assert().success();
     }
 }
 
@@ -97,9 +97,9 @@ fn programs_that_travel_are_the_ones_of_the_images() {
     for machine in [&["hub"][..], &["node", "--hub-ip", "10.0.0.5"]] {
         let userdata = printed(folder.path(), &[machine, &["--stock"]].concat());
         std::fs::write(folder.path().join("user-data"), userdata).unwrap();
-        let python = |program: &str, arguments: &[&str]| {
-            let mut command = Command::new("/usr/bin/python3");
-            command.arg("-B").arg(project(program)).args(arguments).current_dir(folder.path());
+        let python = |name: &str, arguments: &[&str]| {
+            let mut command = Command::new(program("python3"));
+            command.arg("-B").arg(project(name)).args(arguments).current_dir(folder.path());
             text(&command.assert().success().get_output().stdout)
         };
         python("tests/guest/unpack.py", &["user-data", machine[0]]);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use assert_cmd::Command;
 
-use crate::{imagegen, project, text};
+use crate::{imagegen, program, project, text};
 
 /// Name of the workshop file, arguments, and what to call it.
 const SOUND: &[(&str, &[&str], &str)] = &[
@@ -98,7 +98,7 @@ fn unpacked(folder: &Path) {
     for (workshop, arguments, name) in SOUND {
         let text = userdata(folder, workshop, arguments);
         std::fs::write(folder.join("user-data"), text).unwrap();
-        let mut command = Command::new("/usr/bin/python3");
+        let mut command = Command::new(program("python3"));
         command.arg("-B").arg(project("tests/guest/unpack.py")).args(["user-data", name]).current_dir(folder);
         command.assert().success();
     }
@@ -108,7 +108,7 @@ fn unpacked(folder: &Path) {
 fn on_a_golden_image(root: &Path) {
     for image in ["base", "hub"] {
         let source = project(&format!("images/{image}/."));
-        Command::new("cp").arg("-rn").arg(source).arg(root).assert().success();
+        Command::new(program("cp")).arg("-rn").arg(source).arg(root).assert().success();
     }
 }
 
@@ -119,7 +119,8 @@ fn shells_python_and_systemd_accept_every_file() {
     for (_, _, name) in SOUND {
         let root = folder.path().join(name);
         let run = |command: &str| {
-            let output = Command::new("sh").args(["-c", command]).current_dir(&root).output().unwrap();
+            let output =
+                Command::new(program("sh")).args(["-c", command]).current_dir(&root).output().unwrap();
             let said = text(&output.stdout) + &text(&output.stderr);
             assert!(output.status.success(), "{name}: {command}\n{said}");
             said

@@ -161,7 +161,7 @@ impl Sample {
     fn file_system(&self, tree: &str, mib: u64) -> Vec<u8> {
         let path = self.folder.path().join("file-system");
         std::fs::File::create(&path).unwrap().set_len(mib * MIB).unwrap();
-        let mut mke2fs = Command::new("/usr/sbin/mke2fs");
+        let mut mke2fs = Command::new(crate::program("mke2fs"));
         mke2fs.args([
             "-q",
             "-F",
@@ -177,7 +177,7 @@ impl Sample {
         if tree == "tree" {
             let commands = self.folder.path().join("debugfs");
             std::fs::write(&commands, self.debugfs.join("\n") + "\n").unwrap();
-            run(Command::new("/usr/sbin/debugfs").arg("-w").arg("-f").arg(commands).arg(&path));
+            run(Command::new(crate::program("debugfs")).arg("-w").arg("-f").arg(commands).arg(&path));
         }
         std::fs::read(path).unwrap()
     }
@@ -241,7 +241,7 @@ pub(super) fn put(disk: &mut [u8], place: u64, bytes: &[u8]) {
 
 /// Runs qemu-img in a folder.
 pub(super) fn qemu_img(folder: &Path, arguments: &[&str]) {
-    run(Command::new("qemu-img").args(arguments).current_dir(folder));
+    run(Command::new(crate::program("qemu-img")).args(arguments).current_dir(folder));
 }
 
 fn run(command: &mut Command) {
