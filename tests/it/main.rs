@@ -23,6 +23,7 @@ mod lock;
 mod loopback;
 mod nasty;
 mod output;
+mod pipelines;
 mod readme;
 mod registry;
 mod secrets;
