@@ -90,7 +90,7 @@ impl Header {
         match (self.features & feature::COMPRESSION != 0, self.compression) {
             (false, 0) => Ok(Compression::Deflate),
             (true, 1) => Ok(Compression::Zstd),
-            (_, other) => Err(damaged(format!("it says compression {other}, which nobody knows"))),
+            (_, other) => Err(damaged(format!("its compression {other} is unknown"))),
         }
     }
 

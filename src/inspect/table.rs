@@ -95,7 +95,7 @@ impl Table {
                 Some("its one partition does not begin at sector 1".into())
             }
             ([], _) => Some("it has no partition".into()),
-            _ => Some(format!("{} of its records are used, and not the first one alone", used.len())),
+            _ => Some(format!("{} of its records are used, and not only the first", used.len())),
         }
     }
 }

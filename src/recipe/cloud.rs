@@ -292,20 +292,20 @@ mod tests {
     fn what_is_wrong_with_a_cloud_image_is_told_at_once() {
         let url = "url: 'https://example.org/image.qcow2'";
         for (from, expected) in [
-            (format!("{{{url}}}"), vec!["nothing says whether what comes from this URL is the right image"]),
-            (format!("{{{url}, sha256: abc}}"), vec!["this is no sha256: one has 64 hexadecimal digits"]),
+            (format!("{{{url}}}"), vec!["there is no checksum to verify the download from this URL"]),
+            (format!("{{{url}, sha256: abc}}"), vec!["this is not a sha256: one has 64 hexadecimal digits"]),
             (
                 format!("{{{url}, sha512: {DIGEST}}}"),
-                vec!["this is no sha512: one has 128 hexadecimal digits"],
+                vec!["this is not a sha512: one has 128 hexadecimal digits"],
             ),
             (
                 format!("{{{url}, sha256: {DIGEST}, checksums: SUMS, key: keys/good.asc}}"),
-                vec!["the image is to be checked in more than one way"],
+                vec!["the image has more than one checksum"],
             ),
             (
                 format!("{{{url}, checksums: SUMS}}"),
                 vec![
-                    "a checksums file without a signature proves nothing: whoever changes the image changes it too",
+                    "a checksums file without a signature proves nothing: an attacker who changes the image changes it too",
                 ],
             ),
             (
@@ -314,19 +314,19 @@ mod tests {
             ),
             (
                 format!("{{{url}, checksums: SUMS, key: keys/bad.asc}}"),
-                vec!["`keys/bad.asc` is no OpenPGP public key"],
+                vec!["`keys/bad.asc` is not an OpenPGP public key"],
             ),
             (
                 format!("{{{url}, sha256: {DIGEST}, key: keys/good.asc}}"),
-                vec!["there is nothing that this key could have signed"],
+                vec!["`key` has no checksums to verify"],
             ),
             (format!("{{sha256: {DIGEST}}}"), vec!["`url` is missing"]),
             (
                 "{url: image.qcow2, sha: 1}".into(),
                 vec![
                     "unknown key `sha`",
-                    "`image.qcow2` is no URL of a file",
-                    "nothing says whether what comes from this URL is the right image",
+                    "`image.qcow2` is not the URL of a file",
+                    "there is no checksum to verify the download from this URL",
                 ],
             ),
             ("debian-11".into(), vec!["there is no recipe `debian-11`"]),

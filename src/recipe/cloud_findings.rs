@@ -11,7 +11,7 @@ pub const EXAMPLE: &str = "from: {url: \"https://example.org/image.qcow2\", sha2
 #[must_use]
 pub fn no_proof(source: &Arc<Source>, node: &Node) -> Finding {
     Finding::error(
-        "nothing says whether what comes from this URL is the right image",
+        "there is no checksum to verify the download from this URL",
         "add the publisher's `sha256` or `sha512`, or `checksums` with the `key` that signs them",
     )
     .at(source, node.span.clone(), "a checksum belongs in here")
@@ -20,18 +20,15 @@ pub fn no_proof(source: &Arc<Source>, node: &Node) -> Finding {
 /// More than one thing to check the download against.
 #[must_use]
 pub fn two_proofs(source: &Arc<Source>, node: &Node) -> Finding {
-    Finding::error(
-        "the image is to be checked in more than one way",
-        "keep one of `sha256`, `sha512` and `checksums`",
-    )
-    .at(source, node.span.clone(), "one of them is enough")
+    Finding::error("the image has more than one checksum", "keep one of `sha256`, `sha512` and `checksums`")
+        .at(source, node.span.clone(), "one of them is enough")
 }
 
 /// A checksums file that nobody vouches for.
 #[must_use]
 pub fn no_key(source: &Arc<Source>, node: &Node) -> Finding {
     Finding::error(
-        "a checksums file without a signature proves nothing: whoever changes the image changes it too",
+        "a checksums file without a signature proves nothing: an attacker who changes the image changes it too",
         "add `key` with the path of the publisher's OpenPGP key in the folder of recipes, or use `sha256`",
     )
     .at(source, node.span.clone(), "who signs it?")
@@ -40,10 +37,10 @@ pub fn no_key(source: &Arc<Source>, node: &Node) -> Finding {
 /// A key with nothing to check by it.
 #[must_use]
 pub fn nothing_signed(source: &Arc<Source>, node: &Node) -> Finding {
-    Finding::error("there is nothing that this key could have signed", "add `checksums`, or remove this").at(
+    Finding::error("`key` has no checksums to verify", "add `checksums`, or remove this").at(
         source,
         node.span.clone(),
-        "for a checksums file alone",
+        "only with `checksums`",
     )
 }
 
@@ -51,7 +48,7 @@ pub fn nothing_signed(source: &Arc<Source>, node: &Node) -> Finding {
 #[must_use]
 pub fn not_a_digest(source: &Arc<Source>, kind: &str, digits: usize, node: &Node) -> Finding {
     Finding::error(
-        format!("this is no {kind}: one has {digits} hexadecimal digits"),
+        format!("this is not a {kind}: one has {digits} hexadecimal digits"),
         "copy the whole line from the publisher's list, without the file's name",
     )
     .at(source, node.span.clone(), "not a checksum")
@@ -61,7 +58,7 @@ pub fn not_a_digest(source: &Arc<Source>, kind: &str, digits: usize, node: &Node
 #[must_use]
 pub fn not_a_url(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
     Finding::error(
-        format!("`{text}` is no URL of a file"),
+        format!("`{text}` is not the URL of a file"),
         "begin it with `https://`, `http://` or `file:///`, and end it with the file's name",
     )
     .at(source, node.span.clone(), "not a URL")
@@ -81,8 +78,8 @@ pub fn no_such_key(source: &Arc<Source>, path: &str, node: &Node) -> Finding {
 #[must_use]
 pub fn not_a_key(source: &Arc<Source>, path: &str, node: &Node) -> Finding {
     Finding::error(
-        format!("`{path}` is no OpenPGP public key"),
-        "write it by `gpg --export --armor`, with the publisher's fingerprint behind it",
+        format!("`{path}` is not an OpenPGP public key"),
+        "write it with `gpg --export --armor FINGERPRINT`",
     )
     .at(source, node.span.clone(), "not a public key")
 }
@@ -92,7 +89,7 @@ pub fn not_a_key(source: &Arc<Source>, path: &str, node: &Node) -> Finding {
 pub fn container_from_machine(source: &Arc<Source>, node: &Node) -> Finding {
     Finding::error(
         "a container image cannot be made from a cloud image",
-        "give this recipe a `suite` in place of its `from`, or take out `container`",
+        "give this recipe a `suite` instead of its `from`, or take out `container`",
     )
     .at(source, node.span.clone(), "a machine's image cannot become this")
 }

@@ -31,7 +31,7 @@ pub fn no_such_folder(name: &str) -> Finding {
 pub fn circle(names: &[String]) -> Finding {
     Finding::error(
         format!("the recipes build on each other in a circle: {}", names.join(", ")),
-        "give one of them a `suite` in place of its `from`",
+        "give one of them a `suite` instead of its `from`",
     )
 }
 
@@ -49,7 +49,7 @@ pub fn no_ground(source: &Arc<Source>, root: &Node) -> Finding {
 #[must_use]
 pub fn not_a_package(source: &Arc<Source>, name: &str, node: &Node) -> Finding {
     Finding::error(
-        format!("`{name}` is no name of a Debian package"),
+        format!("`{name}` is not the name of a Debian package"),
         "use lower-case letters, digits and `+-.`, like `nfs-common`",
     )
     .at(source, node.span.clone(), "not a package")
@@ -58,7 +58,7 @@ pub fn not_a_package(source: &Arc<Source>, name: &str, node: &Node) -> Finding {
 /// A word that no Debian suite can be called.
 #[must_use]
 pub fn not_a_suite(source: &Arc<Source>, name: &str, node: &Node) -> Finding {
-    Finding::error(format!("`{name}` is no name of a Debian suite"), "write it like `trixie`").at(
+    Finding::error(format!("`{name}` is not the name of a Debian suite"), "write it like `trixie`").at(
         source,
         node.span.clone(),
         "not a suite",
@@ -79,7 +79,7 @@ pub fn no_such_script(source: &Arc<Source>, path: &str, node: &Node) -> Finding 
 #[must_use]
 pub fn not_a_path(source: &Arc<Source>, path: &str, span: std::ops::Range<usize>) -> Finding {
     Finding::error(
-        format!("`{path}` is no path inside the image"),
+        format!("`{path}` is not a path inside the image"),
         "write it without a leading slash and without `..`, like `etc/resolv.conf`",
     )
     .at(source, span, "not inside the image")
@@ -92,7 +92,7 @@ pub fn overlay_behind_a_link(recipe: &str, folder: &str) -> Finding {
         format!(
             "`{recipe}/{folder}/` would take the place of Debian's link from `{folder}` to `usr/{folder}`"
         ),
-        format!("move what is in it to `{recipe}/usr/{folder}/`"),
+        format!("move its contents to `{recipe}/usr/{folder}/`"),
     )
 }
 
@@ -113,7 +113,7 @@ pub fn link_behind_a_link(source: &Arc<Source>, key: &Key) -> Finding {
 #[must_use]
 pub fn not_a_unit(source: &Arc<Source>, name: &str, node: &Node) -> Finding {
     Finding::error(
-        format!("`{name}` is no name of a systemd unit"),
+        format!("`{name}` is not the name of a systemd unit"),
         "write it with its ending, like `docker.service`",
     )
     .at(source, node.span.clone(), "not a unit")
@@ -133,7 +133,7 @@ pub fn no_such_lock(source: &Arc<Source>, path: &str, node: &Node) -> Finding {
 #[must_use]
 pub fn not_a_repository(source: &Arc<Source>, name: &str, node: &Node) -> Finding {
     Finding::error(
-        format!("`{name}` is no name of a container image"),
+        format!("`{name}` is not the name of a container image"),
         "use lower-case letters, digits and `._-` between slashes, without tag and digest, like `imagegen/notebook`",
     )
     .at(source, node.span.clone(), "not a name")
@@ -143,7 +143,9 @@ pub fn not_a_repository(source: &Arc<Source>, name: &str, node: &Node) -> Findin
 #[must_use]
 pub fn no_container(name: &str, by: &str) -> Finding {
     Finding::error(
-        format!("the recipe `{by}` carries the container image `{name}`, which is a machine's image"),
+        format!(
+            "the recipe `{by}` preloads the container image `{name}`, but that recipe makes a machine's image"
+        ),
         format!("give `{name}.yaml` a section `container`, or take it out of `containers` of `{by}.yaml`"),
     )
 }
@@ -164,7 +166,7 @@ pub fn kernel_of_a_container(source: &Arc<Source>, node: &Node) -> Finding {
     Finding::error("a container image has no kernel", "take out `kernel`, or the section `container`").at(
         source,
         node.span.clone(),
-        "for machines alone",
+        "only for machines",
     )
 }
 
@@ -172,8 +174,8 @@ pub fn kernel_of_a_container(source: &Arc<Source>, node: &Node) -> Finding {
 #[must_use]
 pub fn second_kernel(source: &Arc<Source>, package: &str, node: &Node, key: &Node) -> Finding {
     Finding::error(
-        format!("`{package}` is a kernel beside the one that `kernel` says"),
-        "take out one of them: of two kernels a machine boots the one that was installed last",
+        format!("`{package}` is a second kernel beside the one of `kernel`"),
+        "take out one of them: of two kernels, a machine boots the one installed last",
     )
     .at(source, node.span.clone(), "a kernel")
     .at(source, key.span.clone(), "and another one")

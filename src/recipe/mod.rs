@@ -246,9 +246,9 @@ mod tests {
             messages(&findings),
             [
                 "unknown key `packges`",
-                "`../etc/passwd` is no path inside the image",
+                "`../etc/passwd` is not a path inside the image",
                 "the script `nowhere.sh` is not there",
-                "`Bad Name` is no name of a Debian package",
+                "`Bad Name` is not the name of a Debian package",
             ]
         );
     }
@@ -274,13 +274,13 @@ mod tests {
         insta::assert_snapshot!(told.join("\n"), @r"
         `sbin/tool` would put a folder in the place of Debian's link from `sbin` to `usr/sbin`
           write `usr/sbin/tool`
-        `../lib/a` is no path inside the image
+        `../lib/a` is not a path inside the image
           write it without a leading slash and without `..`, like `etc/resolv.conf`
         `node/lib/` would take the place of Debian's link from `lib` to `usr/lib`
-          move what is in it to `node/usr/lib/`
+          move its contents to `node/usr/lib/`
         `node/lib64/` would take the place of Debian's link from `lib64` to `usr/lib64`
-          move what is in it to `node/usr/lib64/`
-        `Bad Name` is no name of a Debian package
+          move its contents to `node/usr/lib64/`
+        `Bad Name` is not the name of a Debian package
           use lower-case letters, digits and `+-.`, like `nfs-common`
         ");
         let label = &findings.iter().next().expect("the link").labels[0];
@@ -311,7 +311,7 @@ mod tests {
         assert_eq!(
             messages(&Chain::load(&catalogue, "b").unwrap_err()),
             [
-                "`linux-image-amd64` is a kernel beside the one that `kernel` says",
+                "`linux-image-amd64` is a second kernel beside the one of `kernel`",
                 "there is no kernel `clod`",
                 "a container image has no kernel",
             ]

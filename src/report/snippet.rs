@@ -19,7 +19,14 @@ pub(super) fn render(finding: &Finding, colour: bool) -> String {
     }
     let group = group.element(Level::HELP.message(finding.remedy.as_str()));
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-    renderer.render(&[group])
+    let text = renderer.render(&[group]);
+    if finding.labels.is_empty() { without_bar(&text, finding.message.lines().count()) } else { text }
+}
+
+/// The text without the bar below its title: it leads to lines of a file, and there are none.
+fn without_bar(text: &str, title_lines: usize) -> String {
+    let lines = text.lines().enumerate().filter(|(number, _)| *number != title_lines);
+    lines.map(|(_, line)| line).collect::<Vec<_>>().join("\n")
 }
 
 /// The labels of each source together, in the order in which the sources first come up.
@@ -77,6 +84,16 @@ mod tests {
           |
           = help: give each user a UID of their own
         ");
+    }
+
+    #[test]
+    fn a_finding_without_a_place_has_no_bar() {
+        let finding = Finding::error("nodes need the hub's address", "add `--hub-ip 10.0.0.5`");
+        let shown = "error: nodes need the hub's address\n = help: add `--hub-ip 10.0.0.5`";
+        assert_eq!(render(&finding, false), shown);
+        assert!(!render(&finding, true).contains('|'));
+        let long = Finding::error("one\ntwo", "three");
+        assert!(!render(&long, false).contains('|'), "{}", render(&long, false));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::document::Finding;
 pub fn too_large(title: &str, bytes: usize, budget: Budget, largest: &[Share]) -> Finding {
     let parts: Vec<String> =
         largest.iter().take(3).map(|share| format!("{} ({} bytes)", share.place, share.bytes)).collect();
-    let advice = "write users as ranges, let `materials` fetch large files, or launch by a way that takes more, as with \
+    let advice = "write users as ranges, let `materials` fetch large files, or select a platform that accepts more, as with \
                   `--for nova`";
     Finding::error(
         format!(
@@ -38,7 +38,7 @@ pub fn not_acceptable(faults: &[String]) -> Finding {
 #[must_use]
 pub fn not_userdata(name: &str, reason: &str) -> Finding {
     Finding::error(
-        format!("`{name}` is no user-data that can be compared: {reason}"),
+        format!("`{name}` is not user-data that can be compared: {reason}"),
         "name a file with what `imagegen hub` or `imagegen node` printed, or what Horizon shows as the instance's user-data",
     )
 }

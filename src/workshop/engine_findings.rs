@@ -50,7 +50,7 @@ pub fn tls_without_rendezvous(source: &Arc<Source>, node: &Node) -> Finding {
 #[must_use]
 pub fn tls_on_stock_images() -> Finding {
     Finding::error(
-        "ordinary images cannot encrypt homes, which `homes.tls` asks for",
-        "build golden images and leave out `--stock`, or remove `tls` and keep the network for the workshop alone",
+        "stock images cannot encrypt homes, which `homes.tls` asks for",
+        "build golden images and leave out `--stock`, or remove `tls` and use a network that belongs to the workshop only",
     )
 }

@@ -45,7 +45,7 @@ pub fn no_users(source: &Arc<Source>, node: &Node) -> Finding {
 pub fn impossible_name(what: &str, name: &str, place: &Place) -> Finding {
     Finding::error(
         format!("`{name}` is impossible as a {what} name"),
-        "use up to 32 lower-case letters, digits, `-`, `_` and `.`, a letter or a digit first, and not digits alone",
+        "use up to 32 lower-case letters, digits, `-`, `_` and `.`, a letter or a digit first, and not only digits",
     )
     .at_place(place, format!("not a {what} name"))
 }
@@ -114,7 +114,7 @@ pub fn impossible_full_name(place: &Place) -> Finding {
 #[must_use]
 pub fn not_a_password_hash(source: &Arc<Source>, node: &Node) -> Finding {
     Finding::error(
-        "this is no password hash that can be used",
+        "this is not a usable password hash",
         "paste what `mkpasswd --method=yescrypt` prints; weak kinds such as MD5 and DES are refused",
     )
     .at(source, node.span.start..node.span.start, "begins here")
@@ -136,7 +136,7 @@ pub fn beside_many_users(source: &Arc<Source>, key: &Key, whole: &str) -> Findin
     let inside =
         if whole == "csv" { "give the roster a column for it" } else { "put `groups` into the range" };
     Finding::error(
-        format!("`{}` beside `{whole}` would be for nobody", key.name),
+        format!("`{}` beside `{whole}` would apply to no user", key.name),
         format!("make it an entry of its own, or {inside}"),
     )
     .at(source, key.span.clone(), "not used")
@@ -202,7 +202,8 @@ pub fn row_lacks(place: &Place, column: &str) -> Finding {
 /// A cell that should be a number.
 #[must_use]
 pub fn not_a_number(place: &Place, column: &str, text: &str) -> Finding {
-    Finding::error(format!("`{text}` is no {column}"), "write a whole number").at_place(place, "not a number")
+    Finding::error(format!("`{text}` is not a whole number for `{column}`"), "write a whole number")
+        .at_place(place, "not a number")
 }
 
 /// A cell that should be yes or no.
@@ -212,10 +213,10 @@ pub fn not_yes_or_no(place: &Place, text: &str) -> Finding {
         .at_place(place, "yes or no?")
 }
 
-/// Text that is no size in Docker's notation.
+/// Text that is not a size in Docker's notation.
 #[must_use]
 pub fn not_a_size(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
-    Finding::error(format!("`{text}` is no size"), "write it like `10m`: a number and `k`, `m` or `g`").at(
+    Finding::error(format!("`{text}` is not a size"), "write it like `10m`: a number and `k`, `m` or `g`").at(
         source,
         node.span.clone(),
         "not a size",
@@ -226,16 +227,20 @@ pub fn not_a_size(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
 #[must_use]
 pub fn not_a_mirror(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
     Finding::error(
-        format!("`{text}` is no address of a registry mirror"),
+        format!("`{text}` is not the address of a registry mirror"),
         "write it like `https://mirror.example.org`",
     )
     .at(source, node.span.clone(), "not a URL of a host")
 }
 
-/// Text that is no network.
+/// Text that is not a network.
 #[must_use]
 pub fn not_a_network(source: &Arc<Source>, text: &str, node: &Node, remedy: &str) -> Finding {
-    Finding::error(format!("`{text}` is no network"), remedy).at(source, node.span.clone(), "not a network")
+    Finding::error(format!("`{text}` is not a network"), remedy).at(
+        source,
+        node.span.clone(),
+        "not a network",
+    )
 }
 
 /// An address that no hub can have.
@@ -249,7 +254,7 @@ pub fn not_a_hub_address(place: &Place, reason: &str, remedy: &str) -> Finding {
 pub fn no_hub_address() -> Finding {
     Finding::error(
         "nodes need the hub's address",
-        "say `--hub-ip 10.0.0.5`, or `network: {hub_ip: 10.0.0.5}` in the workshop file",
+        "add `--hub-ip 10.0.0.5`, or write `network: {hub_ip: 10.0.0.5}` in the workshop file",
     )
 }
 
@@ -257,7 +262,7 @@ pub fn no_hub_address() -> Finding {
 #[must_use]
 pub fn volume_hides_local_homes() -> Finding {
     Finding::error(
-        "on an ordinary cloud image a volume at /home would hide the home of the image's own user",
+        "on a stock image a volume at /home would hide the home of the image's own user",
         "put the homes elsewhere: `homes: {export: /srv/homes, volume: …}`",
     )
 }
@@ -266,7 +271,7 @@ pub fn volume_hides_local_homes() -> Finding {
 #[must_use]
 pub fn uid_of_the_images_user(name: &str) -> Finding {
     Finding::warning(
-        format!("{name} has UID or GID 1000, which is the own user's of most cloud images"),
+        format!("{name} has UID or GID 1000, which most cloud images give to their own user"),
         "give UIDs from 2001; on such an image no accounts would be made",
     )
 }
@@ -276,6 +281,6 @@ pub fn uid_of_the_images_user(name: &str) -> Finding {
 pub fn no_address_for_cards() -> Finding {
     Finding::error(
         "cards need the address that students type",
-        "say `--address jupyter.example.org`, or `network: {hub_name: jupyter.example.org}` in the workshop file",
+        "add `--address jupyter.example.org`, or write `network: {hub_name: jupyter.example.org}` in the workshop file",
     )
 }

@@ -12,21 +12,21 @@ pub fn not_a_pinned_image(source: &Arc<Source>, text: &str, node: &Node) -> Find
     wrong(
         source,
         node,
-        format!("`{text}` is no container image by its digest"),
+        format!("`{text}` is not a container image with a digest"),
         "write it like `registry.example.org/notebook@sha256:` and 64 digits, as `docker pull` prints it; an image in a \
          file goes into the node image: `imagegen build node --notebook-image FILE`",
         "no digest",
     )
 }
 
-/// Text that is no size of memory, or too small a one.
+/// Text that is not a size of memory, or too small a one.
 #[must_use]
 pub fn not_a_memory_size(source: &Arc<Source>, text: &str, least: u64, node: &Node) -> Finding {
     let remedy = format!("write it like `512M` or `2G`, and at least `{least}M`");
-    wrong(source, node, format!("`{text}` is no size of memory"), &remedy, "not a size")
+    wrong(source, node, format!("`{text}` is not a size of memory"), &remedy, "not a size")
 }
 
-/// Text that is no size of what a student may store, or too small a one.
+/// Text that is not a size of what a student may store, or too small a one.
 #[must_use]
 pub fn not_a_quota(source: &Arc<Source>, key: &str, text: &str, least: u64, node: &Node) -> Finding {
     let remedy = format!(
@@ -45,14 +45,14 @@ pub fn reserve_beyond_memory(source: &Arc<Source>, node: &Node) -> Finding {
 /// What is no number of CPUs.
 #[must_use]
 pub fn not_a_number_of_cpus(source: &Arc<Source>, node: &Node) -> Finding {
-    let message = "this is no number of CPUs".to_owned();
+    let message = "this is not a number of CPUs".to_owned();
     wrong(source, node, message, "write it like `cpus: 1.5`, from 0.05 to 256", "not CPUs")
 }
 
-/// Text that is no address of electronic mail.
+/// Text that is not an email address.
 #[must_use]
 pub fn not_an_email(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
-    let message = format!("`{text}` is no address of electronic mail");
+    let message = format!("`{text}` is not an email address");
     wrong(source, node, message, "write it like `ada@example.org`", "not an address")
 }
 
@@ -67,7 +67,7 @@ pub fn git_or_archive(source: &Arc<Source>, node: &Node) -> Finding {
 #[must_use]
 pub fn not_a_material(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
     let remedy = "write it like `https://example.org/course.git`, without a name and password";
-    wrong(source, node, format!("`{text}` is no URL to fetch from"), remedy, "not a URL")
+    wrong(source, node, format!("`{text}` is not a URL to fetch from"), remedy, "not a URL")
 }
 
 /// A page for people instead of what it is about.
@@ -79,14 +79,14 @@ pub(super) fn page_for_people(source: &Arc<Source>, url: &str, page: &Page, node
 /// Text that is no branch or tag, or stands beside an archive.
 #[must_use]
 pub fn not_a_reference(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
-    let message = format!("`{text}` is no branch or tag of a git repository");
+    let message = format!("`{text}` is not a branch or tag of a git repository");
     wrong(source, node, message, "write it like `ref: v1.0`, beside `git`", "not a reference")
 }
 
 /// Text that is no SHA-256, or stands beside a repository.
 #[must_use]
 pub fn not_a_checksum(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
-    let message = format!("`{text}` is no SHA-256 of an archive");
+    let message = format!("`{text}` is not the SHA-256 of an archive");
     wrong(
         source,
         node,

@@ -21,15 +21,15 @@ pub(super) fn wrong(
 #[must_use]
 pub fn not_an_image(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
     let remedy = "write it like `registry.example.org/swarm:1.2.9`";
-    wrong(source, node, format!("`{text}` is no container image"), remedy, "not an image")
+    wrong(source, node, format!("`{text}` is not a container image"), remedy, "not an image")
 }
 
 /// A mirror without encryption.
 #[must_use]
 pub fn open_mirror(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
     Finding::warning(
-        format!("what comes from `{text}` can be changed on its way"),
-        "use `https://` where the mirror has it",
+        format!("downloads from `{text}` can be modified in transit"),
+        "use `https://` if the mirror supports it",
     )
     .at(source, node.span.clone(), "not encrypted")
 }
@@ -91,13 +91,13 @@ pub fn public_hub(place: &Place, hub: Ipv4Addr) -> Finding {
 #[must_use]
 pub fn not_a_path(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
     let remedy = "write an absolute path of letters, digits and `-_./+@`, without `..` or a slash at its end";
-    wrong(source, node, format!("`{text}` is no path that can be used here"), remedy, "not a path")
+    wrong(source, node, format!("`{text}` is not a path that can be used here"), remedy, "not a path")
 }
 
 /// A folder that cannot be exported.
 #[must_use]
 pub fn not_an_export(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
-    let remedy = "choose a folder that is for homes alone, like `/home` or `/srv/homes`";
+    let remedy = "choose a folder that holds only homes, like `/home` or `/srv/homes`";
     wrong(source, node, format!("the homes cannot be in `{text}`"), remedy, "not a folder for homes")
 }
 
@@ -126,7 +126,7 @@ pub fn volume_by_order(source: &Arc<Source>, text: &str, node: &Node) -> Finding
 #[must_use]
 pub fn serial_too_long(source: &Arc<Source>, text: &str, right: &str, node: &Node) -> Finding {
     let message = format!("no disk has the name `{text}`: of a volume's id virtio takes 20 characters");
-    wrong(source, node, message, &format!("write `{right}`, or the id alone"), "too long")
+    wrong(source, node, message, &format!("write `{right}`, or only the id"), "too long")
 }
 
 /// Leave to adopt a volume where there is none.
@@ -139,11 +139,11 @@ pub fn nothing_to_adopt(source: &Arc<Source>, node: &Node) -> Finding {
     )
 }
 
-/// Text that is no host name.
+/// Text that is not a host name.
 #[must_use]
 pub fn not_a_host_name(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
-    let remedy = "write a name alone, without `https://`, a port or a path, like `jupyter.example.org`";
-    wrong(source, node, format!("`{text}` is no host name"), remedy, "not a host name")
+    let remedy = "write only the name, without `https://`, a port or a path, like `jupyter.example.org`";
+    wrong(source, node, format!("`{text}` is not a host name"), remedy, "not a host name")
 }
 
 /// A folder where nothing can be mounted.
@@ -156,7 +156,7 @@ pub fn not_a_mount_point(source: &Arc<Source>, text: &str, node: &Node) -> Findi
 /// Two maps for one place.
 #[must_use]
 pub fn maps_overlap(source: &Arc<Source>, again: &Node, first: &Node) -> Finding {
-    Finding::error("two maps are for one place", "give each a folder of its own")
+    Finding::error("two maps have the same place", "give each a folder of its own")
         .at(source, again.span.clone(), "here again")
         .at(source, first.span.clone(), "first here")
 }
@@ -169,7 +169,7 @@ pub fn writable_for_some(source: &Arc<Source>, folder: &str, node: &Node) -> Fin
         source,
         node,
         message,
-        "the hub exports a folder once: say `writable` in both maps or in none",
+        "the hub exports a folder once: set `writable` in both maps or in neither",
         "the second map",
     )
 }
@@ -178,13 +178,13 @@ pub fn writable_for_some(source: &Arc<Source>, folder: &str, node: &Node) -> Fin
 #[must_use]
 pub fn not_an_nfs_source(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
     let remedy = "write it like `10.0.0.9:/export/data`, or `hub:/srv/data` for a folder of the hub";
-    wrong(source, node, format!("`{text}` is no folder of an NFS server"), remedy, "not an export")
+    wrong(source, node, format!("`{text}` is not a folder of an NFS server"), remedy, "not an export")
 }
 
 /// A folder of the hub that its own system needs, and that nodes must not read.
 #[must_use]
 pub fn not_a_folder_to_share(source: &Arc<Source>, folder: &str, node: &Node) -> Finding {
-    let remedy = "choose a folder that is for shared files alone, like `hub:/srv/data`";
+    let remedy = "choose a folder that holds only shared files, like `hub:/srv/data`";
     wrong(source, node, format!("the hub cannot share `{folder}`"), remedy, "the system's own")
 }
 
@@ -201,11 +201,11 @@ pub fn share_holds_homes(source: &Arc<Source>, folder: &str, node: &Node) -> Fin
     )
 }
 
-/// Text that is no mount option.
+/// Text that is not a mount option.
 #[must_use]
 pub fn not_a_mount_option(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
     let remedy = "write each option for itself, like `[noatime, nconnect=4]`";
-    wrong(source, node, format!("`{text}` is no mount option"), remedy, "not an option")
+    wrong(source, node, format!("`{text}` is not a mount option"), remedy, "not an option")
 }
 
 /// A mount option that does harm.
@@ -222,20 +222,20 @@ pub fn transport_by_option(source: &Arc<Source>, text: &str, node: &Node) -> Fin
     wrong(
         source,
         node,
-        format!("`{text}` is said to nodes alone, and the hub would not agree"),
+        format!("`{text}` is set on nodes only, and the hub's exports would not match"),
         remedy,
         "refused",
     )
 }
 
-/// Text that is no name of a package.
+/// Text that is not the name of a package.
 #[must_use]
 pub fn not_a_package(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
     wrong(
         source,
         node,
-        format!("`{text}` is no Debian package"),
-        "write its name alone, like `r-base-core`",
+        format!("`{text}` is not the name of a Debian package"),
+        "write only its name, like `r-base-core`",
         "not a package",
     )
 }
@@ -261,7 +261,7 @@ pub fn not_a_mode(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
     wrong(
         source,
         node,
-        format!("`{text}` is no file mode"),
+        format!("`{text}` is not a file mode"),
         "write it in quotes, like `\"0755\"`",
         "not a mode",
     )
@@ -273,14 +273,14 @@ pub fn content_or_from(source: &Arc<Source>, node: &Node) -> Finding {
     Finding::error("a file has either `content` or `from`", "give one of the two").at(
         source,
         node.span.clone(),
-        "what is in this file?",
+        "neither or both are given",
     )
 }
 
 /// Text that is no public key.
 #[must_use]
 pub fn not_a_public_key(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
-    let message = if text.contains("PRIVATE") { "this is a private key" } else { "this is no public key" };
+    let message = if text.contains("PRIVATE") { "this is a private key" } else { "this is not a public key" };
     let remedy = "paste the line of a `.pub` file, like `ssh-ed25519 AAAA… ada@laptop`";
     Finding::error(message, remedy).at(source, node.span.clone(), "not a public key")
 }
@@ -305,8 +305,8 @@ pub(super) fn not_a_timezone(source: &Arc<Source>, text: &str, fault: Fault, nod
     wrong(source, node, message, &remedy, "not a time zone")
 }
 
-/// Text that is no locale.
+/// Text that is not a locale.
 #[must_use]
 pub fn not_a_locale(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
-    wrong(source, node, format!("`{text}` is no locale"), "write it like `de_CH.UTF-8`", "not a locale")
+    wrong(source, node, format!("`{text}` is not a locale"), "write it like `de_CH.UTF-8`", "not a locale")
 }

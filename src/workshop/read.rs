@@ -223,7 +223,7 @@ mod tests {
         let homes = messages("version: 1\nautofs: {mount_options: [xprtsec=none]}\n");
         for found in [homes, autofs("xprtsec=mtls", "hub")] {
             assert_eq!(found.len(), 1, "{found:?}");
-            assert!(found[0].contains("would not agree"), "{found:?}");
+            assert!(found[0].contains("exports would not match"), "{found:?}");
         }
         assert_eq!(autofs("xprtsec=tls", "nas.example.org"), [""; 0]);
     }
@@ -302,7 +302,7 @@ mod tests {
         );
         assert_eq!(
             found,
-            ["`name` beside `range` would be for nobody", "`admin` beside `range` would be for nobody"]
+            ["`name` beside `range` would apply to no user", "`admin` beside `range` would apply to no user"]
         );
         let large = "version: 1\nusers: [{range: {prefix: t, count: 100, uid: 9223372036854775806}}]\n";
         assert_eq!(messages(large).len(), 1);

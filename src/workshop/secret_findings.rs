@@ -36,7 +36,7 @@ pub fn no_secrets(name: &str) -> Finding {
 pub fn no_authority() -> Finding {
     Finding::error(
         "the secrets file has no authority for the page's certificate: it was made by an earlier imagegen",
-        "run `imagegen hub`, which adds one, and launch the hub with the new text; nodes may go on with theirs",
+        "run `imagegen hub`, which adds one, and launch the hub with the new text; nodes may keep theirs",
     )
 }
 

@@ -70,7 +70,7 @@ pub(super) fn read(source: &Arc<Source>, node: &Node, reader: Reader<'_>, findin
     let domain = fields.text("domain", "domain: workshop.example.org");
     let is_domain = |text: &str| names::is_host_name(text) && text.contains('.');
     if let Some((text, node)) = domain.filter(|(text, _)| !is_domain(text)) {
-        fields.findings().push(findings::not_a_host_name(source, text, node));
+        fields.findings().push(web_findings::not_a_domain(source, text, node));
     }
     let email = fields.text("email", "email: ada@example.org");
     if let Some((text, node)) = email.filter(|(text, _)| !is_email(text)) {

@@ -5,12 +5,20 @@ use std::sync::Arc;
 use super::option_findings::wrong;
 use crate::document::{Finding, Node, Source};
 
+/// A domain that nobody else could find.
+#[must_use]
+pub(super) fn not_a_domain(source: &Arc<Source>, text: &str, node: &Node) -> Finding {
+    let message = format!("`web.domain` must be a fully qualified domain name, and `{text}` is not");
+    let remedy = "write only the name, without `https://`, a port or a path, like `workshop.example.org`";
+    wrong(source, node, message, remedy, "not a domain name")
+}
+
 /// Host names for students below no domain.
 #[must_use]
 pub(super) fn names_without_a_domain(source: &Arc<Source>, node: &Node) -> Finding {
-    let message = "host names for students need a domain that they are below".to_owned();
+    let message = "`subdomains` needs `domain`: students' host names are below it".to_owned();
     let remedy = "write `domain: workshop.example.org` beside it, and let this name and `*.workshop.example.org` lead to \
-                  the hub; or remove `subdomains`: without it, nobody but its owner reaches a student's server either";
+                  the hub; or remove `subdomains`: without it, only the owner reaches a student's server as well";
     wrong(source, node, message, remedy, "below which domain?")
 }
 

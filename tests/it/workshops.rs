@@ -232,7 +232,7 @@ fn a_certificate_is_compared_with_its_key_and_with_the_names_of_the_page() {
     assert_eq!(said(&one), "");
     assert!(said(&all).contains("not for `*.workshop.example.org`"), "{}", said(&all));
     assert!(said(files).contains("the page has none"), "{}", said(files));
-    assert!(said("subdomains: true").contains("need a domain"));
+    assert!(said("subdomains: true").contains("needs `domain`"));
     assert!(said("domain: w.example.org, subdomains: true").contains("no certificate for all of"));
     assert!(said("domain: w.example.org, key: privkey.pem").contains("belong together"));
     std::fs::copy(other.path().join("privkey.pem"), folder.path().join("privkey.pem")).unwrap();

@@ -16,7 +16,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "bios-boot",
         severity: Severity::Error,
-        message: "a BIOS does not get to a kernel: {}",
+        message: "a BIOS cannot load a kernel: {}",
         remedy: "install GRUB for BIOS again: grub-install --target=i386-pc",
         look: |evidence| {
             let fault = evidence.bios_boot().and_then(|_| bios_fault(evidence));
@@ -48,14 +48,14 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "bios-only",
         severity: Severity::Note,
-        message: "it starts by BIOS alone, and flavours with UEFI need another image",
+        message: "it boots by BIOS only, and flavours with UEFI need another image",
         remedy: "add an EFI system partition if there are such flavours",
         look: |evidence| only(evidence.esp.is_none() && boots_bios(evidence)),
     },
     Check {
         name: "uefi-only",
         severity: Severity::Note,
-        message: "it starts by UEFI alone, and most clouds begin with BIOS",
+        message: "it boots by UEFI only, and most clouds boot by BIOS",
         remedy: "add GRUB for BIOS, or upload it with --property hw_firmware_type=uefi",
         look: |evidence| {
             let uefi = evidence.esp.as_ref().is_some_and(crate::inspect::esp::Esp::boots);
@@ -90,7 +90,7 @@ pub(super) const CHECKS: &[Check] = &[
         name: "boot-menu",
         severity: Severity::Error,
         message: "GRUB's menu does not start a kernel: {}",
-        remedy: "write it anew in the image: update-grub",
+        remedy: "regenerate it in the image: update-grub",
         look: |evidence| {
             let fault = evidence.system().and_then(|system| menu_fault(evidence, system));
             fault.map(|fault| Fault::file(MENU, fault)).into_iter().collect()

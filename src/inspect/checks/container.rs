@@ -8,13 +8,13 @@ use crate::inspect::evidence::Evidence;
 use crate::inspect::finding::{Fault, Severity};
 use crate::inspect::header::{Header, feature};
 
-const CONVERT: &str = "write it anew: qemu-img convert -O qcow2 OLD NEW";
+const CONVERT: &str = "convert it: qemu-img convert -O qcow2 OLD NEW";
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "format",
         severity: Severity::Error,
-        message: "this is {}, and no disk image that can be looked into",
+        message: "this is {}, not a disk image that can be inspected",
         remedy: "unpack or decrypt it, and turn it into one: qemu-img convert -O qcow2 OLD NEW",
         look: |evidence| match evidence.container.format {
             Format::Other(name) => vec![file(name)],
@@ -25,7 +25,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "qcow2-damaged",
         severity: Severity::Error,
-        message: "the file is damaged or cut off: {}",
+        message: "the file is damaged or truncated: {}",
         remedy: "copy it again and compare its SHA-256; `qemu-img check` says more",
         look: |evidence| evidence.container.faults.iter().map(|fault| file(fault.as_str())).collect(),
     },
@@ -43,21 +43,21 @@ pub(super) const CHECKS: &[Check] = &[
         name: "qcow2-backing-file",
         severity: Severity::Error,
         message: "it is a layer over another file, which Glance refuses",
-        remedy: "write it anew with all of its data: qemu-img convert -O qcow2 OLD NEW",
+        remedy: "convert it with all of its data: qemu-img convert -O qcow2 OLD NEW",
         look: |evidence| header_fault(evidence, |header| header.backing_file, |_| String::new()),
     },
     Check {
         name: "qcow2-data-file",
         severity: Severity::Error,
         message: "its data is in another file, which Glance refuses",
-        remedy: "write it anew with all of its data: qemu-img convert -O qcow2 OLD NEW",
+        remedy: "convert it with all of its data: qemu-img convert -O qcow2 OLD NEW",
         look: |evidence| has_feature(evidence, feature::DATA_FILE),
     },
     Check {
         name: "qcow2-features",
         severity: Severity::Error,
         message: "it uses features that Glance does not know: {}",
-        remedy: "write it anew without them (extended_l2 is one): qemu-img convert -O qcow2 OLD NEW",
+        remedy: "convert it without them (extended_l2 is one): qemu-img convert -O qcow2 OLD NEW",
         look: |evidence| {
             let unknown = |header: &Header| header.unknown_features() != 0;
             header_fault(evidence, unknown, |header| format!("bits {:#x}", header.unknown_features()))
@@ -66,7 +66,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "qcow2-encrypted",
         severity: Severity::Error,
-        message: "it is encrypted, and nothing in it can be looked at",
+        message: "it is encrypted and cannot be inspected",
         remedy: "decrypt it: qemu-img convert with the key and -O qcow2",
         look: |evidence| header_fault(evidence, |header| header.encrypted, |_| String::new()),
     },
@@ -81,14 +81,14 @@ pub(super) const CHECKS: &[Check] = &[
         name: "qcow2-dirty",
         severity: Severity::Warning,
         message: "it was not closed by the program that wrote it last",
-        remedy: "end that program, and mend it: qemu-img check -r all",
+        remedy: "stop that program, and repair it: qemu-img check -r all",
         look: |evidence| has_feature(evidence, feature::DIRTY),
     },
     Check {
         name: "qcow2-snapshots",
         severity: Severity::Warning,
         message: "{} snapshots in it keep what has been deleted since",
-        remedy: "write it anew without them: qemu-img convert -O qcow2 OLD NEW",
+        remedy: "convert it without them: qemu-img convert -O qcow2 OLD NEW",
         look: |evidence| {
             header_fault(evidence, |header| header.snapshots > 0, |header| header.snapshots.to_string())
         },
@@ -96,8 +96,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "disk-size",
         severity: Severity::Error,
-        message: "the disk has {} bytes, which are no whole sectors",
-        remedy: "it is cut off, or was never a disk: copy it again and compare its SHA-256",
+        message: "the disk has {} bytes, which is not a whole number of sectors",
+        remedy: "it is truncated, or was never a disk: copy it again and compare its SHA-256",
         look: |evidence| {
             let size = evidence.container.disk.as_ref().map_or(0, Disk::size);
             if size % 512 == 0 { vec![] } else { vec![file(size.to_string())] }

@@ -68,7 +68,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "gpt-copies",
         severity: Severity::Error,
-        message: "the GPT and its backup do not say the same",
+        message: "the GPT and its backup differ",
         remedy: AGAIN,
         look: |evidence| match gpt(evidence) {
             Some(Gpt { primary: Ok(primary), backup: Ok(backup) })
@@ -100,7 +100,7 @@ pub(super) const CHECKS: &[Check] = &[
         name: "partition-bounds",
         severity: Severity::Error,
         message: "the partition {}",
-        remedy: "the image is cut off, or its partition table was made for another disk: make it again",
+        remedy: "the image is truncated, or its partition table was made for another disk: make it again",
         look: out_of_bounds,
     },
     Check {

@@ -9,7 +9,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "root-file-system",
         severity: Severity::Error,
-        message: "no root file system can be looked into: {}",
+        message: "the root file system cannot be inspected: {}",
         remedy: "use ext4 without encryption and volume managers for the root file system",
         look: unreadable_root,
     },
@@ -17,7 +17,7 @@ pub(super) const CHECKS: &[Check] = &[
         name: "file-system-clean",
         severity: Severity::Error,
         message: "the root file system is not clean: {}",
-        remedy: "shut the machine down before its image is taken, or mend it: e2fsck -f",
+        remedy: "shut the machine down before its image is taken, or repair it: e2fsck -f",
         look: |evidence| root_fault(evidence, |root| root.superblock.unclean()),
     },
     Check {
@@ -47,7 +47,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "file-system-journal",
         severity: Severity::Warning,
-        message: "the root file system has no journal, and an instance that is cut off may lose its files",
+        message: "the root file system has no journal, and an instance that loses power may lose files",
         remedy: "give it one: tune2fs -j",
         look: |evidence| root_fault(evidence, |root| (!root.superblock.has_journal()).then(String::new)),
     },
@@ -55,7 +55,7 @@ pub(super) const CHECKS: &[Check] = &[
         name: "file-system-damaged",
         severity: Severity::Error,
         message: "it cannot be read: {}",
-        remedy: "mend the file system: e2fsck -f",
+        remedy: "repair the file system: e2fsck -f",
         look: |evidence| {
             let faults = evidence.system().map(|system| system.tree.faults()).unwrap_or_default();
             faults.into_iter().map(|(place, fault)| Fault::at(place, fault)).collect()

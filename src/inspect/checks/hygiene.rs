@@ -33,7 +33,7 @@ pub(super) const CHECKS: &[Check] = &[
         name: "secret",
         severity: Severity::Error,
         message: "{}, which everybody with the image would have",
-        remedy: "delete it, and change what it gave away wherever it is used",
+        remedy: "delete it, and revoke the credential wherever it is used",
         look: |evidence| broken(evidence, Class::Secret),
     },
     Check {
@@ -74,7 +74,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "leftover",
         severity: Severity::Error,
-        message: "{}, which was meant for the build alone",
+        message: "{}, which was meant for the build only",
         remedy: "delete it at the end of the build",
         look: |evidence| broken(evidence, Class::Leftover),
     },
@@ -137,13 +137,13 @@ fn broken(evidence: &Evidence, class: Class) -> Vec<Fault> {
 fn machine_id_fault(system: &System) -> Option<String> {
     let Some(text) = system.tree.text(MACHINE_ID) else {
         return Some(
-            "it is missing, so each instance has a first boot that enables and disables units anew".into(),
+            "it is missing, so each instance has a first boot that enables and disables units again".into(),
         );
     };
     match text.trim() {
         "" => None,
         "uninitialized" => {
-            Some("it says `uninitialized`, which enables and disables units anew at the first boot".into())
+            Some("it says `uninitialized`, which enables and disables units again at the first boot".into())
         }
         _ => Some("it holds the id of one machine, which all instances would share".into()),
     }

@@ -17,7 +17,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "package-state",
         severity: Severity::Error,
-        message: "the package {} is not installed to its end",
+        message: "the package {} is not completely installed",
         remedy: "finish it: dpkg --configure -a",
         look: |evidence| {
             let unfinished = evidence.system().map_or(&[][..], |system| &system.unfinished);
@@ -30,14 +30,14 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "packages",
         severity: Severity::Note,
-        message: "there is no package of dpkg, so nobody can say what is in the image",
-        remedy: "leave /var/lib/dpkg in place; images of other distributions are looked at without their packages",
+        message: "dpkg lists no packages, so the contents of the image are unknown",
+        remedy: "leave /var/lib/dpkg in place; images of other distributions are inspected without their packages",
         look: |evidence| missing(evidence, "var/lib/dpkg/status", |system| !system.packages.is_empty()),
     },
     Check {
         name: "unit",
         severity: Severity::Warning,
-        message: "{} is enabled and not there",
+        message: "{} is enabled but does not exist",
         remedy: "delete the link, or install the unit",
         look: |evidence| {
             let units = evidence.system().map_or(&[][..], |system| &system.units);
@@ -61,7 +61,7 @@ pub(super) const CHECKS: &[Check] = &[
         name: "cloud-init-sources",
         severity: Severity::Note,
         message: "no file names the sources of user-data, so cloud-init guesses by the machine's maker",
-        remedy: "for clouds that call themselves otherwise, say datasource_list: [ConfigDrive, OpenStack, NoCloud, None]",
+        remedy: "for clouds with another product name, set datasource_list: [ConfigDrive, OpenStack, NoCloud, None]",
         look: |evidence| missing(evidence, CLOUD, names_sources),
     },
     Check {
@@ -78,7 +78,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "resolver",
         severity: Severity::Warning,
-        message: "the name servers of one network are written down, and are not there in another",
+        message: "it lists the name servers of one network, which other networks do not have",
         remedy: "link it to ../run/systemd/resolve/stub-resolv.conf, or delete it",
         look: |evidence| {
             let entry = evidence.system().and_then(|system| system.tree.entry("etc/resolv.conf"));
@@ -89,14 +89,14 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "hosts",
         severity: Severity::Warning,
-        message: "the name of one machine stands for 127.0.1.1: {}",
+        message: "127.0.1.1 has the name of one machine: {}",
         remedy: "delete the line; cloud-init writes the instance's own with manage_etc_hosts",
         look: |evidence| lines(evidence, "etc/hosts", |line| line.starts_with("127.0.1.1")),
     },
     Check {
         name: "fstab",
         severity: Severity::Warning,
-        message: "a disk goes by a name that another cloud gives to another disk, or to none: {}",
+        message: "a disk is named by a device name that other clouds give to another disk, or to none: {}",
         remedy: "name it by UUID= or LABEL=",
         look: |evidence| {
             let named = |line: &str| {

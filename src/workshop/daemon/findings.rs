@@ -85,11 +85,11 @@ pub(super) const RARE_SOCKETS: Loosening = (
 );
 pub(super) const HOST_CGROUPS: Loosening = (
     "with the host's control groups students see the names of all containers and services of their machine",
-    "remove it; a container that needs them gets them by `docker run --cgroupns host`",
+    "remove it; a container that needs them can get them by `docker run --cgroupns host`",
 );
 pub(super) const SHARED_IPC: Loosening = (
     "with shareable IPC another container of the machine can be started in a notebook's shared memory",
-    "remove it; a container that shares its memory says so by `docker run --ipc shareable`",
+    "remove it; a container that shares its memory can be started by `docker run --ipc shareable`",
 );
 pub(super) const NEW_PRIVILEGES: Loosening = (
     "notebooks get no new privileges in any case, and with this other containers get them by set-uid programs",
@@ -105,11 +105,11 @@ pub(super) const DEBUGGING: Loosening = (
     "remove it after the search for a fault, and delete the journal: `journalctl --rotate --vacuum-time=1s`",
 );
 pub(super) const ANY_REGISTRY: Loosening = (
-    "dockerd does not look who answers as this registry: whoever is on the way can give the machines another image",
+    "dockerd does not verify this registry: an attacker on the network can give the machines another image",
     "give the registry a certificate that Debian knows, or name images by their digest: `name@sha256:…`",
 );
 pub(super) const ANY_LOG_SERVER: Loosening = (
-    "dockerd does not look who answers as the log server: whoever is on the way reads what notebooks print",
+    "dockerd does not verify the log server: an attacker on the network can read the output of notebooks",
     "remove it, and give the server's certificate authority instead",
 );
 pub(super) const TOKENS_IN_LOGS: Loosening = (
@@ -133,7 +133,7 @@ pub(super) fn ipv6_without_rules(place: &Place) -> Finding {
 /// Another program that starts all containers.
 pub(super) fn another_runtime(place: &Place) -> Finding {
     Finding::warning(
-        "this runtime decides itself which limits of notebooks it keeps: that capabilities, AppArmor, the list of \
+        "this runtime itself decides which limits of notebooks it enforces: that capabilities, AppArmor, the list of \
          system calls and `no-new-privileges` hold was seen with runc alone",
         "remove it, or try in a notebook what must not work there",
     )
@@ -165,7 +165,7 @@ pub(super) fn unnamed_limit(source: &Arc<Source>, node: &Node, key: &str, known:
 pub(super) fn soft_above_hard(source: &Arc<Source>, soft: &Node, hard: &Node) -> Finding {
     Finding::error(
         "a soft limit above the hard one lets no container start",
-        "make `Soft` at most as large as `Hard`; -1 is no limit",
+        "make `Soft` at most as large as `Hard`; -1 means unlimited",
     )
     .at(source, soft.span.clone(), "larger")
     .at(source, hard.span.clone(), "than this")
@@ -174,7 +174,7 @@ pub(super) fn soft_above_hard(source: &Arc<Source>, soft: &Node, hard: &Node) ->
 /// More open files than the kernel lets anybody have.
 pub(super) fn too_many_files(source: &Arc<Source>, node: &Node, most: i64) -> Finding {
     Finding::error(
-        "the kernel lets nobody have as many files open, and no container would start",
+        "the kernel allows no process so many open files, and no container would start",
         format!("choose a number up to {most}"),
     )
     .at(source, node.span.clone(), "too many")
@@ -251,10 +251,10 @@ pub(super) fn missing_log_option(place: &Place, option: &str, driver: &str) -> F
 /// Logs that are to be compressed and are never put aside.
 pub(super) fn nothing_to_compress(place: &Place) -> Finding {
     Finding::error(
-        "one log file alone cannot be compressed, and no container would start",
+        "a single log file cannot be compressed, and no container would start",
         "keep 2 files or more, or write `log-opts: {compress: \"false\"}`",
     )
-    .at_place(place, "one alone")
+    .at_place(place, "a single one")
 }
 
 /// IPv6 without addresses.
@@ -269,7 +269,7 @@ pub(super) fn ipv6_without_network(place: &Place) -> Finding {
 /// Rules for IPv6 that this version has only for trial.
 pub(super) fn ip6tables_is_an_experiment(place: &Place) -> Finding {
     Finding::error(
-        "`ip6tables` is an experiment in Docker 26, which would not start with it alone",
+        "`ip6tables` is an experiment in Docker 26, which would not start with it unless `experimental` is set",
         "add `experimental: true`",
     )
     .at_place(place, "needs `experimental`")
@@ -278,7 +278,7 @@ pub(super) fn ip6tables_is_an_experiment(place: &Place) -> Finding {
 /// Another store for images.
 pub(super) fn another_image_store(place: &Place) -> Finding {
     Finding::error(
-        "with containerd's image store dockerd would not see the image that nodes carry",
+        "with containerd's image store dockerd would not see the image that nodes preload",
         "remove it",
     )
     .at_place(place, "hides the image")

@@ -52,7 +52,7 @@ const TABLE: &[(&str, Rule)] = &[
         "cri-containerd",
         Only(
             false,
-            "it opens containerd to Kubernetes, which no machine of a workshop has: whoever asks there is root",
+            "it opens containerd to Kubernetes, which no machine of a workshop runs: any client of it becomes root",
         ),
     ),
     ("data-root", Own("data_root")),
