@@ -3,6 +3,9 @@
 //! `git archive` writes the commit into `.cargo/commit`, and a clone is asked, but for release builds alone: to name it in
 //! others, Cargo would have to compile all tests anew after each commit. Any other copy of the sources has none.
 
+// Cargo takes what a build script prints, and nothing of the program runs here.
+#![allow(clippy::print_stdout, clippy::disallowed_methods)]
+
 use std::path::Path;
 use std::process::Command;
 

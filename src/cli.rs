@@ -11,6 +11,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::userdata::Platform;
+
 pub use doctor::DoctorArgs;
 pub use rehearsal::{
     AttackArgs, BenchArgs, BootArgs, BootedBy, CloudArgs, ClusterArgs, DatasourceKind, NetworkKind,
@@ -122,20 +124,6 @@ pub struct CheckArgs {
     /// The secrets file [default: `workshop.secrets.yaml` beside the workshop file]
     #[arg(long, value_name = "FILE")]
     pub secrets: Option<PathBuf>,
-}
-
-/// Where user-data is entered, by how much of it fits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Platform {
-    /// The form of Horizon before 2025.2: 16383 bytes
-    Horizon,
-    /// The form of Horizon since 2025.2: 49149 bytes
-    #[value(name = "horizon-2025.2")]
-    Horizon2025,
-    /// Nova's API, by the openstack command or a template: 49149 bytes
-    Nova,
-    /// EC2 and what is compatible with it: 16384 bytes
-    Ec2,
 }
 
 /// What `imagegen hub` and `imagegen node` share.

@@ -9,7 +9,7 @@ pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 /// Something that the host lacks, and how to get it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shortage {
+pub struct MissingPrerequisite {
     /// What is missing, and what for.
     pub what: String,
     /// The command that mends it, or advice where no command does.
@@ -24,7 +24,7 @@ pub enum Failure {
     Input(Findings),
     /// The host lacks something (exit code 3); nothing was started.
     #[error("this machine lacks what the command needs")]
-    Host(Vec<Shortage>),
+    Host(Vec<MissingPrerequisite>),
     /// The work itself failed (exit code 4).
     #[error("{0:#}")]
     Work(#[from] anyhow::Error),

@@ -15,14 +15,14 @@
 //! | [`build`] | stages → files: layers, hygiene, ext4, disk, qcow2, artefacts; executes, never decides | yes |
 //! | [`inspect`] | a disk image → what is in it, and what is wrong with it; reads through `Read` and `Seek` alone | no |
 //! | [`rehearsal`] | machines, LAN, config drive, checks | yes |
-//! | [`vm`] | one virtual machine: accelerator, config drive, an errand that ends by itself | yes |
+//! | [`vm`] | one virtual machine: accelerator, config drive, a one-shot VM | yes |
 //! | [`host`] | processes, tools, downloads, work folders, signals | it alone does |
 //! | [`report`] | findings on screen, progress, exit codes | it alone prints |
 //!
 //! # Invariants
 //!
 //! - `document`, `workshop`, `userdata`, `ports`, `recipe`, `plan` and `inspect` import nothing from `host`: they are pure.
-//! - Only [`host::command`] starts processes. Only [`report`] prints.
+//! - Only [`host::cmd`] starts processes. Only [`report`] prints.
 //! - `build` never reads a workshop, so no secret can get into an image.
 //! - Secrets have no revealing `Debug` and never enter argv, a plan, a log or an image.
 //! - An artefact appears under its final name only when it is whole.

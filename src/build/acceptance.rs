@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 
 use crate::failure::{Failure, Result};
-use crate::inspect::{self, Severity};
+use crate::inspect::{self, Level};
 use crate::report::Progress;
 
 /// Fails with all errors in a finished image; warnings are shown.
@@ -16,11 +16,11 @@ pub(super) fn accept(image: &Path, title: &str, progress: &Progress) -> Result<(
         let found = report.findings().iter().filter(move |finding| finding.severity == severity);
         found.map(|finding| format!("{}: {}", finding.place, finding.message)).collect::<Vec<_>>()
     };
-    let errors = of(Severity::Error);
+    let errors = of(Level::Error);
     if !errors.is_empty() {
         return Err(refused(&errors));
     }
-    let warnings = of(Severity::Warning);
+    let warnings = of(Level::Warning);
     for warning in &warnings {
         progress.note(&format!("{title}: {warning}"));
     }

@@ -36,7 +36,7 @@ pub(super) struct ImageArchive {
 }
 
 /// An image of an archive.
-pub(super) struct Contained {
+pub(super) struct ArchivedImage {
     /// The repository's name, without tag and digest, where the archive has one.
     pub(super) name: Option<String>,
     /// The tag.
@@ -70,7 +70,7 @@ impl ImageArchive {
     }
 
     /// The one image in it, for linux/amd64.
-    pub(super) fn image(&mut self) -> Result<Contained> {
+    pub(super) fn image(&mut self) -> Result<ArchivedImage> {
         let image = if self.places.contains_key(INDEX) { self.oci_image()? } else { self.docker_image()? };
         self.ensure_sound(&image)?;
         if image.layers.len() != image.diff_ids.len() {
@@ -85,7 +85,7 @@ impl ImageArchive {
     }
 
     /// Names and digests become paths on the machine and options of its dockerd.
-    fn ensure_sound(&self, image: &Contained) -> Result<()> {
+    fn ensure_sound(&self, image: &ArchivedImage) -> Result<()> {
         let mut wrong = Findings::default();
         for digest in image.diff_ids.iter().chain([&image.digest]).filter(|digest| !is_digest(digest)) {
             wrong.push(findings::not_a_digest(&self.path, digest));
@@ -99,7 +99,7 @@ impl ImageArchive {
         if wrong.is_empty() { Ok(()) } else { Err(wrong.into()) }
     }
 
-    fn oci_image(&mut self) -> Result<Contained> {
+    fn oci_image(&mut self) -> Result<ArchivedImage> {
         let index = self.json(INDEX)?;
         let descriptor = self.only(&index["manifests"], |descriptor| descriptor["digest"].clone())?;
         let (name, tag) = self.tagged().or_else(|| named(&descriptor)).unzip();
@@ -113,7 +113,7 @@ impl ImageArchive {
         }
         let config = self.blob(&text(&manifest["config"], "digest")?)?;
         let layers = texts(&manifest["layers"], Some("digest"))?;
-        Ok(Contained {
+        Ok(ArchivedImage {
             name,
             tag: tag.unwrap_or_else(|| LATEST.to_owned()),
             digest,
@@ -124,7 +124,7 @@ impl ImageArchive {
     }
 
     /// Without a manifest there is no digest, so it gets that of the manifest which Docker would write for its push.
-    fn docker_image(&mut self) -> Result<Contained> {
+    fn docker_image(&mut self) -> Result<ArchivedImage> {
         let table = self.json(TABLE)?;
         let entry = self.only(&table, |entry| entry["Config"].clone())?;
         let config = read_all(self.entry(&text(&entry, "Config")?)?)?;
@@ -146,7 +146,7 @@ impl ImageArchive {
         });
         let (name, tag) = self.tagged().unzip();
         let digest = sha256(manifest.to_string().as_bytes());
-        Ok(Contained {
+        Ok(ArchivedImage {
             name,
             tag: tag.unwrap_or_else(|| LATEST.to_owned()),
             digest,
@@ -173,7 +173,7 @@ impl ImageArchive {
     }
 
     /// The tar of a layer, uncompressed.
-    pub(super) fn layer(&mut self, image: &Contained, number: usize) -> Result<Box<dyn Read + '_>> {
+    pub(super) fn layer(&mut self, image: &ArchivedImage, number: usize) -> Result<Box<dyn Read + '_>> {
         let mut blob = BufReader::with_capacity(1 << 20, self.entry(&image.layers[number])?);
         let mut magic = [0; 4];
         let read = std::io::copy(&mut (&mut blob).take(4), &mut magic.as_mut_slice())?;

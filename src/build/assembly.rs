@@ -8,17 +8,17 @@ use gpt::disk::LogicalBlockSize;
 use gpt::partition::Partition;
 use gpt::partition_types::{self, Type};
 
-use super::origin::Origin;
-use super::rootfs::{Composition, Rootfs};
+use super::resolved_inputs::ResolvedInputs;
+use super::rootfs::{Rootfs, RootfsSpec};
 use super::target_tools::TargetTools;
-use super::{esp, listing, qcow2};
+use super::{esp, file_tree, qcow2};
 use crate::failure::Result;
-use crate::host::command::Tool;
-use crate::host::memory::{Memory, TemporaryFile};
+use crate::host::cmd::Cmd;
+use crate::host::memory::{MemoryBudget, TemporaryFile};
 use crate::host::tools;
-use crate::host::work::WorkFolder;
+use crate::host::workdir::WorkDir;
 use crate::plan::disk::{self, Extent, Layout, SECTOR};
-use crate::plan::{Image, Key};
+use crate::plan::{CacheKey, DiskImage};
 
 /// What GRUB must know to find and start a kernel; built into its core image, so that no module on the disk can ever be
 /// of another version than the core.
@@ -41,7 +41,7 @@ const BOOT_CODE: usize = 440;
 
 /// A finished raw disk.
 #[derive(Debug)]
-pub(super) struct Disk {
+pub(super) struct DiskParts {
     pub(super) file: TemporaryFile,
     pub(super) layout: Layout,
     pub(super) root_uuid: String,
@@ -49,30 +49,30 @@ pub(super) struct Disk {
 
 /// Makes the disk of an image from its root file system, which is to be as it was measured.
 pub(super) fn assemble(
-    composition: &Composition<'_>,
+    spec: &RootfsSpec<'_>,
     rootfs: &Rootfs,
-    origin: &Origin,
+    resolved: &ResolvedInputs,
     tools: &TargetTools,
-    work: &WorkFolder,
-    memory: &Memory,
-) -> Result<Disk> {
-    let image = composition.image;
+    work: &WorkDir,
+    budget: &MemoryBudget,
+) -> Result<DiskParts> {
+    let image = spec.image;
     let efi = if image.esp.is_empty() { 0 } else { disk::EFI_SIZE };
-    let disk = Disk {
-        file: memory.file(rootfs.contents.blocks_bytes, work.path(&format!("{}.raw", image.recipe))),
+    let disk = DiskParts {
+        file: budget.file(rootfs.contents.blocks_bytes, work.path(&format!("{}.raw", image.recipe))),
         layout: Layout::new(efi, rootfs.contents.file_system_size()),
-        root_uuid: disk::uuid(&origin.identity, "root file system"),
+        root_uuid: disk::uuid(&resolved.identity, "root file system"),
     };
     fs_err::File::create(disk.file.path())?.set_len(disk.layout.total)?;
-    make_file_system(&disk, composition, &origin.identity, tools)?;
+    make_file_system(&disk, spec, &resolved.identity, tools)?;
     let made = fs_err::File::open(disk.file.path())?.into_parts().0;
-    rootfs.written.ensure_in(&listing::open(made, disk.layout.root.start)?)?;
+    rootfs.written.ensure_in(&file_tree::open(made, disk.layout.root.start)?)?;
     let core = core_image(image, tools, work)?;
     write_boot_loader(&disk, &tools.boot_img()?, core)?;
     if efi > 0 {
-        esp::write(disk.file.path(), disk.layout.efi, &origin.identity, &esp::files(image, tools)?)?;
+        esp::write(disk.file.path(), disk.layout.efi, &resolved.identity, &esp::files(image, tools)?)?;
     }
-    write_partition_table(&disk, &origin.identity)?;
+    write_partition_table(&disk, &resolved.identity)?;
     Ok(disk)
 }
 
@@ -81,9 +81,9 @@ const FILE_SYSTEM: &str = "root_owner=0:0,assume_storage_prezeroed=1";
 
 /// mke2fs reads the tar while it is written.
 fn make_file_system(
-    disk: &Disk,
-    composition: &Composition<'_>,
-    key: &Key,
+    disk: &DiskParts,
+    spec: &RootfsSpec<'_>,
+    key: &CacheKey,
     tools: &TargetTools,
 ) -> Result<()> {
     let Extent { start, size } = disk.layout.root;
@@ -97,23 +97,23 @@ fn make_file_system(
         .args(["-d", "-"])
         .arg(disk.file.path())
         .arg(format!("{}k", size / 1024))
-        .env("SOURCE_DATE_EPOCH", composition.epoch.to_string())
-        .fed_by(|pipe| composition.write(pipe).map(drop))?;
-    count_what_users_store(disk, composition, tools)
+        .env("SOURCE_DATE_EPOCH", spec.epoch.to_string())
+        .run_with_stdin(|pipe| spec.write(pipe).map(drop))?;
+    count_what_users_store(disk, spec, tools)
 }
 
 /// Has the file system count what each user stores, so that a machine can limit it. mke2fs would count before it fills the
 /// file system, which fsck then calls wrong.
-fn count_what_users_store(disk: &Disk, composition: &Composition<'_>, tools: &TargetTools) -> Result<()> {
+fn count_what_users_store(disk: &DiskParts, spec: &RootfsSpec<'_>, tools: &TargetTools) -> Result<()> {
     tools
         .tune2fs()
         .args(["-Q", "usrquota"])
         .arg(format!("{}?offset={}", disk.file.path().display(), disk.layout.root.start))
-        .env("SOURCE_DATE_EPOCH", composition.epoch.to_string())
+        .env("SOURCE_DATE_EPOCH", spec.epoch.to_string())
         .run()
 }
 
-fn core_image(image: &Image, tools: &TargetTools, work: &WorkFolder) -> Result<Vec<u8>> {
+fn core_image(image: &DiskImage, tools: &TargetTools, work: &WorkDir) -> Result<Vec<u8>> {
     let path = work.path(&format!("{}.core.img", image.recipe));
     tools
         .grub_mkimage()
@@ -127,7 +127,7 @@ fn core_image(image: &Image, tools: &TargetTools, work: &WorkFolder) -> Result<V
     Ok(fs_err::read(path)?)
 }
 
-fn write_boot_loader(disk: &Disk, boot: &[u8], mut core: Vec<u8>) -> Result<()> {
+fn write_boot_loader(disk: &DiskParts, boot: &[u8], mut core: Vec<u8>) -> Result<()> {
     let place = disk.layout.bios_boot;
     ensure_fits(boot, &core, place)?;
     let mut sector = boot[..BOOT_CODE].to_vec();
@@ -161,7 +161,7 @@ fn put(image: &mut [u8], offset: usize, bytes: &[u8]) {
     image[offset..offset + bytes.len()].copy_from_slice(bytes);
 }
 
-fn write_partition_table(disk: &Disk, key: &Key) -> Result<()> {
+fn write_partition_table(disk: &DiskParts, key: &CacheKey) -> Result<()> {
     let mut file = fs_err::OpenOptions::new().read(true).write(true).open(disk.file.path())?.into_parts().0;
     protective_mbr(disk.layout.total, &mut file)?;
     let mut table = gpt::GptConfig::new()
@@ -192,7 +192,7 @@ fn protective_mbr(total: u64, file: &mut std::fs::File) -> Result<()> {
     Ok(())
 }
 
-fn partition(name: &str, kind: Type, extent: Extent, key: &Key) -> Result<Partition> {
+fn partition(name: &str, kind: Type, extent: Extent, key: &CacheKey) -> Result<Partition> {
     Ok(Partition {
         part_type_guid: kind,
         part_guid: parse(&disk::uuid(key, name))?,
@@ -208,7 +208,12 @@ fn parse<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(u
 }
 
 /// The raw disk as a compressed qcow2.
-pub(super) fn compress(disk: &Disk, image: &Image, threads: usize, work: &WorkFolder) -> Result<PathBuf> {
+pub(super) fn compress(
+    disk: &DiskParts,
+    image: &DiskImage,
+    threads: usize,
+    work: &WorkDir,
+) -> Result<PathBuf> {
     let path = work.path(&format!("{}.qcow2", image.recipe));
     qcow2::write(disk.file.path(), &path, threads)?;
     Ok(path)
@@ -216,7 +221,7 @@ pub(super) fn compress(disk: &Disk, image: &Image, threads: usize, work: &WorkFo
 
 /// A disk in any format of QEMU's as a compressed qcow2, whole in itself.
 pub(super) fn compress_from(format: &str, disk: &Path, target: &Path) -> Result<()> {
-    Tool::new(tools::QEMU_IMG.name)
+    Cmd::new(tools::QEMU_IMG.name)
         .args(["convert", "-f", format, "-O", "qcow2", "-c", "-o", "compression_type=zstd"])
         .arg(disk)
         .arg(target)

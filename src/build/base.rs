@@ -9,11 +9,11 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Sha256, Sha512};
 
 use super::checked;
-use super::entry::Unfinished;
-use super::job::Job;
+use super::context::BuildContext;
+use super::entry::PendingEntry;
 use crate::failure::{Failure, Result};
-use crate::host::command::Tool;
-use crate::host::work::WorkFolder;
+use crate::host::cmd::Cmd;
+use crate::host::workdir::WorkDir;
 use crate::host::{fetch, signals, tools};
 use crate::inspect::header::{Header, MAGIC, feature};
 use crate::plan::Stage;
@@ -38,13 +38,13 @@ pub(super) struct BaseDisk {
     pub(super) virtual_bytes: u64,
 }
 
-impl Job<'_> {
+impl BuildContext<'_> {
     /// Downloads a cloud image into the store.
     pub(super) fn base(&self, stage: &Stage, image: &CloudImage) -> Result<()> {
-        self.keep(stage, &self.places.store.bases, true, |target| self.download(stage, image, target))
+        self.keep(stage, &self.dirs.cache.bases, true, |target| self.download(stage, image, target))
     }
 
-    fn download(&self, stage: &Stage, image: &CloudImage, target: &mut Unfinished) -> Result<()> {
+    fn download(&self, stage: &Stage, image: &CloudImage, target: &mut PendingEntry) -> Result<()> {
         let mut step = self.progress.step(format!("{}: downloaded and verified", stage.title()));
         let expected = expected(image, self.work)?;
         if let Some(path) = fetch::local(&image.url) {
@@ -53,7 +53,7 @@ impl Job<'_> {
             let tell = &mut |have, all: Option<u64>| {
                 step.reached(&format!("{} of {}", size(have), all.map_or("?".into(), size)));
             };
-            let partial = self.places.store.bases.partial(&stage.key);
+            let partial = self.dirs.cache.bases.partial(&stage.key);
             let downloaded = fetch::to_file(&image.url, &partial, tell)?;
             let taken = take(downloaded.path(), &expected, image, target.path());
             // What is wrong would be gone on with the next time, and be wrong again; what is whole need not come again.
@@ -86,7 +86,7 @@ fn take(file: &Path, expected: &str, image: &CloudImage, target: &Path) -> Resul
 }
 
 /// The checksum that the image must have.
-fn expected(image: &CloudImage, work: &WorkFolder) -> Result<String> {
+fn expected(image: &CloudImage, work: &WorkDir) -> Result<String> {
     let (url, signature) = match &image.proof {
         Proof::Digest(digest) => return Ok(digest.clone()),
         Proof::Checksums { url, signature } => (url, signature),
@@ -116,14 +116,14 @@ pub(super) fn listed(list: &str, name: &str) -> Option<String> {
 }
 
 /// What of a list is signed by the key: all of it, or the message inside.
-fn signed(list: &[u8], signature: &Signature, work: &WorkFolder) -> Result<Vec<u8>> {
+fn signed(list: &[u8], signature: &Signature, work: &WorkDir) -> Result<Vec<u8>> {
     // A folder of its own: another image's list may be checked at the same moment.
     let folder = tempfile::tempdir_in(work.path(""))?;
     let [keyring, message, detached] =
         ["keyring.gpg", "checksums", "signature"].map(|name| folder.path().join(name));
     fs_err::write(&keyring, binary(&signature.key)?)?;
     fs_err::write(&message, list)?;
-    let gpgv = Tool::new(tools::GPGV.name).arg("--homedir").arg(folder.path()).arg("--keyring").arg(&keyring);
+    let gpgv = Cmd::new(tools::GPGV.name).arg("--homedir").arg(folder.path()).arg("--keyring").arg(&keyring);
     if list.starts_with(SIGNED_MESSAGE) {
         return Ok(gpgv.args(["--output", "-"]).arg(&message).output()?.into_bytes());
     }
@@ -243,7 +243,7 @@ mod tests {
     fn image(path: &Path, content: &[u8]) -> CloudImage {
         fs_err::write(path, content).unwrap();
         let proof = Proof::Digest(hex(&Sha256::digest(content)));
-        CloudImage { url: format!("file://{}", path.display()), proof, place: None }
+        CloudImage { url: format!("file://{}", path.display()), proof, location: None }
     }
 
     fn taken(content: &[u8]) -> Result<Vec<u8>> {
@@ -316,7 +316,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let [raw, child] = ["disk.raw", "child.qcow2"].map(|name| folder.path().join(name));
         fs_err::write(&raw, raw_disk()).unwrap();
-        Tool::new(tools::QEMU_IMG.name)
+        Cmd::new(tools::QEMU_IMG.name)
             .args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b"])
             .args([&raw, &child])
             .run()
@@ -350,7 +350,7 @@ mod tests {
         }
 
         fn gpg(&self, arguments: &[&str]) {
-            let gpg = Tool::new("gpg").arg("--homedir").arg(self.0.path()).args([
+            let gpg = Cmd::new("gpg").arg("--homedir").arg(self.0.path()).args([
                 "--batch",
                 "--yes",
                 "--passphrase",
@@ -373,7 +373,7 @@ mod tests {
     fn a_list_counts_only_with_the_signature_of_the_pinned_key() {
         let (signer, other) = (Signer::new(), Signer::new());
         let folder = tempfile::tempdir().unwrap();
-        let work = WorkFolder::within(folder.path()).unwrap();
+        let work = WorkDir::within(folder.path()).unwrap();
         let list = signer.file("SUMS");
         fs_err::write(&list, format!("{}  a.img\n", "a".repeat(64))).unwrap();
         signer.gpg(&["--detach-sign", "--output", &format!("{list}.gpg"), &list]);
@@ -381,7 +381,7 @@ mod tests {
         let expect = |list: String, key: Vec<u8>| {
             let signature = Some(Signature { url: format!("file://{list}.gpg"), key });
             let proof = Proof::Checksums { url: format!("file://{list}"), signature };
-            expected(&CloudImage { url: "https://example.org/a.img".into(), proof, place: None }, &work)
+            expected(&CloudImage { url: "https://example.org/a.img".into(), proof, location: None }, &work)
         };
         for signed in [list.clone(), format!("{list}.asc")] {
             assert_eq!(expect(signed.clone(), signer.key("--no-armor")).unwrap(), "a".repeat(64));

@@ -43,7 +43,7 @@ pub(super) struct Admitted {
 }
 
 /// What becomes of an entry.
-pub(super) enum Verdict {
+pub(super) enum EntryVerdict {
     Write(Box<Admitted>),
     /// It is no file: the layer's root, a mark, or a comment.
     Skip,
@@ -58,13 +58,13 @@ pub(super) struct Confined {
 
 impl Confined {
     /// Judges the next entry.
-    pub(super) fn judge<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> Result<Verdict> {
+    pub(super) fn judge<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> Result<EntryVerdict> {
         if entry.header().entry_type().is_pax_global_extensions() {
-            return Ok(Verdict::Skip);
+            return Ok(EntryVerdict::Skip);
         }
         // A few bytes claim a hole of any size, which would be written.
         if entry.header().entry_type().is_gnu_sparse() {
-            return Ok(Verdict::Refuse(Refusal::Holes));
+            return Ok(EntryVerdict::Refuse(Refusal::Holes));
         }
         let records = tarball::records(entry)?;
         let header = tarball::header_of(entry)?;
@@ -76,9 +76,9 @@ impl Confined {
         };
         let judged = attributes(&records).and_then(|()| self.admit(said));
         Ok(match judged {
-            Ok(Some(admitted)) => Verdict::Write(Box::new(admitted)),
-            Ok(None) => Verdict::Skip,
-            Err(refusal) => Verdict::Refuse(refusal),
+            Ok(Some(admitted)) => EntryVerdict::Write(Box::new(admitted)),
+            Ok(None) => EntryVerdict::Skip,
+            Err(refusal) => EntryVerdict::Refuse(refusal),
         })
     }
 
@@ -217,11 +217,11 @@ mod tests {
     use tar::{Archive, Builder};
 
     use super::super::archive::sha256;
-    use super::super::preload::Cargo;
-    use super::super::rootfs::Composition;
+    use super::super::preload::PreloadSet;
+    use super::super::rootfs::RootfsSpec;
     use super::*;
     use crate::failure::Failure;
-    use crate::plan::Image;
+    use crate::plan::DiskImage;
 
     /// An entry as nobody stops a hostile program from writing it.
     struct Raw {
@@ -265,8 +265,8 @@ mod tests {
         let (tar, mut confined, mut refused) = (tar(entries), Confined::default(), vec![]);
         for entry in Archive::new(tar.as_slice()).entries().unwrap() {
             match confined.judge(&mut entry.unwrap()).unwrap() {
-                Verdict::Refuse(refusal) => refused.push(refusal),
-                Verdict::Write(_) | Verdict::Skip => {}
+                EntryVerdict::Refuse(refusal) => refused.push(refusal),
+                EntryVerdict::Write(_) | EntryVerdict::Skip => {}
             }
         }
         refused
@@ -307,7 +307,9 @@ mod tests {
         let mut confined = Confined::default();
         let mut archive = Archive::new(tar.as_slice());
         let kinds = archive.entries().unwrap().map(|entry| {
-            let Verdict::Write(admitted) = confined.judge(&mut entry.unwrap()).unwrap() else { panic!() };
+            let EntryVerdict::Write(admitted) = confined.judge(&mut entry.unwrap()).unwrap() else {
+                panic!()
+            };
             (admitted.header.entry_type(), admitted.target.unwrap())
         });
         let wanted = (EntryType::Symlink, b"/etc/shadow".to_vec());
@@ -379,7 +381,7 @@ mod tests {
         let mut archive = Archive::new(tar.as_slice());
         let mut entry = archive.entries().unwrap().next().unwrap().unwrap();
         let verdict = Confined::default().judge(&mut entry).unwrap();
-        assert!(matches!(verdict, Verdict::Refuse(Refusal::Size(17_592_186_044_417))));
+        assert!(matches!(verdict, EntryVerdict::Refuse(Refusal::Size(17_592_186_044_417))));
     }
 
     #[test]
@@ -421,10 +423,10 @@ mod tests {
     }
 
     fn refusals(folder: &Path) -> Vec<String> {
-        let cargo = vec![Cargo::of(folder.join("app.tar"))];
-        let image = Image::bare();
-        let composition = Composition { layer: folder.join("layer.tar"), image: &image, cargo, epoch: 0 };
-        match composition.measure() {
+        let preloads = vec![PreloadSet::of(folder.join("app.tar"))];
+        let image = DiskImage::bare();
+        let spec = RootfsSpec { layer: folder.join("layer.tar"), image: &image, preloads, epoch: 0 };
+        match spec.measure() {
             Err(Failure::Input(findings)) => findings.iter().map(|it| it.message.clone()).collect(),
             Err(other) => panic!("{other}"),
             Ok(_) => vec![],

@@ -1,4 +1,4 @@
-//! An entry of a shelf: what is known of it, holding it, and writing it.
+//! An entry of a bucket: what is known of it, holding it, and writing it.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -17,7 +17,7 @@ pub(super) const UNFINISHED: &str = ".unfinished-";
 
 /// What is known of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Record {
+pub(super) struct EntryMeta {
     /// What it is, for a person.
     pub(super) what: String,
     pub(super) bytes: u64,
@@ -34,13 +34,13 @@ pub(super) struct Record {
 
 /// An entry that stays what it is until this is dropped.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct EntryGuard {
     pub(super) file: File,
     /// The hash of its content.
     pub(super) sha256: String,
 }
 
-impl Held {
+impl EntryGuard {
     /// Its size.
     pub(super) fn bytes(&self) -> Result<u64> {
         Ok(self.file.metadata()?.len())
@@ -55,18 +55,18 @@ impl Held {
 
 /// What became of holding an entry.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum Lookup {
     /// It is as it was made.
-    Whole(Held),
+    Hit(EntryGuard),
     /// It is not.
-    Damaged,
+    Corrupt,
     /// There is none.
-    Nothing,
+    Miss,
 }
 
 /// A file that is still being written; it goes when it is dropped.
 #[derive(Debug)]
-pub(super) struct Unfinished {
+pub(super) struct PendingEntry {
     pub(super) path: tempfile::TempPath,
     pub(super) lock: File,
     /// What it was verified by, where it came from outside.
@@ -77,7 +77,7 @@ pub(super) struct Unfinished {
     pub(super) known: Option<(String, u64)>,
 }
 
-impl Unfinished {
+impl PendingEntry {
     /// Writes all that `reader` gives.
     pub(super) fn fill(&mut self, reader: &mut impl Read) -> Result<()> {
         let mut file = fs_err::File::create(&self.path)?;
@@ -109,20 +109,20 @@ pub(super) fn open_shared(path: &Path) -> Result<Option<File>> {
     }
 }
 
-pub(super) fn unfinished_in(folder: &Path) -> Result<Unfinished> {
+pub(super) fn pending_in(folder: &Path) -> Result<PendingEntry> {
     fs_err::create_dir_all(folder)?;
     loop {
         let (file, path) = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?.into_parts();
         // Another build that clears out may have taken it for a dead one's before it was locked.
         if lock::claim(&file)? && lock::is_at(&file, &path)? {
-            return Ok(Unfinished { path, lock: file, proof: None, base: None, known: None });
+            return Ok(PendingEntry { path, lock: file, proof: None, base: None, known: None });
         }
     }
 }
 
 /// Writes a small file in one step.
 pub(super) fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
-    let unfinished = unfinished_in(path.parent().context("a file without a folder")?)?;
+    let unfinished = pending_in(path.parent().context("a file without a folder")?)?;
     fs_err::write(&unfinished.path, content)?;
     unfinished.path.persist(path).with_context(|| format!("writing {}", path.display()))?;
     Ok(())

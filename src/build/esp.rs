@@ -15,7 +15,7 @@ use super::target_tools::TargetTools;
 use crate::failure::Result;
 use crate::host::files::folders_on;
 use crate::plan::disk::{self, Extent};
-use crate::plan::{Image, Key};
+use crate::plan::{CacheKey, DiskImage};
 
 /// What mount(8) and lsblk(8) call it, padded as FAT wants it.
 const LABEL: [u8; 11] = *b"esp        ";
@@ -31,10 +31,10 @@ const FOLDER: u8 = 0x10;
 const LONG_NAME: u8 = 0x0f;
 
 /// The files on the partition by their path there.
-pub(super) type Files = BTreeMap<String, Vec<u8>>;
+pub(super) type EspFiles = BTreeMap<String, Vec<u8>>;
 
 /// What goes onto the partition of `image`: files of its overlay, and of its layer.
-pub(super) fn files(image: &Image, tools: &TargetTools) -> Result<Files> {
+pub(super) fn files(image: &DiskImage, tools: &TargetTools) -> Result<EspFiles> {
     let files = image.esp.iter();
     files
         .map(|file| {
@@ -48,7 +48,7 @@ pub(super) fn files(image: &Image, tools: &TargetTools) -> Result<Files> {
 }
 
 /// Makes the file system in `extent` of the disk; the same files and key make the same bytes.
-pub(super) fn write(disk: &Path, extent: Extent, key: &Key, files: &Files) -> Result<()> {
+pub(super) fn write(disk: &Path, extent: Extent, key: &CacheKey, files: &EspFiles) -> Result<()> {
     let file = fs_err::OpenOptions::new().read(true).write(true).open(disk)?.into_parts().0;
     let partition = || StreamSlice::new(file.try_clone()?, extent.start, extent.end());
     // The UEFI specification (13.3.1.1) asks for FAT32, which begins at 65,525 clusters.
@@ -63,7 +63,7 @@ pub(super) fn write(disk: &Path, extent: Extent, key: &Key, files: &Files) -> Re
     Ok(())
 }
 
-fn fill(partition: impl ReadWriteSeek, files: &Files) -> std::io::Result<()> {
+fn fill(partition: impl ReadWriteSeek, files: &EspFiles) -> std::io::Result<()> {
     let volume = FileSystem::new(partition, FsOptions::new().time_provider(&FIRST_DAY))?;
     for (path, content) in files {
         create(&volume.root_dir(), path, content)?;
@@ -145,7 +145,7 @@ fn cluster(entry: &[u8]) -> u64 {
     u64::from_le_bytes([entry[26], entry[27], entry[20], entry[21], 0, 0, 0, 0])
 }
 
-fn volume_id(key: &Key) -> Result<u32> {
+fn volume_id(key: &CacheKey) -> Result<u32> {
     let uuid = disk::uuid(key, "EFI system partition");
     Ok(u32::from_str_radix(&uuid[..8], 16).with_context(|| format!("`{uuid}` is no UUID"))?)
 }
@@ -155,13 +155,13 @@ mod tests {
     use std::io::Read;
 
     use super::*;
-    use crate::host::command::Tool;
+    use crate::host::cmd::Cmd;
 
-    fn disk(key: &Key) -> (tempfile::NamedTempFile, Extent) {
+    fn disk(key: &CacheKey) -> (tempfile::NamedTempFile, Extent) {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let extent = Extent { start: disk::ALIGNMENT, size: disk::EFI_SIZE };
         file.as_file().set_len(extent.end() + disk::ALIGNMENT).expect("room");
-        let files = Files::from([
+        let files = EspFiles::from([
             ("EFI/BOOT/BOOTX64.EFI".to_owned(), vec![7; 1_000_000]),
             ("EFI/BOOT/grubx64.efi".to_owned(), b"grub".to_vec()),
             ("EFI/debian/grub.cfg".to_owned(), b"configfile".to_vec()),
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_files_can_be_read_back_and_the_file_system_is_fat32() {
-        let (file, extent) = disk(&Key::of(&"image"));
+        let (file, extent) = disk(&CacheKey::of(&"image"));
         let partition =
             StreamSlice::new(file.reopen().expect("the file"), extent.start, extent.end()).expect("a slice");
         let volume = FileSystem::new(partition, FsOptions::new()).expect("a file system");
@@ -186,17 +186,17 @@ mod tests {
 
     #[test]
     fn fsck_finds_no_fault_with_it() {
-        let (file, extent) = disk(&Key::of(&"image"));
+        let (file, extent) = disk(&CacheKey::of(&"image"));
         let content = fs_err::read(file.path()).expect("the disk");
         let start = usize::try_from(extent.start).expect("small");
         let partition = tempfile::NamedTempFile::new().expect("a file");
         fs_err::write(partition.path(), &content[start..]).expect("written");
-        Tool::new("/usr/sbin/fsck.fat").arg("-n").arg(partition.path()).run().expect("no fault");
+        Cmd::new("/usr/sbin/fsck.fat").arg("-n").arg(partition.path()).run().expect("no fault");
     }
 
     #[test]
     fn it_is_the_same_for_the_same_image_and_stays_within_its_partition() {
-        let content = |key: &str| fs_err::read(disk(&Key::of(&key)).0.path()).expect("the disk");
+        let content = |key: &str| fs_err::read(disk(&CacheKey::of(&key)).0.path()).expect("the disk");
         let one = content("image");
         assert_eq!(one, content("image"));
         assert_ne!(one, content("another"));

@@ -34,7 +34,7 @@ pub(super) struct Unpacked {
 
 /// The distribution, as os-release(5) names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct System {
+pub(super) struct Distribution {
     /// `debian`, `ubuntu`.
     pub(super) id: String,
     /// `13`, or a codename where there is no number yet.
@@ -47,7 +47,7 @@ pub(super) struct Inventory {
     copyrights: BTreeMap<String, Vec<String>>,
     python: BTreeMap<String, Unpacked>,
     npm: BTreeMap<String, Unpacked>,
-    system: Option<System>,
+    system: Option<Distribution>,
 }
 
 impl Inventory {
@@ -85,7 +85,7 @@ impl Inventory {
     }
 
     /// The distribution, where it says so.
-    pub(super) fn system(&self) -> Option<&System> {
+    pub(super) fn system(&self) -> Option<&Distribution> {
         self.system.as_ref()
     }
 
@@ -100,12 +100,15 @@ impl Inventory {
     }
 }
 
-fn system(text: &str) -> Option<System> {
+fn system(text: &str) -> Option<Distribution> {
     let field = |name: &str| {
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
         Some(value.trim_matches(['"', '\'']).to_owned())
     };
-    Some(System { id: field("ID")?, version: field("VERSION_ID").or_else(|| field("VERSION_CODENAME"))? })
+    Some(Distribution {
+        id: field("ID")?,
+        version: field("VERSION_ID").or_else(|| field("VERSION_CODENAME"))?,
+    })
 }
 
 fn copyright_of(path: &str) -> Option<&str> {
@@ -229,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_distribution_is_what_os_release_says() {
-        let of = |text: &str| system(text).map(|System { id, version }| format!("{id} {version}"));
+        let of = |text: &str| system(text).map(|Distribution { id, version }| format!("{id} {version}"));
         assert_eq!(of("NAME=\"Debian\"\nVERSION_ID=\"13\"\nID=debian\n"), Some("debian 13".into()));
         assert_eq!(of("ID=debian\nVERSION_CODENAME=sid\n"), Some("debian sid".into()));
         assert_eq!(of("ID=arch\n"), None);

@@ -1,6 +1,6 @@
 //! The code that decides what kept layers and container images are: with other code, what was kept is not what would be made.
 
-use crate::plan::{Key, Makers};
+use crate::plan::{CacheKey, Makers};
 
 macro_rules! texts {
     ($($path:literal),* $(,)?) => { [$(include_str!($path)),*] };
@@ -13,20 +13,23 @@ const COMMON: [&str; 2] =
 const LAYERS: [&str; 9] = texts![
     "../../images/scripts/resolve.sh",
     "deb.rs",
-    "feed.rs",
-    "layer.rs",
+    "stdin_tar.rs",
+    "bootstrap.rs",
     "mmdebstrap.rs",
     "packages.rs",
-    "record.rs",
+    "embedded_lock.rs",
     "repository.rs",
     "resolve.rs",
 ];
 /// What container images are made with, beside their layers.
 const CONTAINERS: [&str; 5] =
-    texts!["../plan/hygiene/mod.rs", "../plan/hygiene/rules.rs", "oci.rs", "rootfs.rs", "unpacked.rs"];
+    texts!["../plan/hygiene/mod.rs", "../plan/hygiene/rules.rs", "oci.rs", "rootfs.rs", "overlay2.rs"];
 
 /// Hashes of both.
 pub(super) fn makers() -> Makers {
-    let hash = |key: Key| key.short().to_owned();
-    Makers { layers: hash(Key::of(&(COMMON, LAYERS))), containers: hash(Key::of(&(COMMON, CONTAINERS))) }
+    let hash = |key: CacheKey| key.short().to_owned();
+    Makers {
+        layers: hash(CacheKey::of(&(COMMON, LAYERS))),
+        containers: hash(CacheKey::of(&(COMMON, CONTAINERS))),
+    }
 }

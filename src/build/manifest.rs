@@ -6,15 +6,15 @@ use anyhow::Context;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::assembly::Disk;
+use super::assembly::DiskParts;
 use super::checked;
-use super::origin::{CarriedOrigin, Origin};
-use super::preload::Aboard;
-use super::publish::Outcome;
+use super::preload::PreloadedImage;
+use super::publish::Artifacts;
+use super::resolved_inputs::{PreloadedInputs, ResolvedInputs};
 use super::rootfs::Rootfs;
 use crate::failure::Result;
-use crate::host::work::WorkFolder;
-use crate::plan::Image;
+use crate::host::workdir::WorkDir;
+use crate::plan::DiskImage;
 use crate::plan::lock::Lock;
 use crate::recipe::hex;
 
@@ -56,7 +56,7 @@ struct Manifest<'a> {
     packages: &'a [Package],
     /// The container images in it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    preloaded_images: Vec<PreloadedImage<'a>>,
+    preloaded_images: Vec<PreloadOf<'a>>,
     /// What `imagegen verify` rebuilds it from.
     lock: &'a Lock,
 }
@@ -70,7 +70,7 @@ struct FileOf<'a> {
 }
 
 #[derive(Serialize)]
-struct PreloadedImage<'a> {
+struct PreloadOf<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     tag: Option<&'a str>,
@@ -81,7 +81,7 @@ struct PreloadedImage<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     jupyterhub: Option<&'a str>,
     #[serde(flatten)]
-    origin: &'a CarriedOrigin,
+    origin: &'a PreloadedInputs,
 }
 
 #[derive(Serialize)]
@@ -108,7 +108,7 @@ pub(super) struct BaseOf {
 /// What an image turned out to be.
 pub(super) enum Product<'a> {
     /// A disk.
-    Disk(&'a Disk),
+    Disk(&'a DiskParts),
     /// A container image with this digest.
     Container(&'a str),
     /// A disk that was a cloud image.
@@ -120,10 +120,10 @@ pub(super) fn describe(
     path: PathBuf,
     product: &Product<'_>,
     rootfs: &Rootfs,
-    image: &Image,
-    origin: &Origin,
-    work: &WorkFolder,
-) -> Result<Outcome> {
+    image: &DiskImage,
+    resolved: &ResolvedInputs,
+    work: &WorkDir,
+) -> Result<Artifacts> {
     let (sha256, bytes) = hash(&path)?;
     let name = path.file_name().context("a result without a name")?.to_string_lossy().into_owned();
     let (format, disk, base, digest) = match product {
@@ -137,7 +137,7 @@ pub(super) fn describe(
         description: &image.description,
         suite: &image.suite,
         built_with: format!("imagegen {}", env!("CARGO_PKG_VERSION")),
-        source_date_epoch: origin.epoch,
+        source_date_epoch: resolved.epoch,
         recipe_sha256: &image.recipe_digest,
         file: FileOf { name: &name, format, bytes, sha256: &sha256 },
         disk,
@@ -145,17 +145,17 @@ pub(super) fn describe(
         digest,
         jupyterhub: rootfs.jupyterhub.as_deref(),
         packages: &rootfs.packages,
-        preloaded_images: rootfs.aboard.iter().zip(&origin.carries).map(preloaded).collect(),
-        lock: &origin.lock,
+        preloaded_images: rootfs.preloaded.iter().zip(&resolved.carries).map(preloaded).collect(),
+        lock: &resolved.lock,
     };
     let text = serde_json::to_string_pretty(&manifest).context("writing a manifest")? + "\n";
     let manifest = work.path(&format!("{}.manifest.json", image.recipe));
     fs_err::write(&manifest, &text)?;
     let manifest_sha256 = hex(&Sha256::digest(text.as_bytes()));
-    Ok(Outcome { files: vec![(path, sha256), (manifest, manifest_sha256)], image_size: bytes })
+    Ok(Artifacts { files: vec![(path, sha256), (manifest, manifest_sha256)], image_size: bytes })
 }
 
-fn disk_of<'a>(disk: &'a Disk, rootfs: &Rootfs) -> DiskOf<'a> {
+fn disk_of<'a>(disk: &'a DiskParts, rootfs: &Rootfs) -> DiskOf<'a> {
     DiskOf {
         virtual_bytes: disk.layout.total,
         root_uuid: &disk.root_uuid,
@@ -164,13 +164,13 @@ fn disk_of<'a>(disk: &'a Disk, rootfs: &Rootfs) -> DiskOf<'a> {
     }
 }
 
-fn preloaded<'a>((aboard, origin): (&'a Aboard, &'a CarriedOrigin)) -> PreloadedImage<'a> {
-    PreloadedImage {
-        name: &aboard.name,
-        tag: aboard.tag.as_deref(),
-        digest: &aboard.digest,
-        notebook: aboard.notebook,
-        jupyterhub: aboard.contents.jupyterhub.as_deref(),
+fn preloaded<'a>((image, origin): (&'a PreloadedImage, &'a PreloadedInputs)) -> PreloadOf<'a> {
+    PreloadOf {
+        name: &image.name,
+        tag: image.tag.as_deref(),
+        digest: &image.digest,
+        notebook: image.notebook,
+        jupyterhub: image.contents.jupyterhub.as_deref(),
         origin,
     }
 }

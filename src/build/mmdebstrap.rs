@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::feed::{self, PACKAGES, WHEELS};
-use super::layer::Surroundings;
-use super::record;
+use super::bootstrap::BootstrapContext;
+use super::embedded_lock;
+use super::stdin_tar::{self, PACKAGES, WHEELS};
 use crate::failure::Result;
-use crate::host::command::{Tool, quote};
+use crate::host::cmd::{Cmd, quote};
 use crate::host::privilege::Privilege;
 use crate::host::tools;
-use crate::plan::Layer;
-use crate::plan::lock::{Lock, LockedLayer};
-use crate::recipe::{PackageSet, Registry};
+use crate::plan::RootTree;
+use crate::plan::lock::{Lock, LockedTree};
+use crate::recipe::{Bundle, Registry};
 
 /// Where a recipe's script stands inside the root file system while it runs.
 const INSIDE: &str = "/imagegen-script";
@@ -33,17 +33,17 @@ const ENVIRONMENT: &[&str] =
     &["PATH", "http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy", "HTTPS_PROXY", "NO_PROXY"];
 
 /// mmdebstrap by itself, as the user may run it.
-pub(super) fn tool(privilege: Privilege) -> Tool {
+pub(super) fn tool(privilege: Privilege) -> Cmd {
     let started = match privilege {
         // What it mounts is seen by nobody else, and goes with it however it ends.
-        Privilege::Root => Tool::new("unshare").args(["--mount", "--"]).arg(tools::MMDEBSTRAP.name),
-        Privilege::RootWithoutMounts | Privilege::User => Tool::new(tools::MMDEBSTRAP.name),
+        Privilege::Root => Cmd::new("unshare").args(["--mount", "--"]).arg(tools::MMDEBSTRAP.name),
+        Privilege::RootWithoutMounts | Privilege::User => Cmd::new(tools::MMDEBSTRAP.name),
     };
     in_environment(started, privilege)
 }
 
 /// What mmdebstrap runs in the root file system must not see who runs it, and where.
-pub(super) fn in_environment(mmdebstrap: Tool, privilege: Privilege) -> Tool {
+pub(super) fn in_environment(mmdebstrap: Cmd, privilege: Privilege) -> Cmd {
     mmdebstrap
         .inheriting(ENVIRONMENT)
         .env("HOME", "/root")
@@ -53,16 +53,16 @@ pub(super) fn in_environment(mmdebstrap: Tool, privilege: Privilege) -> Tool {
 }
 
 /// Files that go into the root file system while the layer is made.
-pub(super) struct Files {
+pub(super) struct BootstrapFiles {
     /// The `sources.list` of the image.
     sources: PathBuf,
     /// The record of the layer.
     record: PathBuf,
 }
 
-impl Files {
-    pub(super) fn write(locked: &LockedLayer, surroundings: &Surroundings<'_>) -> Result<Self> {
-        let files = Self { sources: surroundings.file("sources.list"), record: surroundings.file("record") };
+impl BootstrapFiles {
+    pub(super) fn write(locked: &LockedTree, context: &BootstrapContext<'_>) -> Result<Self> {
+        let files = Self { sources: context.file("sources.list"), record: context.file("record") };
         fs_err::write(&files.sources, locked.sources.join("\n") + "\n")?;
         fs_err::write(&files.record, Lock { layers: vec![locked.clone()] }.to_string())?;
         Ok(files)
@@ -71,15 +71,15 @@ impl Files {
 
 /// Installs the locked packages and no others.
 pub(super) fn install(
-    tool: Tool,
-    layer: &Layer,
-    locked: &LockedLayer,
+    cmd: Cmd,
+    tree: &RootTree,
+    locked: &LockedTree,
     is_above: bool,
-    files: &Files,
-) -> Tool {
+    files: &BootstrapFiles,
+) -> Cmd {
     let required = locked.packages.iter().filter(|package| package.required).map(|package| &package.name);
-    let packages: Vec<&str> = layer.packages.iter().chain(required).map(String::as_str).collect();
-    let tool = tool
+    let packages: Vec<&str> = tree.packages.iter().chain(required).map(String::as_str).collect();
+    let tool = cmd
         // A layer may consist of a script alone, and an empty list is none to mmdebstrap.
         .args((!packages.is_empty()).then(|| format!("--include={}", packages.join(","))))
         // None of these options reaches an image: hygiene drops the files that carry them.
@@ -108,12 +108,12 @@ pub(super) fn install(
     .arg(format!("--customize-hook=rm -r \"$1\"/{PACKAGES} \"$1\"/etc/apt/{SOURCES}"))
     // Scripts may want the real archives, and the layer above has options of its own.
     .arg("--customize-hook=rm -f \"$1\"/etc/apt/apt.conf.d/99mmdebstrap")
-    .arg(format!("--customize-hook=mkdir -p \"$1\"/{}", record::FOLDER))
+    .arg(format!("--customize-hook=mkdir -p \"$1\"/{}", embedded_lock::FOLDER))
     .arg(format!(
         "--customize-hook=upload {} /{}/{}.yaml",
         word(&files.record),
-        record::FOLDER,
-        layer.recipe
+        embedded_lock::FOLDER,
+        tree.recipe
     ))
 }
 
@@ -122,25 +122,25 @@ fn word(path: &Path) -> String {
 }
 
 /// Puts a set of packages where it goes; one of Python's is installed there.
-pub(super) fn with_set(tool: Tool, number: usize, set: &PackageSet, installer: &Path) -> Tool {
-    let from = feed::place(number);
-    match set.registry {
+pub(super) fn with_set(cmd: Cmd, number: usize, bundle: &Bundle, installer: &Path) -> Cmd {
+    let from = stdin_tar::place(number);
+    match bundle.registry {
         Registry::Python(_) => {
-            let tool = tool.arg(format!("--customize-hook=mv \"$1\"/{from} \"$1\"/{WHEELS}"));
-            with_script(tool, &installer.to_string_lossy(), &set.into)
+            let tool = cmd.arg(format!("--customize-hook=mv \"$1\"/{from} \"$1\"/{WHEELS}"));
+            with_script(tool, &installer.to_string_lossy(), &bundle.into)
         }
         Registry::Npm => {
-            let into = quote(&format!("/{}", set.into));
-            tool.arg(format!("--customize-hook=chroot \"$1\" mkdir -p {into}"))
+            let into = quote(&format!("/{}", bundle.into));
+            cmd.arg(format!("--customize-hook=chroot \"$1\" mkdir -p {into}"))
                 .arg(format!("--customize-hook=chroot \"$1\" cp -a /{from}/. {into}"))
                 .arg(format!("--customize-hook=rm -r \"$1\"/{from}"))
         }
     }
 }
 
-pub(super) fn with_script(tool: Tool, path: &str, argument: &str) -> Tool {
+pub(super) fn with_script(cmd: Cmd, path: &str, argument: &str) -> Cmd {
     let argument = if argument.is_empty() { String::new() } else { format!(" {}", quote(argument)) };
-    tool.arg(format!("--customize-hook=upload {} {INSIDE}", quote(path)))
+    cmd.arg(format!("--customize-hook=upload {} {INSIDE}", quote(path)))
         .arg(format!("--customize-hook=chroot \"$1\" sh -eu {INSIDE}{argument}"))
         .arg(format!("--customize-hook=rm \"$1\"{INSIDE}"))
 }
@@ -150,12 +150,12 @@ mod tests {
     use super::*;
     use crate::plan::lock::tests::lock;
 
-    fn layer() -> Layer {
-        Layer {
+    fn layer() -> RootTree {
+        RootTree {
             recipe: "hub".into(),
             kernel: None,
             suite: "trixie".into(),
-            below: None,
+            parent: None,
             packages: vec!["nfs-common".into(), "autofs".into()],
             dpkg: vec![],
             sets: vec![],
@@ -168,13 +168,13 @@ mod tests {
         }
     }
 
-    fn files(folder: &str) -> Files {
+    fn files(folder: &str) -> BootstrapFiles {
         let at = |name: &str| Path::new(folder).join(name);
-        Files { sources: at("sources.list"), record: at("record") }
+        BootstrapFiles { sources: at("sources.list"), record: at("record") }
     }
 
-    fn one_to_a_line(tool: &Tool) -> String {
-        tool.to_string().replace(" '--", "\n'--").replace(" \"--", "\n\"--")
+    fn one_to_a_line(cmd: &Cmd) -> String {
+        cmd.to_string().replace(" '--", "\n'--").replace(" \"--", "\n\"--")
     }
 
     #[test]
@@ -232,16 +232,12 @@ mod tests {
 
     #[test]
     fn wheels_are_installed_inside_and_modules_only_put_in_their_place() {
-        let set = |registry| PackageSet {
-            registry,
-            path: String::new(),
-            lock: String::new(),
-            into: "opt/a".into(),
-        };
-        let tool = with_set(Tool::new("m"), 1, &set(Registry::Npm), Path::new("i.sh"));
+        let set =
+            |registry| Bundle { registry, path: String::new(), lock: String::new(), into: "opt/a".into() };
+        let tool = with_set(Cmd::new("m"), 1, &set(Registry::Npm), Path::new("i.sh"));
         insta::assert_snapshot!(tool, @r#"`m '--customize-hook=chroot "$1" mkdir -p /opt/a' '--customize-hook=chroot "$1" cp -a /imagegen-set-1/. /opt/a' '--customize-hook=rm -r "$1"/imagegen-set-1'`"#);
         let python = set(Registry::Python("3.13".into()));
-        let tool = with_set(Tool::new("m"), 0, &python, Path::new("i.sh"));
+        let tool = with_set(Cmd::new("m"), 0, &python, Path::new("i.sh"));
         insta::assert_snapshot!(tool, @r#"`m '--customize-hook=mv "$1"/imagegen-set-0 "$1"/imagegen-set' '--customize-hook=upload i.sh /imagegen-script' '--customize-hook=chroot "$1" sh -eu /imagegen-script opt/a' '--customize-hook=rm "$1"/imagegen-script'`"#);
     }
 }

@@ -3,44 +3,44 @@
 mod acceptance;
 mod archive;
 mod assembly;
+mod attestations;
 mod base;
+mod bootstrap;
+mod bucket;
+mod bundles;
+mod cache;
 mod checked;
 mod confined;
+mod context;
 mod deb;
+mod embedded_lock;
 mod entry;
 mod esp;
-mod feed;
+mod file_tree;
 mod findings;
-mod hands;
 mod inventory;
-mod job;
-mod layer;
-mod listing;
 mod makers;
 mod manifest;
 mod mmdebstrap;
 mod names;
 mod oci;
-mod origin;
+mod overlay2;
 mod packages;
-mod papers;
 mod preload;
 mod provision;
 mod publish;
 mod qcow2;
-mod record;
 mod registry;
 mod repository;
 mod resolve;
-mod results;
+mod resolved_inputs;
 mod rootfs;
-mod sets;
-mod shelf;
+mod scheduler;
 mod signature;
-mod store;
+mod stamp;
+mod stdin_tar;
 mod tarball;
 mod target_tools;
-mod unpacked;
 pub mod untrusted;
 mod verify;
 mod whiteouts;
@@ -48,41 +48,41 @@ mod written;
 
 use std::path::PathBuf;
 
-use crate::failure::{Result, Shortage};
-use crate::host::space::{self, Demand};
-use crate::host::work::{WorkFolder, usual_permissions};
+use crate::failure::{MissingPrerequisite, Result};
+use crate::host::space::{self, SpaceRequest};
+use crate::host::workdir::{WorkDir, set_umask_022};
 use crate::plan::lock::Lock;
-use crate::plan::{HostFacts, Plan, Room};
+use crate::plan::{DiskEstimate, HostFacts, Plan};
 use crate::report::{Progress, Published};
 
-use job::Job;
+pub use cache::{Cache, CacheEntry, Pruned, Pruning};
+use context::BuildContext;
 pub(crate) use manifest::installed_packages;
 pub use manifest::{Package, hash};
 pub use packages::PackageStore;
 pub use signature::{Signer, check_build};
-pub use store::{Entry, Pruned, Pruning, Store};
 pub use verify::compare;
 
 /// Where a build reads and writes.
 #[derive(Debug)]
-pub struct Places {
+pub struct BuildDirs {
     /// Where the results go.
     pub output: PathBuf,
     /// The kept layers.
-    pub store: Store,
+    pub cache: Cache,
 }
 
-impl Places {
+impl BuildDirs {
     /// The room on disks that a build lacks here. `options` say how to choose other places.
     #[must_use]
-    pub fn lacking_room(&self, room: Room, options: &str) -> Vec<Shortage> {
+    pub fn missing_disk_space(&self, estimate: DiskEstimate, options: &str) -> Vec<MissingPrerequisite> {
         let temporary = std::env::temp_dir();
         let demands = [
-            Demand { what: "kept layers", place: self.store.layers.folder(), bytes: room.kept },
-            Demand { what: "mmdebstrap's work", place: &temporary, bytes: room.unpacked },
-            Demand { what: "images", place: &self.output, bytes: room.images },
+            SpaceRequest { what: "kept layers", place: self.cache.layers.folder(), bytes: estimate.kept },
+            SpaceRequest { what: "mmdebstrap's work", place: &temporary, bytes: estimate.unpacked },
+            SpaceRequest { what: "images", place: &self.output, bytes: estimate.images },
         ];
-        space::lacking(&demands, options)
+        space::missing(&demands, options)
     }
 }
 
@@ -98,20 +98,20 @@ pub struct Settings {
 }
 
 /// What a plan needs to know of this machine.
-pub fn host_facts(places: &Places) -> Result<HostFacts> {
+pub fn host_facts(dirs: &BuildDirs) -> Result<HostFacts> {
     Ok(HostFacts {
-        layers: places.store.layers.ages()?,
-        sets: places.store.sets.ages()?.into_keys().collect(),
-        containers: places.store.containers.ages()?.into_keys().collect(),
-        bases: places.store.bases.ages()?,
-        results: results::known(places)?,
+        layers: dirs.cache.layers.ages()?,
+        sets: dirs.cache.sets.ages()?.into_keys().collect(),
+        containers: dirs.cache.containers.ages()?.into_keys().collect(),
+        bases: dirs.cache.bases.ages()?,
+        results: stamp::up_to_date(dirs)?,
         makers: makers::makers(),
     })
 }
 
 /// What a build has made.
 #[derive(Debug)]
-pub struct Made {
+pub struct BuildOutput {
     /// What the layers are made of, where that was wanted.
     pub lock: Option<Lock>,
     /// The files of all images that were asked for, whether made now or kept, in the order of their paths.
@@ -119,30 +119,35 @@ pub struct Made {
 }
 
 /// Runs all stages. Images appear in the output folder at the end, all of them whole, or not at all.
-pub fn execute(plan: &Plan, places: &Places, settings: &Settings, progress: &Progress) -> Result<Made> {
-    usual_permissions();
-    fs_err::create_dir_all(&places.output)?;
-    fs_err::create_dir_all(places.store.logs.folder())?;
-    places.store.sweep()?;
-    let (work, scratch) = (WorkFolder::within(&places.output)?, WorkFolder::scratch()?);
-    let job = Job::new(plan, places, &work, &scratch, settings, progress)?;
-    let kept = results::kept(plan, places)?;
-    job.locked_packages()?;
-    plan.stages.iter().filter(|stage| stage.kept).for_each(|stage| job.tell_kept(stage));
-    let made = hands::work_off(plan, settings.hands, |stage| Ok((stage, job.stage(stage)?)))?;
+pub fn execute(
+    plan: &Plan,
+    dirs: &BuildDirs,
+    settings: &Settings,
+    progress: &Progress,
+) -> Result<BuildOutput> {
+    set_umask_022();
+    fs_err::create_dir_all(&dirs.output)?;
+    fs_err::create_dir_all(dirs.cache.logs.folder())?;
+    dirs.cache.remove_stale_temps()?;
+    let (work, scratch) = (WorkDir::within(&dirs.output)?, WorkDir::scratch()?);
+    let context = BuildContext::new(plan, dirs, &work, &scratch, settings, progress)?;
+    let kept = stamp::kept(plan, dirs)?;
+    context.locked_packages()?;
+    plan.stages.iter().filter(|stage| stage.kept).for_each(|stage| context.tell_kept(stage));
+    let made = scheduler::run_stages(plan, settings.hands, |stage| Ok((stage, context.stage(stage)?)))?;
     let made: Vec<_> = made.into_iter().filter_map(|(stage, outcome)| Some((stage, outcome?))).collect();
-    let lock = settings.wants_lock.then(|| job.lock()).transpose()?;
+    let lock = settings.wants_lock.then(|| context.lock()).transpose()?;
     let outcomes: Vec<_> = made.iter().map(|(_, outcome)| outcome).collect();
-    let published = publish::all(&outcomes, kept, &places.output, progress)?;
+    let published = publish::all(&outcomes, kept, &dirs.output, progress)?;
     let remembered = made.iter().try_for_each(|(stage, outcome)| {
-        results::remember(stage, job.inputs(stage), outcome.names()?, places)
+        stamp::record_stamp(stage, context.inputs(stage), outcome.names()?, dirs)
     });
     // No package can be cleared out as long as this build holds them.
-    drop(job);
+    drop(context);
     // Not before: what is too old by a clock that is wrong is not too old.
-    if let Err(error) = remembered.and_then(|()| places.store.clear_out()) {
+    if let Err(error) = remembered.and_then(|()| dirs.cache.gc()) {
         // The images are there, and right.
         progress.note(&format!("the cache could not be put in order: {error}"));
     }
-    Ok(Made { lock, published })
+    Ok(BuildOutput { lock, published })
 }

@@ -16,8 +16,8 @@ use time::format_description::well_known::Rfc3339;
 use super::rootfs::Rootfs;
 use crate::failure::Result;
 use crate::host::memory::TemporaryFile;
-use crate::plan::Image;
-use crate::recipe::{Container, hex};
+use crate::plan::DiskImage;
+use crate::recipe::{ContainerConfig, hex};
 
 /// The label by which an image says which JupyterHub its single-user server belongs to.
 const JUPYTERHUB_LABEL: &str = "imagegen.jupyterhub";
@@ -61,10 +61,10 @@ struct Blob {
     kind: &'static str,
     sha256: String,
     bytes: u64,
-    content: Content,
+    content: BlobContent,
 }
 
-enum Content {
+enum BlobContent {
     File(TemporaryFile),
     Text(Vec<u8>),
 }
@@ -73,7 +73,7 @@ impl Blob {
     fn text(kind: &'static str, value: &Json) -> Self {
         let text = value.to_string().into_bytes();
         let sha256 = hex(&Sha256::digest(&text));
-        Self { kind, sha256, bytes: text.len() as u64, content: Content::Text(text) }
+        Self { kind, sha256, bytes: text.len() as u64, content: BlobContent::Text(text) }
     }
 
     fn descriptor(&self) -> Json {
@@ -106,7 +106,7 @@ impl Layer {
         output.flush()?;
         let (sha256, bytes) = output.digest();
         let kind = "application/vnd.oci.image.layer.v1.tar+zstd";
-        let blob = Blob { kind, sha256, bytes, content: Content::File(file) };
+        let blob = Blob { kind, sha256, bytes, content: BlobContent::File(file) };
         Ok((written, Self { blob, diff_id: hex(&hash.finalize()) }))
     }
 }
@@ -115,8 +115,8 @@ impl Layer {
 pub(super) fn archive(
     layer: Layer,
     rootfs: &Rootfs,
-    image: &Image,
-    container: &Container,
+    image: &DiskImage,
+    container: &ContainerConfig,
     target: &Path,
     epoch: u64,
 ) -> Result<String> {
@@ -144,8 +144,8 @@ pub(super) fn moment(epoch: u64) -> Result<String> {
 
 fn configuration(
     rootfs: &Rootfs,
-    image: &Image,
-    container: &Container,
+    image: &DiskImage,
+    container: &ContainerConfig,
     diff_id: &str,
     epoch: u64,
 ) -> Result<Json> {
@@ -173,7 +173,7 @@ fn configuration(
 }
 
 /// The manifest is the last of the `blobs`, and its configuration the one before.
-fn write(blobs: &[Blob], container: &Container, target: &Path) -> Result<()> {
+fn write(blobs: &[Blob], container: &ContainerConfig, target: &Path) -> Result<()> {
     let mut builder = Builder::new(std::io::BufWriter::new(fs_err::File::create(target)?));
     let [layer, config, manifest] = blobs else { unreachable!("three blobs make an image of one layer") };
     let mut descriptor = manifest.descriptor();
@@ -198,8 +198,8 @@ fn write(blobs: &[Blob], container: &Container, target: &Path) -> Result<()> {
     }
     for blob in blobs {
         match &blob.content {
-            Content::Text(text) => append(&mut builder, &blob.path(), blob.bytes, &mut text.as_slice())?,
-            Content::File(file) => {
+            BlobContent::Text(text) => append(&mut builder, &blob.path(), blob.bytes, &mut text.as_slice())?,
+            BlobContent::File(file) => {
                 append(&mut builder, &blob.path(), blob.bytes, &mut fs_err::File::open(file.path())?)?;
             }
         }

@@ -7,16 +7,16 @@ use std::time::SystemTime;
 
 use anyhow::anyhow;
 
+use super::bucket::CacheBucket;
 use super::entry::UNFINISHED;
 use super::manifest::hash;
-use super::shelf::Shelf;
 use crate::document::Findings;
 use crate::failure::Result;
-use crate::host::command::Tool;
+use crate::host::cmd::Cmd;
 use crate::host::files::remove_if_there;
 use crate::host::lock;
-use crate::host::work::WorkFolder;
-use crate::plan::Key;
+use crate::host::workdir::WorkDir;
+use crate::plan::CacheKey;
 use crate::plan::lock::{LockedPackage, findings};
 
 /// apt's own downloader: it knows this machine's proxies, and tries again when a connection breaks.
@@ -31,7 +31,7 @@ const LAST_LINES: usize = 8;
 /// The kept packages of the current user. A package says itself by its name what its content has to be.
 #[derive(Debug, Clone)]
 pub struct PackageStore {
-    shelf: Shelf,
+    bucket: CacheBucket,
 }
 
 /// What had to be done for packages to be at hand.
@@ -58,25 +58,25 @@ impl PackageStore {
     /// What its entries are, in lists of what is kept.
     pub const KIND: &'static str = "package";
 
-    /// The store on a shelf.
-    pub(super) fn new(shelf: Shelf) -> Self {
-        Self { shelf }
+    /// The store on a bucket.
+    pub(super) fn new(bucket: CacheBucket) -> Self {
+        Self { bucket }
     }
 
-    pub(super) fn shelf(&self) -> &Shelf {
-        &self.shelf
+    pub(super) fn bucket(&self) -> &CacheBucket {
+        &self.bucket
     }
 
     /// Where the package with this SHA-256 is kept.
     #[must_use]
     pub fn path(&self, sha256: &str) -> PathBuf {
-        self.shelf.path(sha256)
+        self.bucket.path(sha256)
     }
 
     /// Keeps all packages from being taken away as long as what this gives is there.
     pub(super) fn hold(&self) -> Result<File> {
-        fs_err::create_dir_all(self.shelf.folder())?;
-        let folder = lock::open(self.shelf.folder())?;
+        fs_err::create_dir_all(self.bucket.folder())?;
+        let folder = lock::open(self.bucket.folder())?;
         // Whoever takes packages away holds the folder for moments.
         lock::when_free(|| lock::share(&folder))?;
         Ok(folder)
@@ -84,11 +84,11 @@ impl PackageStore {
 
     /// Takes a package away, unless a build is going on; says whether it did.
     pub(super) fn remove(&self, sha256: &str) -> Result<bool> {
-        let Ok(folder) = lock::open(self.shelf.folder()) else { return Ok(false) };
+        let Ok(folder) = lock::open(self.bucket.folder()) else { return Ok(false) };
         if !lock::claim(&folder)? {
             return Ok(false);
         }
-        self.shelf.remove(sha256)
+        self.bucket.remove(sha256)
     }
 
     /// Sees to it that all `packages` are here, whole: what is not is downloaded from the first of the `archives` that
@@ -105,7 +105,7 @@ impl PackageStore {
             return Ok(Provided::default());
         }
         // No package has this key. The lock is between the layers of one build as well as between builds.
-        let _alone = self.shelf.lock(&Key::of(&Self::KIND), waiting)?;
+        let _alone = self.bucket.lock(&CacheKey::of(&Self::KIND), waiting)?;
         let mut provided = Provided::default();
         let mut missing = vec![];
         for package in packages {
@@ -114,9 +114,9 @@ impl PackageStore {
                 continue;
             }
             match self.state(package)? {
-                State::Whole => continue,
-                State::Damaged => provided.damaged += 1,
-                State::Absent => {}
+                DownloadState::Whole => continue,
+                DownloadState::Damaged => provided.damaged += 1,
+                DownloadState::Absent => {}
             }
             missing.push(package);
         }
@@ -136,33 +136,33 @@ impl PackageStore {
     }
 
     /// Takes a damaged file away.
-    fn state(&self, package: &LockedPackage) -> Result<State> {
+    fn state(&self, package: &LockedPackage) -> Result<DownloadState> {
         let path = self.path(&package.sha256);
         if !path.exists() {
-            return Ok(State::Absent);
+            return Ok(DownloadState::Absent);
         }
         if is_whole(&path, package)? {
-            return Ok(State::Whole);
+            return Ok(DownloadState::Whole);
         }
         remove_if_there(&path)?;
-        Ok(State::Damaged)
+        Ok(DownloadState::Damaged)
     }
 
     /// Downloads what `archive` has; gives what apt complained about, if it did.
     fn download(&self, missing: &[&LockedPackage], archive: &str, log: &Path) -> Result<Option<String>> {
-        let unfinished = WorkFolder::named(self.shelf.folder(), UNFINISHED)?;
+        let unfinished = WorkDir::named(self.bucket.folder(), UNFINISHED)?;
         let target = |package: &LockedPackage| unfinished.path(&package.sha256);
-        let mut tool = Tool::new(DOWNLOADER)
+        let mut cmd = Cmd::new(DOWNLOADER)
             .logged(log)
             // The folder is ours alone, where apt's own user could not write.
             .args(["-qq", "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=3", "download-file"]);
         for package in missing {
-            tool = tool
+            cmd = cmd
                 .arg(format!("{archive}/{}", package.file))
                 .arg(target(package))
                 .arg(format!("SHA256:{}", package.sha256));
         }
-        let mut running = tool.spawn()?;
+        let mut running = cmd.spawn()?;
         let status = running.wait()?;
         for package in missing {
             let path = target(package);
@@ -176,7 +176,7 @@ impl PackageStore {
     }
 }
 
-enum State {
+enum DownloadState {
     Whole,
     Damaged,
     Absent,
@@ -225,7 +225,7 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
-    use crate::build::Store;
+    use crate::build::Cache;
     use crate::failure::Failure;
     use crate::plan::lock::tests::lock;
     use crate::recipe::hex;
@@ -280,8 +280,8 @@ mod tests {
 
     fn store() -> (tempfile::TempDir, PackageStore) {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::within(folder.path()).packages;
-        (folder, store)
+        let cache = Cache::within(folder.path()).packages;
+        (folder, cache)
     }
 
     /// What is called where somebody else provides packages, in a test where nobody does.
@@ -331,7 +331,7 @@ mod tests {
     fn who_has_to_wait_for_the_packages_of_another_layer_says_so() {
         let (folder, store) = store();
         let server = Server::with(CONTENT);
-        let other = store.shelf.lock(&Key::of(&PackageStore::KIND), free).unwrap();
+        let other = store.bucket.lock(&CacheKey::of(&PackageStore::KIND), free).unwrap();
         let mut has_said = false;
         let waiting = || {
             has_said = true;
@@ -349,7 +349,7 @@ mod tests {
         let log = folder.path().join("log");
         let failure = store.provide(&[package("pool/a.deb")], &[server.address], &log, free).unwrap_err();
         assert!(matches!(failure, Failure::Work(_)), "{failure}");
-        assert_eq!(fs_err::read_dir(store.shelf.folder()).unwrap().count(), 0);
+        assert_eq!(fs_err::read_dir(store.bucket.folder()).unwrap().count(), 0);
     }
 
     #[test]

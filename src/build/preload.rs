@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use serde_json::{Value as Json, json};
 
-use super::archive::{Contained, ImageArchive, sha256};
-use super::job::Job;
-use super::rootfs::Pass;
-use super::unpacked::{Contents, layers};
+use super::archive::{ArchivedImage, ImageArchive, sha256};
+use super::context::BuildContext;
+use super::overlay2::{Overlay2Contents, layers};
+use super::rootfs::TarRewriter;
 use crate::failure::Result;
-use crate::plan::Carried;
+use crate::plan::PreloadSource;
 use crate::recipe::Reference;
 
 pub(super) const DOCKER: &str = "var/lib/docker";
@@ -29,7 +29,7 @@ const LABEL: &str = "imagegen.notebook";
 
 /// A container image to carry.
 #[derive(Debug)]
-pub(super) struct Cargo {
+pub(super) struct PreloadSet {
     /// The archive.
     pub(super) path: PathBuf,
     /// What the image is called where the archive does not say.
@@ -40,7 +40,7 @@ pub(super) struct Cargo {
     pub(super) hub: Option<String>,
 }
 
-impl Cargo {
+impl PreloadSet {
     /// An archive that says itself what is in it.
     pub(super) fn of(path: PathBuf) -> Self {
         Self { path, name: String::new(), reference: None, hub: None }
@@ -49,7 +49,7 @@ impl Cargo {
 
 /// A container image that is in a root file system.
 #[derive(Debug)]
-pub(super) struct Aboard {
+pub(super) struct PreloadedImage {
     /// The repository's name.
     pub(super) name: String,
     /// The tag, where it has one.
@@ -59,59 +59,67 @@ pub(super) struct Aboard {
     /// Registry and repository in full, where it was fetched.
     pub(super) repository: Option<String>,
     /// What is in it.
-    pub(super) contents: Contents,
+    pub(super) contents: Overlay2Contents,
     /// Whether it is the one that notebooks run in.
     pub(super) notebook: bool,
 }
 
 /// Puts the images of all archives into the root file system. The first with JupyterHub in it is the notebook image.
-pub(super) fn carry<W: Write>(pass: &mut Pass<W>, cargo: &[Cargo]) -> Result<Vec<Aboard>> {
-    let mut aboard: Vec<Aboard> = vec![];
-    if cargo.is_empty() {
-        return Ok(aboard);
+pub(super) fn preload<W: Write>(
+    rewriter: &mut TarRewriter<W>,
+    preloads: &[PreloadSet],
+) -> Result<Vec<PreloadedImage>> {
+    let mut preloaded: Vec<PreloadedImage> = vec![];
+    if preloads.is_empty() {
+        return Ok(preloaded);
     }
     for (path, mode) in [("", 0o710), ("/overlay2", 0o710), ("/overlay2/l", 0o700)] {
-        pass.folder_with(format!("{DOCKER}{path}").as_bytes(), mode)?;
+        rewriter.folder_with(format!("{DOCKER}{path}").as_bytes(), mode)?;
     }
     let (mut repositories, mut unpacked, mut images) = (json!({}), BTreeMap::new(), BTreeSet::new());
-    for cargo in cargo {
-        let mut archive = ImageArchive::open(&cargo.path)?;
+    for preload in preloads {
+        let mut archive = ImageArchive::open(&preload.path)?;
         let image = archive.image()?;
-        let contents = layers(pass, &mut archive, &image, &mut unpacked, &cargo.path)?;
+        let contents = layers(rewriter, &mut archive, &image, &mut unpacked, &preload.path)?;
         // Of one that is refused there is more to say than this.
-        if !pass.refuses() {
-            fits(&cargo.path, contents.jupyterhub.as_deref(), cargo.hub.as_deref())?;
+        if !rewriter.refuses() {
+            fits(&preload.path, contents.jupyterhub.as_deref(), preload.hub.as_deref())?;
         }
         let id = sha256(&image.config);
         if images.insert(id.clone()) {
             let digits = &id["sha256:".len()..];
             let path = format!("{DOCKER}/image/overlay2/imagedb/content/sha256/{digits}");
-            pass.private_file(&path, &image.config)?;
+            rewriter.private_file(&path, &image.config)?;
         }
-        let notebook = contents.jupyterhub.is_some() && !aboard.iter().any(|other| other.notebook);
-        let image = named(cargo, image, contents, notebook);
+        let notebook = contents.jupyterhub.is_some() && !preloaded.iter().any(|other| other.notebook);
+        let image = named(preload, image, contents, notebook);
         for name in image.names() {
             repositories[&image.name][name] = json!(id);
         }
-        aboard.push(image);
+        preloaded.push(image);
     }
     let table = json!({ "Repositories": repositories }).to_string();
-    pass.private_file(&format!("{DOCKER}/image/overlay2/repositories.json"), table.as_bytes())?;
-    tell(pass, &aboard)?;
-    Ok(aboard)
+    rewriter.private_file(&format!("{DOCKER}/image/overlay2/repositories.json"), table.as_bytes())?;
+    tell(rewriter, &preloaded)?;
+    Ok(preloaded)
 }
 
 /// What was fetched by a reference is called by it: its digest may be that of an index of several platforms.
-fn named(cargo: &Cargo, image: Contained, contents: Contents, notebook: bool) -> Aboard {
-    let repository = cargo.reference.as_ref().map(Reference::repository);
-    let (name, tag, digest) = match cargo.reference.clone() {
+fn named(
+    preloads: &PreloadSet,
+    image: ArchivedImage,
+    contents: Overlay2Contents,
+    notebook: bool,
+) -> PreloadedImage {
+    let repository = preloads.reference.as_ref().map(Reference::repository);
+    let (name, tag, digest) = match preloads.reference.clone() {
         Some(Reference { name, tag, digest }) => (name, tag, digest),
-        None => (image.name.unwrap_or_else(|| cargo.name.clone()), Some(image.tag), image.digest),
+        None => (image.name.unwrap_or_else(|| preloads.name.clone()), Some(image.tag), image.digest),
     };
-    Aboard { name, tag, digest, repository, contents, notebook }
+    PreloadedImage { name, tag, digest, repository, contents, notebook }
 }
 
-impl Aboard {
+impl PreloadedImage {
     /// The names by which Docker finds it.
     fn names(&self) -> Vec<String> {
         let tagged = self.tag.iter().map(|tag| format!("{}:{tag}", self.name));
@@ -120,17 +128,18 @@ impl Aboard {
 }
 
 /// Says on the machine what it carries, and by dockerd's labels to the swarm which notebook image it has.
-fn tell<W: Write>(pass: &mut Pass<W>, aboard: &[Aboard]) -> Result<()> {
-    let list = aboard.iter().map(|Aboard { name, digest, contents, notebook, .. }| {
+fn tell<W: Write>(rewriter: &mut TarRewriter<W>, preloaded: &[PreloadedImage]) -> Result<()> {
+    let list = preloaded.iter().map(|PreloadedImage { name, digest, contents, notebook, .. }| {
         json!({ "name": name, "digest": digest, "jupyterhub": contents.jupyterhub, "notebook": notebook })
     });
     let list = Json::Array(list.collect()).to_string() + "\n";
-    pass.file(LIST, 0o644, list.as_bytes())?;
+    rewriter.file(LIST, 0o644, list.as_bytes())?;
     // A swarm's constraints cannot name what has an `@` in it.
-    let labels = aboard.iter().find(|image| image.notebook).map(|Aboard { name, digest, .. }| {
-        format!("--label={LABEL}={name}@{digest} --label={LABEL}-digest={digest}")
-    });
-    pass.file(OPTIONS, 0o644, format!("DOCKER_OPTS=\"{}\"\n", labels.unwrap_or_default()).as_bytes())
+    let labels =
+        preloaded.iter().find(|image| image.notebook).map(|PreloadedImage { name, digest, .. }| {
+            format!("--label={LABEL}={name}@{digest} --label={LABEL}-digest={digest}")
+        });
+    rewriter.file(OPTIONS, 0o644, format!("DOCKER_OPTS=\"{}\"\n", labels.unwrap_or_default()).as_bytes())
 }
 
 /// A single-user server of another major version does not get on with the hub (JupyterHub's own rule).
@@ -152,18 +161,18 @@ fn fits(path: &Path, version: Option<&str>, hub: Option<&str>) -> Result<()> {
     }
 }
 
-impl Job<'_> {
+impl BuildContext<'_> {
     /// What an image carries.
-    pub(super) fn cargo(&self, carried: &Carried) -> Result<Cargo> {
+    pub(super) fn preload_set(&self, carried: &PreloadSource) -> Result<PreloadSet> {
         Ok(match carried {
-            Carried::Made(key) => Cargo::of(self.hold(key)?.path()),
-            Carried::Fetched(key, reference) => {
-                Cargo { reference: Some(reference.clone()), ..Cargo::of(self.hold(key)?.path()) }
+            PreloadSource::Made(key) => PreloadSet::of(self.hold(key)?.path()),
+            PreloadSource::Fetched(key, reference) => {
+                PreloadSet { reference: Some(reference.clone()), ..PreloadSet::of(self.hold(key)?.path()) }
             }
-            Carried::Archive(archive) => Cargo {
+            PreloadSource::Archive(archive) => PreloadSet {
                 name: archive.name.clone(),
                 hub: archive.hub.clone(),
-                ..Cargo::of(archive.path.clone())
+                ..PreloadSet::of(archive.path.clone())
             },
         })
     }
@@ -178,14 +187,14 @@ mod tests {
 
     use super::super::names::relative;
     use super::super::oci;
-    use super::super::rootfs::{Composition, Rootfs};
+    use super::super::rootfs::{Rootfs, RootfsSpec};
     use super::*;
     use crate::host::memory::TemporaryFile;
-    use crate::plan::Image;
-    use crate::recipe::{Container, hex};
+    use crate::plan::DiskImage;
+    use crate::recipe::{ContainerConfig, hex};
 
-    fn image(container: Option<Container>) -> Image {
-        Image { container, ..Image::bare() }
+    fn image(container: Option<ContainerConfig>) -> DiskImage {
+        DiskImage { container, ..DiskImage::bare() }
     }
 
     fn tar_of(path: &Path, files: &[(&str, &str)]) {
@@ -206,7 +215,7 @@ mod tests {
     ) -> (String, crate::failure::Result<BTreeMap<String, Vec<u8>>>) {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        let container = Container {
+        let container = ContainerConfig {
             name: "example/notebook".into(),
             entrypoint: vec!["tini".into()],
             command: vec![],
@@ -223,9 +232,9 @@ mod tests {
         let layer = oci::Layer::compress(file, copy).unwrap().1;
         let digest = oci::archive(layer, &rootfs, &image_of, &container, &at("oci.tar"), 0).unwrap();
         tar_of(&at("layer.tar"), &[("etc/default/docker", "DOCKER_OPTS=--debug")]);
-        let cargo = vec![Cargo { hub: hub.map(str::to_owned), ..Cargo::of(at("oci.tar")) }];
-        let composition = Composition { layer: at("layer.tar"), image: &image(None), cargo, epoch: 0 };
-        let made = composition.write(fs_err::File::create(at("node.tar")).unwrap());
+        let preload = vec![PreloadSet { hub: hub.map(str::to_owned), ..PreloadSet::of(at("oci.tar")) }];
+        let spec = RootfsSpec { layer: at("layer.tar"), image: &image(None), preloads: preload, epoch: 0 };
+        let made = spec.write(fs_err::File::create(at("node.tar")).unwrap());
         (digest, made.map(|_| listing(&at("node.tar"))))
     }
 
@@ -295,9 +304,9 @@ mod tests {
         files.extend(names.iter().map(String::as_str).zip(tars.iter().map(String::as_str)));
         tar_of(&at("app.tar"), &files);
         tar_of(&at("layer.tar"), &[]);
-        let cargo = vec![Cargo::of(at("app.tar"))];
-        let composition = Composition { layer: at("layer.tar"), image: &image(None), cargo, epoch: 0 };
-        composition.write(fs_err::File::create(at("node.tar")).unwrap()).unwrap();
+        let preload = vec![PreloadSet::of(at("app.tar"))];
+        let spec = RootfsSpec { layer: at("layer.tar"), image: &image(None), preloads: preload, epoch: 0 };
+        spec.write(fs_err::File::create(at("node.tar")).unwrap()).unwrap();
         listing(&at("node.tar"))
     }
 
@@ -334,9 +343,9 @@ mod tests {
         tar_of(&at("layer.tar"), &[("etc/motd", "hello")]);
         let layer = String::from_utf8(fs_err::read(at("layer.tar")).unwrap()).unwrap();
         tar_of(&at("app.tar"), &[("manifest.json", &table), ("config", &config), ("layer", &layer)]);
-        let cargo = vec![Cargo::of(at("app.tar"))];
-        let composition = Composition { layer: at("layer.tar"), image: &image(None), cargo, epoch: 0 };
-        let said = composition.measure().unwrap_err().to_string();
+        let preload = vec![PreloadSet::of(at("app.tar"))];
+        let spec = RootfsSpec { layer: at("layer.tar"), image: &image(None), preloads: preload, epoch: 0 };
+        let said = spec.measure().unwrap_err().to_string();
         assert!(said.contains("app.tar: the layer sha256:") && said.ends_with("is damaged"), "{said}");
     }
 

@@ -17,14 +17,14 @@ const CHECKSUMS: &str = "SHA256SUMS";
 
 /// What one image resulted in.
 #[derive(Debug)]
-pub(super) struct Outcome {
+pub(super) struct Artifacts {
     /// Finished files in the work folder, with their SHA-256.
     pub(super) files: Vec<(PathBuf, String)>,
     /// The image's own size in bytes.
     pub(super) image_size: u64,
 }
 
-impl Outcome {
+impl Artifacts {
     /// The final names of the files, with their SHA-256.
     pub(super) fn names(&self) -> Result<Vec<(String, String)>> {
         let named = self.files.iter().map(|(path, sha256)| {
@@ -37,7 +37,7 @@ impl Outcome {
 
 /// Moves what was made into `output` and writes the checksums anew; gives that, the checksums and the `kept` files.
 pub(super) fn all(
-    outcomes: &[&Outcome],
+    outcomes: &[&Artifacts],
     kept: Vec<Published>,
     output: &Path,
     progress: &Progress,
@@ -52,7 +52,7 @@ pub(super) fn all(
     Ok(published)
 }
 
-fn made(outcomes: &[&Outcome], output: &Path, progress: &Progress) -> Result<Vec<Published>> {
+fn made(outcomes: &[&Artifacts], output: &Path, progress: &Progress) -> Result<Vec<Published>> {
     let step = progress.step(format!("results in {}", output.display()));
     let mut files = vec![];
     for outcome in outcomes {
@@ -112,7 +112,7 @@ pub(super) fn read_checksums(output: &Path) -> Result<BTreeMap<String, String>> 
 }
 
 /// Writes the checksums beside the finished files, in the work folder.
-fn write(checksums: &BTreeMap<String, String>, outcomes: &[&Outcome]) -> Result<PathBuf> {
+fn write(checksums: &BTreeMap<String, String>, outcomes: &[&Artifacts]) -> Result<PathBuf> {
     let finished = outcomes.iter().flat_map(|outcome| &outcome.files).next();
     let path = files::folder_of(&finished.context("no results")?.0).join(CHECKSUMS);
     let lines: Vec<String> = checksums.iter().map(|(name, sha256)| format!("{sha256}  {name}\n")).collect();
@@ -138,7 +138,7 @@ mod tests {
             bytes: 4,
             sha256: "ab".into(),
         };
-        let outcome = Outcome { files: vec![(path, "cd".into())], image_size: 3 };
+        let outcome = Artifacts { files: vec![(path, "cd".into())], image_size: 3 };
         let told = all(&[&outcome], vec![kept], output.path(), &Progress::start()).unwrap();
         let (sums, _) = hash(&output.path().join(CHECKSUMS)).unwrap();
         let told: Vec<_> = told.iter().map(|file| (file.path.as_str(), file.sha256.as_str())).collect();

@@ -51,7 +51,7 @@ enum Packed {
 pub(super) fn write(raw: &Path, target: &Path, threads: usize) -> Result<()> {
     let disk = fs_err::File::open(raw)?.into_parts().0;
     let bytes = disk.metadata()?.len();
-    let mut image = Image::create(target)?;
+    let mut image = Qcow2Writer::create(target)?;
     std::thread::scope(|scope| -> Result<()> {
         // Dropped when this ends, however: that is how the threads know.
         let mut chunks: Vec<Receiver<std::io::Result<Vec<Packed>>>> = vec![];
@@ -120,7 +120,7 @@ fn packed(cluster: &[u8], compressor: &mut zstd::bulk::Compressor<'_>) -> std::i
 }
 
 /// An image that is being written.
-struct Image {
+struct Qcow2Writer {
     file: BufWriter<fs_err::File>,
     /// Where the next byte goes.
     end: u64,
@@ -130,7 +130,7 @@ struct Image {
     references: Vec<u16>,
 }
 
-impl Image {
+impl Qcow2Writer {
     fn create(target: &Path) -> Result<Self> {
         let file = BufWriter::with_capacity(1 << 20, fs_err::File::create(target)?);
         let mut image = Self { file, end: 0, entries: vec![], references: vec![] };
@@ -264,7 +264,7 @@ fn padded(mut bytes: Vec<u8>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::command::Tool;
+    use crate::host::cmd::Cmd;
     use crate::host::tools;
 
     /// A disk of zeros, text and noise; more than one chunk, and no whole number of clusters.
@@ -291,7 +291,7 @@ mod tests {
         let (raw, image) = (folder.join("disk.raw"), folder.join("disk.qcow2"));
         fs_err::write(&raw, disk).unwrap();
         write(&raw, &image, threads).unwrap();
-        let qemu_img = || Tool::new(tools::QEMU_IMG.name);
+        let qemu_img = || Cmd::new(tools::QEMU_IMG.name);
         qemu_img().args(["check", "-q", "-f", "qcow2"]).arg(&image).run().unwrap();
         qemu_img().args(["compare", "-q", "-f", "raw", "-F", "qcow2"]).args([&raw, &image]).run().unwrap();
         fs_err::read(image).unwrap()
@@ -317,7 +317,7 @@ mod tests {
         fs_err::File::create(folder.path().join("zeros")).unwrap().set_len(1300 << 20).unwrap();
         let image = folder.path().join("zeros.qcow2");
         write(&folder.path().join("zeros"), &image, 2).unwrap();
-        Tool::new(tools::QEMU_IMG.name).args(["check", "-q"]).arg(&image).run().unwrap();
+        Cmd::new(tools::QEMU_IMG.name).args(["check", "-q"]).arg(&image).run().unwrap();
         assert!(fs_err::metadata(&image).unwrap().len() < 5 * CLUSTER);
     }
 }

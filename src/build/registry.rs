@@ -15,10 +15,10 @@ use super::archive::{blob, for_this_platform, is_index, sha256};
 use super::checked::Checked;
 use super::oci::append;
 use crate::failure::{Failure, Result};
-use crate::host::command::Tool;
+use crate::host::cmd::Cmd;
 use crate::host::tools;
-use crate::host::work::WorkFolder;
-use crate::plan::Key;
+use crate::host::workdir::WorkDir;
+use crate::plan::CacheKey;
 use crate::recipe::Reference;
 
 /// What registries answer where they have no such manifest (OCI distribution specification, "Error Codes").
@@ -30,10 +30,10 @@ const REFUSED: [&str; 4] =
 /// Fetches an image into the OCI archive `target`; what skopeo says goes to `log`.
 pub(super) fn fetch(
     reference: &Reference,
-    key: &Key,
+    key: &CacheKey,
     target: &Path,
     log: &Path,
-    work: &WorkFolder,
+    work: &WorkDir,
 ) -> Result<()> {
     let raw = skopeo(reference, |tool| {
         tool.args(["inspect", "--raw"]).arg(format!("docker://{}", reference.pinned())).output_bytes()
@@ -60,8 +60,8 @@ pub(super) fn fetch(
 }
 
 /// Runs skopeo, and says of its commonest failures what to do about them.
-fn skopeo<T>(reference: &Reference, run: impl FnOnce(Tool) -> Result<T>) -> Result<T> {
-    run(Tool::new(tools::SKOPEO.name)).map_err(|failure| match failure {
+fn skopeo<T>(reference: &Reference, run: impl FnOnce(Cmd) -> Result<T>) -> Result<T> {
+    run(Cmd::new(tools::SKOPEO.name)).map_err(|failure| match failure {
         Failure::Work(error) => told(reference, error).into(),
         other => other,
     })

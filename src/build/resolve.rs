@@ -4,12 +4,12 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::layer::Surroundings;
-use super::record;
+use super::bootstrap::BootstrapContext;
+use super::embedded_lock;
 use crate::failure::Result;
-use crate::host::command::quote;
-use crate::plan::Layer;
-use crate::plan::lock::{LockedLayer, LockedPackage};
+use crate::host::cmd::quote;
+use crate::plan::RootTree;
+use crate::plan::lock::{LockedPackage, LockedTree};
 
 const SCRIPT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/images/scripts/resolve.sh"));
 /// Where the script stands while it runs; mmdebstrap is alone in that root file system.
@@ -18,43 +18,43 @@ const INSIDE: &str = "/imagegen-resolve";
 const RESULTS: &str = "/imagegen-resolved";
 
 /// Asks apt, on top of the layer below; the epoch is still open.
-pub(super) fn resolve(layer: &Layer, surroundings: &Surroundings<'_>) -> Result<LockedLayer> {
-    let below = surroundings.below.as_deref();
-    let folder = surroundings.work.path(&format!("{}-resolved", surroundings.name));
+pub(super) fn resolve(tree: &RootTree, context: &BootstrapContext<'_>) -> Result<LockedTree> {
+    let below = context.parent.as_deref();
+    let folder = context.work.path(&format!("{}-resolved", context.name));
     fs_err::create_dir(&folder)?;
     let script = folder.join("script");
     fs_err::write(&script, SCRIPT)?;
     let upload = |path: &Path, inside: &str| {
         format!("--setup-hook=upload {} {inside}", quote(&path.to_string_lossy()))
     };
-    let mut tool = surroundings
+    let mut tool = context
         .mmdebstrap()
         .args(["--variant=custom", "--format=null", "--skip=cleanup"])
         .arg(upload(&script, INSIDE));
     if let Some(below) = below {
         let status = folder.join("status");
-        fs_err::write(&status, record::dpkg_status(below)?)?;
+        fs_err::write(&status, embedded_lock::dpkg_status(below)?)?;
         tool = tool.arg(upload(&status, "/var/lib/dpkg/status"));
     }
     let way = if below.is_some() { "add" } else { "bootstrap" };
-    let packages: Vec<String> = layer.packages.iter().map(|package| quote(package)).collect();
+    let packages: Vec<String> = tree.packages.iter().map(|package| quote(package)).collect();
     tool = tool.arg(format!("--setup-hook=sh \"$1\"{INSIDE} \"$1\" {way} {}", packages.join(" ")));
     for name in ["sources", "required", "packages"] {
         let target = folder.join(name);
         tool =
             tool.arg(format!("--setup-hook=download {RESULTS}/{name} {}", quote(&target.to_string_lossy())));
     }
-    tool.arg(&layer.suite).arg("/dev/null").args(&layer.mirror).run()?;
+    tool.arg(&tree.suite).arg("/dev/null").args(&tree.mirror).run()?;
     let [sources, required, packages] =
         ["sources", "required", "packages"].map(|name| fs_err::read_to_string(folder.join(name)));
-    Ok(parse(layer, &sources?, &required?, &packages?).context("reading what apt has chosen")?)
+    Ok(parse(tree, &sources?, &required?, &packages?).context("reading what apt has chosen")?)
 }
 
-fn parse(layer: &Layer, sources: &str, required: &str, packages: &str) -> anyhow::Result<LockedLayer> {
-    let mut locked = LockedLayer {
-        recipe: layer.recipe.clone(),
-        kernel: layer.kernel.clone(),
-        suite: layer.suite.clone(),
+fn parse(tree: &RootTree, sources: &str, required: &str, packages: &str) -> anyhow::Result<LockedTree> {
+    let mut locked = LockedTree {
+        recipe: tree.recipe.clone(),
+        kernel: tree.kernel.clone(),
+        suite: tree.suite.clone(),
         epoch: 0,
         sources: sources.lines().filter(|line| line.starts_with("deb ")).map(str::to_owned).collect(),
         packages: vec![],
@@ -63,7 +63,7 @@ fn parse(layer: &Layer, sources: &str, required: &str, packages: &str) -> anyhow
     let required: Vec<&str> = required.lines().collect();
     for line in packages.lines() {
         let mut package = package(line, &archives).with_context(|| format!("apt said `{line}`"))?;
-        package.required = layer.below.is_none() && required.contains(&package.name.as_str());
+        package.required = tree.parent.is_none() && required.contains(&package.name.as_str());
         locked.packages.push(package);
     }
     locked
@@ -91,7 +91,7 @@ fn package(line: &str, archives: &[String]) -> Option<LockedPackage> {
         bytes,
         file: decoded(file),
         required: false,
-        place: None,
+        location: None,
     })
 }
 

@@ -12,16 +12,16 @@ use super::acceptance::refused;
 use super::inventory::Inventory;
 use super::manifest::{Package, installed_packages};
 use super::names;
-use super::preload::{self, Aboard, Cargo};
+use super::overlay2;
+use super::preload::{self, PreloadSet, PreloadedImage};
 use super::tarball::{self, header};
-use super::unpacked;
 use super::written::Written;
 use crate::document::{Finding, Findings};
 use crate::failure::Result;
 use crate::host::signals;
-use crate::plan::Image;
-use crate::plan::disk::Contents;
-use crate::plan::hygiene::{self, Verdict};
+use crate::plan::DiskImage;
+use crate::plan::disk::FileSystemUse;
+use crate::plan::hygiene::{self, PathVerdict};
 use crate::report::size;
 
 /// systemd runs its update services (hardware database, library cache, catalogue) at a boot that finds these older than
@@ -38,7 +38,7 @@ const BUFFER: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Rootfs {
     /// How much there is of it.
-    pub(super) contents: Contents,
+    pub(super) contents: FileSystemUse,
     /// The packages, as dpkg has them.
     pub(super) packages: Vec<Package>,
     /// The version of JupyterHub, if it is in there.
@@ -46,30 +46,30 @@ pub(super) struct Rootfs {
     /// What there is beside dpkg's packages.
     pub(super) inventory: Inventory,
     /// The container images that it carries.
-    pub(super) aboard: Vec<Aboard>,
+    pub(super) preloaded: Vec<PreloadedImage>,
     /// All of its entries.
     pub(super) written: Written,
 }
 
 impl Rootfs {
     /// What to say of it.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn summary(&self) -> String {
         format!("{} files, {}", self.contents.inodes, size(self.contents.blocks_bytes))
     }
 }
 
 /// What a root file system is made of. It is written as a tar as often as somebody wants to read it.
-pub(super) struct Composition<'a> {
+pub(super) struct RootfsSpec<'a> {
     /// The layer below the image.
     pub(super) layer: PathBuf,
-    pub(super) image: &'a Image,
+    pub(super) image: &'a DiskImage,
     /// The container images to carry.
-    pub(super) cargo: Vec<Cargo>,
+    pub(super) preloads: Vec<PreloadSet>,
     /// The latest time of any file, in seconds since 1970.
     pub(super) epoch: u64,
 }
 
-impl Composition<'_> {
+impl RootfsSpec<'_> {
     /// What there will be, without writing it anywhere.
     pub(super) fn measure(&self) -> Result<Rootfs> {
         self.write(std::io::sink())
@@ -79,31 +79,36 @@ impl Composition<'_> {
     pub(super) fn write(&self, target: impl Write) -> Result<Rootfs> {
         let input = BufReader::with_capacity(BUFFER, fs_err::File::open(&self.layer)?);
         let output = BufWriter::with_capacity(BUFFER, target);
-        let mut pass = Pass::new(Builder::new(output), self.image, self.epoch);
-        if !self.cargo.is_empty() {
-            pass.replaced.insert(preload::OPTIONS.to_owned());
+        let mut rewriter = TarRewriter::new(Builder::new(output), self.image, self.epoch);
+        if !self.preloads.is_empty() {
+            rewriter.replaced.insert(preload::OPTIONS.to_owned());
         }
         for entry in Archive::new(input).entries()? {
             signals::check()?;
-            pass.entry(entry?)?;
+            rewriter.entry(entry?)?;
         }
-        pass.overlay(self.image)?;
-        pass.rootfs.aboard = preload::carry(&mut pass, &self.cargo)?;
-        pass.finish()
+        rewriter.overlay(self.image)?;
+        rewriter.rootfs.preloaded = preload::preload(&mut rewriter, &self.preloads)?;
+        rewriter.finish()
     }
 }
 
-/// Writes what `image` and `cargo` lay over a root file system, and nothing below it, to the tar `target`.
-pub(super) fn lay_over(image: &Image, cargo: &[Cargo], target: &Path, epoch: u64) -> Result<Rootfs> {
+/// Writes what `image` and `preloads` lay over a root file system, and nothing below it, to the tar `target`.
+pub(super) fn lay_over(
+    image: &DiskImage,
+    preloads: &[PreloadSet],
+    target: &Path,
+    epoch: u64,
+) -> Result<Rootfs> {
     let output = BufWriter::with_capacity(BUFFER, fs_err::File::create(target)?);
-    let mut pass = Pass::new(Builder::new(output), image, epoch);
-    pass.overlay(image)?;
-    pass.rootfs.aboard = preload::carry(&mut pass, cargo)?;
-    pass.finish()
+    let mut rewriter = TarRewriter::new(Builder::new(output), image, epoch);
+    rewriter.overlay(image)?;
+    rewriter.rootfs.preloaded = preload::preload(&mut rewriter, preloads)?;
+    rewriter.finish()
 }
 
 /// The tar that is being written.
-pub(super) struct Pass<W: Write> {
+pub(super) struct TarRewriter<W: Write> {
     builder: Builder<W>,
     epoch: u64,
     replaced: BTreeSet<String>,
@@ -114,8 +119,8 @@ pub(super) struct Pass<W: Write> {
     rootfs: Rootfs,
 }
 
-impl<W: Write> Pass<W> {
-    fn new(builder: Builder<W>, image: &Image, epoch: u64) -> Self {
+impl<W: Write> TarRewriter<W> {
+    fn new(builder: Builder<W>, image: &DiskImage, epoch: u64) -> Self {
         let files = image.contents.keys().cloned();
         let links = image.links.iter().map(|(path, _)| path.clone());
         let replaced = files.chain(links).chain(UPDATED.map(str::to_owned)).collect();
@@ -136,22 +141,22 @@ impl<W: Write> Pass<W> {
         if name.is_empty() || std::str::from_utf8(&name).is_ok_and(|path| self.replaced.contains(path)) {
             return Ok(());
         }
-        if let Some(version) = unpacked::jupyterhub_version(&path) {
+        if let Some(version) = overlay2::jupyterhub_version(&path) {
             self.rootfs.jupyterhub = Some(version);
         }
         if let Some(fault) = hygiene::forbidden(&path) {
             self.faults.push(format!("{fault} (/{path})"));
         }
         match hygiene::verdict(&path) {
-            Verdict::Drop => Ok(()),
-            Verdict::Empty => self.empty_file(&path),
-            Verdict::Keep if is_inspected(&path) || Inventory::wants(&path, entry.size()) => {
+            PathVerdict::Drop => Ok(()),
+            PathVerdict::Empty => self.empty_file(&path),
+            PathVerdict::Keep if is_inspected(&path) || Inventory::wants(&path, entry.size()) => {
                 let mut content = Vec::new();
                 entry.read_to_end(&mut content)?;
                 self.inspect(&path, &content);
                 self.keep_entry(&name, &mut entry, Some(content.as_slice()))
             }
-            Verdict::Keep => self.keep_entry(&name, &mut entry, None),
+            PathVerdict::Keep => self.keep_entry(&name, &mut entry, None),
         }
     }
 
@@ -238,7 +243,7 @@ impl<W: Write> Pass<W> {
         }
     }
 
-    fn overlay(&mut self, image: &Image) -> Result<()> {
+    fn overlay(&mut self, image: &DiskImage) -> Result<()> {
         let modes: BTreeMap<&str, u32> =
             image.overlay.iter().map(|(path, mode, _)| (path.as_str(), *mode)).collect();
         for (path, content) in &image.contents {
@@ -337,21 +342,21 @@ mod tests {
         file
     }
 
-    fn image(overlay: &[(&str, &str)], links: &[(&str, &str)]) -> Image {
-        Image {
+    fn image(overlay: &[(&str, &str)], links: &[(&str, &str)]) -> DiskImage {
+        DiskImage {
             overlay: overlay.iter().map(|(path, _)| ((*path).to_owned(), 0o644, String::new())).collect(),
             links: links.iter().map(|(path, target)| ((*path).to_owned(), (*target).to_owned())).collect(),
             contents: overlay
                 .iter()
                 .map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()))
                 .collect(),
-            ..Image::bare()
+            ..DiskImage::bare()
         }
     }
 
-    fn run(layer: &tempfile::NamedTempFile, image: &Image) -> Result<(Listing, Rootfs)> {
+    fn run(layer: &tempfile::NamedTempFile, image: &DiskImage) -> Result<(Listing, Rootfs)> {
         let composition =
-            Composition { layer: layer.path().to_owned(), image, cargo: vec![], epoch: 1_000_000_000 };
+            RootfsSpec { layer: layer.path().to_owned(), image, preloads: vec![], epoch: 1_000_000_000 };
         let mut tar = vec![];
         let rootfs = composition.write(&mut tar)?;
         assert_eq!(composition.measure()?.contents, rootfs.contents);

@@ -9,7 +9,7 @@ use super::findings;
 use super::manifest::hash;
 use crate::document::Finding;
 use crate::failure::{Failure, Result};
-use crate::host::command::Tool;
+use crate::host::cmd::Cmd;
 use crate::host::{files, tools};
 use crate::report::{Progress, Published};
 
@@ -122,15 +122,15 @@ fn of(file: &Path) -> PathBuf {
 }
 
 /// What asks for a passphrase would wait for ever, or in a pipeline for nobody: keys with one belong into an agent.
-fn keygen(action: &str) -> Tool {
-    let tool = Tool::new(tools::SSH_KEYGEN.name).args(["-Y", action]);
-    tool.env("SSH_ASKPASS_REQUIRE", "force").env("SSH_ASKPASS", "/bin/false")
+fn keygen(action: &str) -> Cmd {
+    let cmd = Cmd::new(tools::SSH_KEYGEN.name).args(["-Y", action]);
+    cmd.env("SSH_ASKPASS_REQUIRE", "force").env("SSH_ASKPASS", "/bin/false")
 }
 
 /// What a tool prints that reads a file.
-fn fed(tool: Tool, file: &Path) -> Result<String> {
+fn fed(cmd: Cmd, file: &Path) -> Result<String> {
     let mut content = fs_err::File::open(file)?;
-    tool.fed_then_read(
+    cmd.run_stdin_then_stdout(
         |feed| Ok(std::io::copy(&mut content, feed).map(|_| ())?),
         |printed| Ok(std::io::read_to_string(printed)?),
     )
@@ -153,7 +153,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for name in ["key", "other"] {
             let key = folder.path().join(name);
-            Tool::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).run().unwrap();
+            Cmd::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).run().unwrap();
         }
         let public = fs_err::read_to_string(folder.path().join("key.pub")).unwrap();
         let signers = format!("ci@example.org namespaces=\"imagegen\" {public}");
@@ -234,7 +234,7 @@ mod tests {
         assert!(told.contains("has signed"), "{told}");
 
         forget(&at("hub.qcow2")).unwrap();
-        let sign = Tool::new("ssh-keygen").args(["-q", "-Y", "sign", "-n", "git", "-f"]).arg(at("key"));
+        let sign = Cmd::new("ssh-keygen").args(["-q", "-Y", "sign", "-n", "git", "-f"]).arg(at("key"));
         sign.arg(at("hub.qcow2")).run().unwrap();
         refused(check(&at("hub.qcow2"), &at("signers")));
     }
@@ -243,7 +243,7 @@ mod tests {
     fn a_key_that_cannot_sign_is_refused_before_anything_is_built() {
         let folder = folder();
         let locked = folder.path().join("locked");
-        Tool::new("ssh-keygen")
+        Cmd::new("ssh-keygen")
             .args(["-q", "-t", "ed25519", "-N", "secret", "-f"])
             .arg(&locked)
             .run()

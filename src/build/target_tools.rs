@@ -11,9 +11,9 @@ use anyhow::anyhow;
 
 use super::names::relative;
 use crate::failure::Result;
-use crate::host::command::Tool;
-use crate::host::work::WorkFolder;
-use crate::plan::{Image, Key};
+use crate::host::cmd::Cmd;
+use crate::host::workdir::WorkDir;
+use crate::plan::{CacheKey, DiskImage};
 
 /// Debian's folder of libraries on amd64, and the loader in it.
 const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
@@ -31,8 +31,8 @@ pub(super) struct TargetTools {
 
 impl TargetTools {
     /// Takes the tools and the boot loaders of `image` out of its `layer`, unless an earlier image of this build did.
-    pub(super) fn unpack(layer: &Path, image: &Image, work: &WorkFolder) -> Result<Self> {
-        let key = Key::of(&(&image.layer, &image.esp));
+    pub(super) fn unpack(layer: &Path, image: &DiskImage, work: &WorkDir) -> Result<Self> {
+        let key = CacheKey::of(&(&image.layer, &image.esp));
         let folder = work.path(&format!("tools-{}", key.short()));
         if !folder.exists() {
             unpack_into(layer, &folder, &|path| {
@@ -54,17 +54,17 @@ impl TargetTools {
     }
 
     /// mke2fs with its own settings file.
-    pub(super) fn mke2fs(&self) -> Tool {
+    pub(super) fn mke2fs(&self) -> Cmd {
         self.run(PROGRAMS[0]).env("MKE2FS_CONFIG", self.folder.join(MKE2FS_CONFIG))
     }
 
     /// tune2fs, which takes the offset of a file system after its path.
-    pub(super) fn tune2fs(&self) -> Tool {
+    pub(super) fn tune2fs(&self) -> Cmd {
         self.run(PROGRAMS[2])
     }
 
     /// grub-mkimage, told where its modules are.
-    pub(super) fn grub_mkimage(&self) -> Tool {
+    pub(super) fn grub_mkimage(&self) -> Cmd {
         self.run(PROGRAMS[1]).arg("--directory").arg(self.folder.join(GRUB))
     }
 
@@ -73,8 +73,8 @@ impl TargetTools {
         Ok(fs_err::read(self.folder.join(GRUB).join("boot.img"))?)
     }
 
-    fn run(&self, program: &str) -> Tool {
-        Tool::new(self.folder.join(LOADER))
+    fn run(&self, program: &str) -> Cmd {
+        Cmd::new(self.folder.join(LOADER))
             .arg("--library-path")
             .arg(self.folder.join(LIBRARIES))
             .arg(self.folder.join(program))
@@ -142,10 +142,12 @@ mod tests {
     #[test]
     fn boot_loaders_are_taken_along_and_what_is_not_there_is_said() {
         let file = |source: &str| crate::recipe::EspFile { place: "a".into(), source: source.into() };
-        let image =
-            Image { esp: vec![file("usr/lib/shim/shim"), file("usr/lib/grub/none")], ..Image::bare() };
+        let image = DiskImage {
+            esp: vec![file("usr/lib/shim/shim"), file("usr/lib/grub/none")],
+            ..DiskImage::bare()
+        };
         let folder = tempfile::tempdir().expect("a folder");
-        let work = WorkFolder::within(folder.path()).expect("a work folder");
+        let work = WorkDir::within(folder.path()).expect("a work folder");
         let tools = TargetTools::unpack(layer().path(), &image, &work).expect("unpacked");
         assert_eq!(tools.file("usr/lib/shim/shim").expect("shim"), b"usr/lib/shim/shim");
         let said = tools.file("usr/lib/grub/none").unwrap_err().to_string();

@@ -2,17 +2,21 @@
 
 use std::path::Path;
 
-use super::preload::Cargo;
-use super::rootfs::Composition;
+use super::preload::PreloadSet;
+use super::rootfs::RootfsSpec;
 use crate::failure::Result;
-use crate::plan::Image;
+use crate::plan::DiskImage;
 
 /// Reads the archive of a container image as a build does that carries it, all of its layers included.
 pub fn archive(path: &Path) -> Result<()> {
     // A layer with nothing in it.
     let layer = "/dev/null".into();
-    let composition =
-        Composition { layer, image: &Image::bare(), cargo: vec![Cargo::of(path.into())], epoch: 0 };
+    let composition = RootfsSpec {
+        layer,
+        image: &DiskImage::bare(),
+        preloads: vec![PreloadSet::of(path.into())],
+        epoch: 0,
+    };
     composition.measure().map(drop)
 }
 

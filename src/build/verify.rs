@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use super::{base, listing};
+use super::{base, file_tree};
 use crate::failure::Result;
-use crate::host::command::Tool;
+use crate::host::cmd::Cmd;
 use crate::host::tools;
-use crate::host::work::WorkFolder;
+use crate::host::workdir::WorkDir;
 use crate::plan::difference::differences;
 
 const BUFFER: usize = 1 << 20;
 
 /// Fails with all that is different, unless `image` and `rebuilt` are the same to the byte.
-pub fn compare(image: &Path, rebuilt: &Path, is_container: bool, work: &WorkFolder) -> Result<()> {
+pub fn compare(image: &Path, rebuilt: &Path, is_container: bool, work: &WorkDir) -> Result<()> {
     if same_bytes(image, rebuilt)? {
         return Ok(());
     }
@@ -55,14 +55,14 @@ fn is_qcow2(image: &Path) -> Result<bool> {
 }
 
 /// What differs; nothing where `image` is the raw disk that is in `rebuilt`.
-fn disks(image: &Path, rebuilt: &Path, work: &WorkFolder) -> Result<Vec<String>> {
+fn disks(image: &Path, rebuilt: &Path, work: &WorkDir) -> Result<Vec<String>> {
     let (container, image) = (is_qcow2(image)?, raw(image, "image.raw", work)?);
     let rebuilt = raw(rebuilt, "rebuilt.raw", work)?;
     if same_bytes(&image, &rebuilt)? {
         let differs = "the disks are identical, and their qcow2 files are written differently";
         return Ok(if container { vec![differs.into()] } else { vec![] });
     }
-    let ((ours, before), (theirs, other)) = (listing::of_disk(&image)?, listing::of_disk(&rebuilt)?);
+    let ((ours, before), (theirs, other)) = (file_tree::of_disk(&image)?, file_tree::of_disk(&rebuilt)?);
     let mut lines = differences(&ours, &theirs);
     if before != other {
         lines.insert(0, "the partition table or the boot loader differs".into());
@@ -73,18 +73,18 @@ fn disks(image: &Path, rebuilt: &Path, work: &WorkFolder) -> Result<Vec<String>>
     Ok(lines)
 }
 
-fn raw(image: &Path, name: &str, work: &WorkFolder) -> Result<PathBuf> {
+fn raw(image: &Path, name: &str, work: &WorkDir) -> Result<PathBuf> {
     // What the image says of itself must not make qemu-img read other files of this machine.
     let disk = base::inspect(image)?;
     let target = work.path(name);
-    let tool = Tool::new(tools::QEMU_IMG.name).args(["convert", "-f", disk.format, "-O", "raw"]);
-    tool.arg(image).arg(&target).run()?;
+    let cmd = Cmd::new(tools::QEMU_IMG.name).args(["convert", "-f", disk.format, "-O", "raw"]);
+    cmd.arg(image).arg(&target).run()?;
     Ok(target)
 }
 
 fn containers(image: &Path, rebuilt: &Path) -> Result<Vec<String>> {
     let ((ours, settings), (theirs, other)) =
-        (listing::of_container(image)?, listing::of_container(rebuilt)?);
+        (file_tree::of_container(image)?, file_tree::of_container(rebuilt)?);
     let mut lines = differences(&ours, &theirs);
     if lines.is_empty() && settings != other {
         lines.push(format!("the configuration {settings} became {other}"));

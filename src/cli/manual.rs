@@ -74,7 +74,7 @@ pub const ENVIRONMENT: [Entry; 8] = [
 ];
 
 /// Examples by command: what they do, and the line. The first one of a command is its simplest use.
-pub const EXAMPLES: [(&str, &[(&str, &str)]); 22] = [
+pub const EXAMPLES: [(&str, &[(&str, &str)]); 23] = [
     (
         "imagegen",
         &[
@@ -157,6 +157,7 @@ pub const EXAMPLES: [(&str, &[(&str, &str)]); 22] = [
             ("Check its signature first", "imagegen verify dist/node.qcow2 --signers allowed_signers"),
         ],
     ),
+    ("imagegen-version", &[("Name the version and its commit", "imagegen version")]),
     ("imagegen-cache", &[("Show the cache", "imagegen cache"), ("Show it as JSON", "imagegen cache --json")]),
     (
         "imagegen-cache-prune",

@@ -9,7 +9,7 @@ use crate::failure::Result;
 use crate::host::destination::{self, Destination};
 use crate::host::{clock, files};
 use crate::inspect;
-use crate::inspect::advisories::{self, Installed, Severity};
+use crate::inspect::advisories::{self, Installed, Rating};
 use crate::report;
 
 const OS_RELEASE: [&str; 2] = ["etc/os-release", "usr/lib/os-release"];
@@ -68,12 +68,12 @@ fn write(path: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-fn severity(urgency: Urgency) -> Severity {
+fn severity(urgency: Urgency) -> Rating {
     match urgency {
-        Urgency::Unimportant => Severity::Unimportant,
-        Urgency::Low => Severity::Low,
-        Urgency::Medium => Severity::Medium,
-        Urgency::High => Severity::High,
-        Urgency::Critical => Severity::Critical,
+        Urgency::Unimportant => Rating::Unimportant,
+        Urgency::Low => Rating::Low,
+        Urgency::Medium => Rating::Medium,
+        Urgency::High => Rating::High,
+        Urgency::Critical => Rating::Critical,
     }
 }

@@ -7,10 +7,10 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::inputs;
-use crate::build::{self, Places, Settings, Signer, Store};
+use crate::build::{self, BuildDirs, Cache, Settings, Signer};
 use crate::cli::{BuildArgs, Target};
 use crate::document::{Finding, Findings, Source};
-use crate::failure::{Result, Shortage};
+use crate::failure::{MissingPrerequisite, Result};
 use crate::host::{fetch, files, signals, tools};
 use crate::plan::lock::Lock;
 use crate::plan::{self, Archive, HostFacts, Plan, Request};
@@ -32,8 +32,8 @@ pub fn run(args: &BuildArgs) -> Result<()> {
 
 fn build(args: &BuildArgs, events: Events) -> Result<()> {
     let request = request(args)?;
-    let places = Places { output: args.output.clone(), store: Store::of_user()? };
-    let plan = plan::plan(&request, &build::host_facts(&places)?);
+    let dirs = BuildDirs { output: args.output.clone(), cache: Cache::open_default()? };
+    let plan = plan::plan(&request, &build::host_facts(&dirs)?);
     if args.plan {
         return report::data(&if args.json { plan.json()? } else { plan.to_string() });
     }
@@ -41,8 +41,8 @@ fn build(args: &BuildArgs, events: Events) -> Result<()> {
         return Err(plan::lock::findings::no_such_folder(&path.display().to_string()).into());
     }
     signals::listen()?;
-    let mut lacking = lacking(&plan, &places, PLACE_OPTIONS);
-    lacking.extend(args.sign.iter().flat_map(|_| tools::lacking_for_signatures()));
+    let mut lacking = lacking(&plan, &dirs, PLACE_OPTIONS);
+    lacking.extend(args.sign.iter().flat_map(|_| tools::missing_for_signatures()));
     tools::require(lacking)?;
     let signer = args.sign.as_deref().map(Signer::with).transpose()?;
     let settings = Settings {
@@ -51,7 +51,7 @@ fn build(args: &BuildArgs, events: Events) -> Result<()> {
         wants_lock: args.write_lock.is_some(),
     };
     let progress = Progress::with(events);
-    let mut made = build::execute(&plan, &places, &settings, &progress)?;
+    let mut made = build::execute(&plan, &dirs, &settings, &progress)?;
     if let Some(signer) = signer {
         signer.sign_all(&mut made.published, &progress)?;
     }
@@ -67,25 +67,25 @@ pub(super) fn jobs(asked: Option<NonZeroU16>) -> usize {
 }
 
 /// What a plan needs and this machine lacks; where all is kept, nothing is needed. `options` say how to choose other places.
-pub(super) fn lacking(plan: &Plan, places: &Places, options: &str) -> Vec<Shortage> {
+pub(super) fn lacking(plan: &Plan, dirs: &BuildDirs, options: &str) -> Vec<MissingPrerequisite> {
     let mut lacking = vec![];
     if plan.stages.iter().any(|stage| !stage.kept) {
-        lacking.extend(tools::lacking_for_build());
-        lacking.extend(places.lacking_room(plan.room(), options));
+        lacking.extend(tools::missing_for_build());
+        lacking.extend(dirs.missing_disk_space(plan.disk_estimate(), options));
     }
     if plan.makes_layers() {
-        lacking.extend(tools::lacking_for_layers());
+        lacking.extend(tools::missing_for_trees());
     }
     if plan.fetches_sets() {
-        lacking.extend(tools::lacking_for_sets());
+        lacking.extend(tools::missing_for_bundles());
     }
     if plan.fetches() {
-        lacking.extend(tools::lacking_for_registries());
+        lacking.extend(tools::missing_for_registries());
     }
     let bases: Vec<&CloudImage> = plan.provisioned().collect();
     if !bases.is_empty() {
         let signed = bases.iter().any(|base| base.is_signed());
-        lacking.extend(tools::lacking_for_provision(vm::errand::MEMORY, signed));
+        lacking.extend(tools::missing_for_provision(vm::one_shot::MEMORY, signed));
     }
     lacking
 }
@@ -139,7 +139,7 @@ fn clouds(images: &[Chain]) -> impl Iterator<Item = &CloudImage> {
 
 fn missing(image: &CloudImage) -> Option<Finding> {
     let path = fetch::local(&image.url)?;
-    (!path.is_file()).then(|| cloud_findings::no_such_file(&image.url, image.place.as_ref()))
+    (!path.is_file()).then(|| cloud_findings::no_such_file(&image.url, image.location.as_ref()))
 }
 
 /// The user's own notebook image, with the version of the hub that it is for.

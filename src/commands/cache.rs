@@ -3,7 +3,7 @@
 use anyhow::Context;
 use serde_json::json;
 
-use crate::build::{Entry, PackageStore, Pruning, Store};
+use crate::build::{Cache, CacheEntry, PackageStore, Pruning};
 use crate::cli::{CacheAction, CacheArgs, PruneArgs};
 use crate::failure::Result;
 use crate::report::{self, size};
@@ -13,31 +13,31 @@ const KEY: usize = 12;
 
 /// Runs the command.
 pub fn run(args: &CacheArgs) -> Result<()> {
-    let store = Store::of_user()?;
+    let cache = Cache::open_default()?;
     match args.action {
-        Some(CacheAction::Prune(prune)) => self::prune(&store, prune),
-        None if args.json => report::data(&as_json(&store)?),
-        None => report::data(&as_table(&store)?),
+        Some(CacheAction::Prune(prune)) => self::prune(&cache, prune),
+        None if args.json => report::data(&as_json(&cache)?),
+        None => report::data(&as_table(&cache)?),
     }
 }
 
-fn as_json(store: &Store) -> Result<String> {
-    let entries = store.listing()?;
-    let value = json!({ "format": 1, "directory": store.folder(), "entries": entries, "total_bytes": total(&entries) });
+fn as_json(cache: &Cache) -> Result<String> {
+    let entries = cache.listing()?;
+    let value = json!({ "format": 1, "directory": cache.folder(), "entries": entries, "total_bytes": total(&entries) });
     Ok(serde_json::to_string_pretty(&value).context("writing what is kept")? + "\n")
 }
 
-fn as_table(store: &Store) -> Result<String> {
-    let entries = store.listing()?;
+fn as_table(cache: &Cache) -> Result<String> {
+    let entries = cache.listing()?;
     let lines: Vec<String> = lines(&entries).into_iter().map(|line| line + "\n").collect();
     let count = entries.len();
     let total = size(total(&entries));
-    Ok(format!("{}{count} entries, {total}, in {}\n", lines.concat(), store.folder().display()))
+    Ok(format!("{}{count} entries, {total}, in {}\n", lines.concat(), cache.folder().display()))
 }
 
 /// Packages are too many to name each.
-fn lines(entries: &[Entry]) -> Vec<String> {
-    let (packages, others): (Vec<&Entry>, Vec<&Entry>) =
+fn lines(entries: &[CacheEntry]) -> Vec<String> {
+    let (packages, others): (Vec<&CacheEntry>, Vec<&CacheEntry>) =
         entries.iter().partition(|entry| entry.kind == PackageStore::KIND);
     let mut lines: Vec<String> = others.into_iter().map(line).collect();
     if !packages.is_empty() {
@@ -53,7 +53,7 @@ fn lines(entries: &[Entry]) -> Vec<String> {
     lines
 }
 
-fn line(entry: &Entry) -> String {
+fn line(entry: &CacheEntry) -> String {
     let key: String = entry.key.chars().take(KEY).collect();
     let age = entry.age.map_or_else(|| "no age".to_owned(), age);
     let what = entry.what.as_deref().unwrap_or_default();
@@ -73,9 +73,9 @@ fn age(seconds: u64) -> String {
     }
 }
 
-fn prune(store: &Store, args: PruneArgs) -> Result<()> {
+fn prune(cache: &Cache, args: PruneArgs) -> Result<()> {
     let pruning = Pruning { all: args.all, older_than: args.older_than, max_size: args.max_size };
-    let pruned = store.prune(pruning)?;
+    let pruned = cache.prune(pruning)?;
     for line in lines(&pruned.in_use) {
         report::say(&format!("a build uses it, so it stays: {line}"));
     }
@@ -86,7 +86,7 @@ fn prune(store: &Store, args: PruneArgs) -> Result<()> {
     Ok(())
 }
 
-fn total(entries: &[Entry]) -> u64 {
+fn total(entries: &[CacheEntry]) -> u64 {
     entries.iter().map(|entry| entry.bytes).sum()
 }
 
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn packages_are_counted() {
-        let package = |age| Entry {
+        let package = |age| CacheEntry {
             kind: PackageStore::KIND,
             key: String::new(),
             what: None,
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_line_says_what_it_is_and_whether_it_is_of_use() {
-        let entry = Entry {
+        let entry = CacheEntry {
             kind: "layer",
             key: "0123456789abcdef".into(),
             what: Some("layer base".into()),

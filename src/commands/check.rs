@@ -12,7 +12,7 @@ use crate::cli::{CheckArgs, WorkshopArgs};
 use crate::document::Findings;
 use crate::failure::{Failure, Result};
 use crate::report;
-use crate::userdata::{Form, Image, Machine, Role};
+use crate::userdata::{Encoding, ImageKind, InstanceRole, InstanceSpec};
 use crate::workshop::{Engine, Secrets, Workshop};
 
 /// Stands for the hub's address where the workshop does not say it: a private one, written as long as any.
@@ -101,7 +101,7 @@ fn summary(
     let secrets = inputs::or_new(kept)?;
     let hub = workshop.network.hub_ip.unwrap_or(SOME_ADDRESS);
     let mut texts = vec![];
-    for (name, role) in [("hub", Role::Hub), ("node", Role::Node { hub })] {
+    for (name, role) in [("hub", InstanceRole::Hub), ("node", InstanceRole::Node { hub })] {
         let text = text(args, workshop, &secrets, (name, role)).map(Some);
         texts.extend(collected(text, found)?);
     }
@@ -121,22 +121,22 @@ fn text(
     args: &CheckArgs,
     workshop: &Workshop,
     secrets: &Secrets,
-    (name, role): (&'static str, Role),
+    (name, role): (&'static str, InstanceRole),
 ) -> Result<Text> {
-    let budget = userdata::budget(args.platform);
-    let image = if args.stock { Image::Stock } else { Image::Golden };
-    let rendered = Machine { workshop, secrets, role, image }.render(budget)?;
-    let (bytes, limit) = (rendered.text.len(), budget.limit());
-    let (title, form) = (budget.title(), userdata::form(rendered.form));
+    let platform = args.platform;
+    let image = if args.stock { ImageKind::Stock } else { ImageKind::Golden };
+    let rendered = InstanceSpec { workshop, secrets, role, image }.render(platform)?;
+    let (bytes, limit) = (rendered.text.len(), platform.limit());
+    let (title, form) = (platform.title(), userdata::form(rendered.encoding));
     Ok(Text {
         role: name,
         bytes,
         limit,
         platform: args.platform.to_possible_value().map(|it| it.get_name().to_owned()).unwrap_or_default(),
-        encoding: match rendered.form {
-            Form::Plain => "plain",
-            Form::Singly => "per-file-gzip",
-            Form::Whole => "mime-gzip",
+        encoding: match rendered.encoding {
+            Encoding::Plain => "plain",
+            Encoding::PerFileGzip => "per-file-gzip",
+            Encoding::MimeGzip => "mime-gzip",
         },
         line: format!("user-data of the {name}: {bytes} of {limit} bytes for {title}, {form}"),
     })

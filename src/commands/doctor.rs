@@ -4,9 +4,9 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::build::{PLACE_OPTIONS, everything, lacking};
-use crate::build::{Places, Store};
+use crate::build::{BuildDirs, Cache};
 use crate::cli::DoctorArgs;
-use crate::failure::{Failure, Result, Shortage};
+use crate::failure::{Failure, MissingPrerequisite, Result};
 use crate::host::tools;
 use crate::rehearsal;
 use crate::report;
@@ -17,11 +17,11 @@ pub fn run(args: &DoctorArgs) -> Result<()> {
         let lines = tools::required_packages().into_iter().map(|package| format!("{package}\n"));
         return report::data(&lines.collect::<String>());
     }
-    let places = Places { output: "dist".into(), store: Store::of_user()? };
+    let dirs = BuildDirs { output: "dist".into(), cache: Cache::open_default()? };
     let lacking = [
-        ("imagegen build", lacking(&everything()?, &places, PLACE_OPTIONS)),
-        ("imagegen build with containers of a registry", tools::lacking_for_registries()),
-        ("imagegen rehearse", tools::lacking_for_rehearsal(rehearsal::memory(1, 0))),
+        ("imagegen build", lacking(&everything()?, &dirs, PLACE_OPTIONS)),
+        ("imagegen build with containers of a registry", tools::missing_for_registries()),
+        ("imagegen rehearse", tools::missing_for_rehearsal(rehearsal::memory(1, 0))),
     ];
     if args.json {
         report::data(&as_json(&lacking)?)?;
@@ -29,7 +29,7 @@ pub fn run(args: &DoctorArgs) -> Result<()> {
     for (command, lacking) in &lacking {
         report::say(&verdict(command, lacking));
     }
-    let mut all: Vec<Shortage> = vec![];
+    let mut all: Vec<MissingPrerequisite> = vec![];
     for shortage in lacking.into_iter().flat_map(|(_, lacking)| lacking) {
         if !all.contains(&shortage) {
             all.push(shortage);
@@ -38,8 +38,8 @@ pub fn run(args: &DoctorArgs) -> Result<()> {
     if all.is_empty() { Ok(()) } else { Err(Failure::Host(all)) }
 }
 
-fn as_json(lacking: &[(&str, Vec<Shortage>)]) -> Result<String> {
-    let missing = |it: &Shortage| json!({ "message": it.what, "fix": it.remedy });
+fn as_json(lacking: &[(&str, Vec<MissingPrerequisite>)]) -> Result<String> {
+    let missing = |it: &MissingPrerequisite| json!({ "message": it.what, "fix": it.remedy });
     let commands = lacking.iter().map(|(command, lacking)| {
         let missing: Value = lacking.iter().map(missing).collect();
         json!({ "command": command, "missing": missing })
@@ -48,7 +48,7 @@ fn as_json(lacking: &[(&str, Vec<Shortage>)]) -> Result<String> {
     Ok(serde_json::to_string_pretty(&value).context("writing what is missing")? + "\n")
 }
 
-fn verdict(command: &str, lacking: &[Shortage]) -> String {
+fn verdict(command: &str, lacking: &[MissingPrerequisite]) -> String {
     match lacking.len() {
         0 => format!("{command}: all it needs is here"),
         1 => format!("{command}: 1 thing is missing"),

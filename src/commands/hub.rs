@@ -4,7 +4,7 @@ use super::{inputs, userdata};
 use crate::cli::HubArgs;
 use crate::document::Findings;
 use crate::failure::Result;
-use crate::userdata::Role;
+use crate::userdata::InstanceRole;
 
 /// Runs the command.
 pub fn run(args: &HubArgs) -> Result<()> {
@@ -14,5 +14,5 @@ pub fn run(args: &HubArgs) -> Result<()> {
         userdata::note_doubts_about_stock_hubs(&workshop, &mut found);
     }
     inputs::accept(found)?;
-    userdata::print(&args.userdata, &workshop, Role::Hub)
+    userdata::print(&args.userdata, &workshop, InstanceRole::Hub)
 }

@@ -9,7 +9,7 @@ use crate::cli::WorkshopArgs;
 use crate::document::{Finding, Findings, Source};
 use crate::failure::{Failure, Result};
 use crate::host::destination::Destination;
-use crate::host::lock::Lock;
+use crate::host::lock::FileLock;
 use crate::host::{clock, files};
 use crate::report;
 use crate::workshop::{self, Restored, Secrets, Workshop, secret_findings};
@@ -24,7 +24,7 @@ const SECRETS: &str = "workshop.secrets.yaml";
 /// Reads the workshop; what is wrong with it goes to `findings`.
 pub(super) fn workshop(args: &WorkshopArgs, findings: &mut Findings) -> Result<Workshop> {
     match workshop_file(args)? {
-        None => Ok(Workshop::usual()),
+        None => Ok(Workshop::default_workshop()),
         Some(path) => match source_of(&path) {
             Ok(source) => {
                 // What the workshop names is beside it.
@@ -145,7 +145,7 @@ pub(super) fn secrets_with_authority(args: &WorkshopArgs, workshop: &Workshop) -
     };
     output::private_mode(&name, &file)?;
     // Another imagegen may do the same, and only one authority can be the workshop's.
-    let _lock = Lock::take(&PathBuf::from(format!("{}.lock", file.display())), || {})?;
+    let _lock = FileLock::take(&PathBuf::from(format!("{}.lock", file.display())), || {})?;
     let kept = existing_secrets(args)?;
     if kept.have_authority() {
         return Ok(kept);

@@ -22,7 +22,7 @@ mod verify;
 
 use crate::cli::Command;
 use crate::failure::Result;
-use crate::host::keeper;
+use crate::host::reaper;
 use crate::report;
 use crate::workshop::schema;
 
@@ -44,7 +44,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Rehearse(args) => rehearse::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Keep => {
-            keeper::keep(std::io::stdin().lock());
+            reaper::keep(std::io::stdin().lock());
             Ok(())
         }
         Command::Version => report::data(&format!("imagegen {}\n", crate::VERSION)),

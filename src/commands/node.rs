@@ -4,7 +4,7 @@ use super::{inputs, userdata};
 use crate::cli::NodeArgs;
 use crate::document::Findings;
 use crate::failure::Result;
-use crate::userdata::Role;
+use crate::userdata::InstanceRole;
 use crate::workshop::{address, findings};
 
 /// Runs the command.
@@ -25,5 +25,5 @@ pub fn run(args: &NodeArgs) -> Result<()> {
         userdata::note_doubts_about_stock_images(&workshop, &mut found);
     }
     inputs::accept(found)?;
-    userdata::print(&args.userdata, &workshop, Role::Node { hub })
+    userdata::print(&args.userdata, &workshop, InstanceRole::Node { hub })
 }

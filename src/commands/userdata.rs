@@ -2,18 +2,18 @@
 
 use super::inputs;
 use super::output::Output;
-use crate::cli::{Platform, UserdataArgs};
+use crate::cli::UserdataArgs;
 use crate::document::Findings;
 use crate::failure::Result;
-use crate::userdata::{self, Budget, Form, Image, Machine, Rendered, Role};
+use crate::userdata::{self, Encoding, ImageKind, InstanceRole, InstanceSpec, Platform, Rendered};
 use crate::workshop::{Transport, User, Workshop, findings};
 
 /// Prints the text, or its sizes, or what has changed in it.
-pub(super) fn print(args: &UserdataArgs, workshop: &Workshop, role: Role) -> Result<()> {
+pub(super) fn print(args: &UserdataArgs, workshop: &Workshop, role: InstanceRole) -> Result<()> {
     let old = args.diff.as_deref().map(inputs::old_userdata).transpose()?;
     let output = Output::of(&args.output)?;
     inputs::note_defaults(&args.workshop, workshop)?;
-    let has_page = role == Role::Hub && image(args) == Image::Golden;
+    let has_page = role == InstanceRole::Hub && image(args) == ImageKind::Golden;
     // Secrets are made with the text that needs them, and not by a look at it.
     let secrets = match old {
         Some(_) => inputs::secrets_to_compare(&args.workshop)?,
@@ -24,18 +24,18 @@ pub(super) fn print(args: &UserdataArgs, workshop: &Workshop, role: Role) -> Res
     if has_page && workshop.web.has_own_authority() {
         inputs::note_page_certificate(&args.workshop, &secrets);
     }
-    let budget = budget(args.platform);
-    let rendered = Machine { workshop, secrets: &secrets, role, image: image(args) }.render(budget)?;
+    let platform = args.platform;
+    let rendered = InstanceSpec { workshop, secrets: &secrets, role, image: image(args) }.render(platform)?;
     output.write(&match old {
         Some((name, old)) => userdata::compare(&name, &old, &rendered.text)?,
-        None if args.sizes => sizes(&rendered, budget),
+        None if args.sizes => sizes(&rendered, platform),
         None => rendered.text,
     })
 }
 
 /// What the machine boots.
-fn image(args: &UserdataArgs) -> Image {
-    if args.stock { Image::Stock } else { Image::Golden }
+fn image(args: &UserdataArgs) -> ImageKind {
+    if args.stock { ImageKind::Stock } else { ImageKind::Golden }
 }
 
 /// The first user that an image's own packages make.
@@ -60,18 +60,8 @@ pub(super) fn note_doubts_about_stock_hubs(workshop: &Workshop, found: &mut Find
     }
 }
 
-/// The budget of a platform.
-pub(super) fn budget(platform: Platform) -> Budget {
-    match platform {
-        Platform::Horizon => Budget::Horizon,
-        Platform::Horizon2025 => Budget::Horizon2025,
-        Platform::Nova => Budget::Nova,
-        Platform::Ec2 => Budget::Ec2,
-    }
-}
-
-fn sizes(rendered: &Rendered, budget: Budget) -> String {
-    let limit = budget.limit();
+fn sizes(rendered: &Rendered, platform: Platform) -> String {
+    let limit = platform.limit();
     let share = |bytes: usize| format!("{:.1} %", 100.0 * bytes as f64 / limit as f64);
     let mut lines = vec![format!("{:>8} {:>8} {:>7}  part", "content", "in text", "budget")];
     for part in &rendered.parts {
@@ -82,17 +72,17 @@ fn sizes(rendered: &Rendered, budget: Budget) -> String {
     lines.push(format!(
         "{content:>8} {total:>8} {:>7}  all, {} of {limit} bytes for {}",
         share(total),
-        form(rendered.form),
-        budget.title()
+        form(rendered.encoding),
+        platform.title()
     ));
     lines.join("\n") + "\n"
 }
 
 /// A form in words.
-pub(super) fn form(form: Form) -> &'static str {
-    match form {
-        Form::Plain => "as plain text",
-        Form::Singly => "with the largest files compressed",
-        Form::Whole => "compressed as a whole",
+pub(super) fn form(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Plain => "as plain text",
+        Encoding::PerFileGzip => "with the largest files compressed",
+        Encoding::MimeGzip => "compressed as a whole",
     }
 }

@@ -5,7 +5,7 @@ use super::output::Output;
 use crate::cli::{UserFormat, UsersArgs};
 use crate::document::Findings;
 use crate::failure::Result;
-use crate::workshop::{Workshop, findings, listing};
+use crate::workshop::{Workshop, export, findings};
 
 /// Runs the command.
 pub fn run(args: &UsersArgs) -> Result<()> {
@@ -21,11 +21,11 @@ pub fn run(args: &UsersArgs) -> Result<()> {
     let secrets = (cards || args.passwords).then(|| inputs::existing_secrets(&args.workshop)).transpose()?;
     output.write(&match (args.format, secrets) {
         (UserFormat::Cards, Some(secrets)) => {
-            listing::cards(&workshop, &secrets, &address.unwrap_or_default())?
+            export::cards(&workshop, &secrets, &address.unwrap_or_default())?
         }
-        (UserFormat::Csv, secrets) => listing::csv(&workshop, secrets.as_ref())?,
-        (UserFormat::Json, secrets) => listing::json(&workshop, secrets.as_ref())?,
-        (_, secrets) => listing::text(&workshop, secrets.as_ref()),
+        (UserFormat::Csv, secrets) => export::csv(&workshop, secrets.as_ref())?,
+        (UserFormat::Json, secrets) => export::json(&workshop, secrets.as_ref())?,
+        (_, secrets) => export::text(&workshop, secrets.as_ref()),
     })
 }
 

@@ -6,13 +6,13 @@ use anyhow::Context;
 
 use super::build::{archive, archives, catalogue, jobs, lacking};
 use super::inputs;
-use crate::build::{self, Places, Settings, Store};
+use crate::build::{self, BuildDirs, Cache, Settings};
 use crate::cli::VerifyArgs;
 use crate::document::Source;
 use crate::failure::Result;
-use crate::host::work::WorkFolder;
+use crate::host::workdir::WorkDir;
 use crate::host::{files, signals, tools};
-use crate::plan::claim::{self, Claim};
+use crate::plan::manifest_input::{self, ManifestInput};
 use crate::plan::{self, HostFacts, Request, lock};
 use crate::recipe::{Catalogue, Chain};
 use crate::report::{self, Progress};
@@ -29,7 +29,7 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
     let catalogue = catalogue(args.recipes.as_deref())?;
     let request = request(args, &claim, &catalogue)?;
     let below = args.work_dir.as_deref().unwrap_or_else(|| files::folder_of(&args.image));
-    let work = WorkFolder::within(below)?;
+    let work = WorkDir::within(below)?;
     let places = places(&work)?;
     let HostFacts { containers, makers, .. } = build::host_facts(&places)?;
     let facts = HostFacts { containers, makers, ..HostFacts::default() };
@@ -50,7 +50,7 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
 
 /// Who signed the image, whose provenance is signed too, and of the same build as its manifest.
 fn signer(image: &Path, signers: &Path) -> Result<String> {
-    tools::require(tools::lacking_for_signatures())?;
+    tools::require(tools::missing_for_signatures())?;
     inputs::open(signers, "name a list of allowed signers: a name and an SSH public key a line")?;
     let [manifest, provenance] = ["manifest.json", "provenance.json"].map(|ending| beside(image, ending));
     build::check_build(image, &manifest?, &provenance?, signers)
@@ -64,25 +64,25 @@ fn beside(image: &Path, ending: &str) -> Result<PathBuf> {
     Ok(image.with_file_name(format!("{stem}.{ending}")))
 }
 
-fn read_claim(image: &Path) -> Result<Claim> {
+fn read_claim(image: &Path) -> Result<ManifestInput> {
     let path = beside(image, "manifest.json")?;
     let shown = path.display().to_string();
-    let text =
-        fs_err::read_to_string(&path).map_err(|error| claim::no_such_manifest(&shown, &error.to_string()))?;
-    Ok(Claim::parse(&Source::new(shown, text))?)
+    let text = fs_err::read_to_string(&path)
+        .map_err(|error| manifest_input::no_such_manifest(&shown, &error.to_string()))?;
+    Ok(ManifestInput::parse(&Source::new(shown, text))?)
 }
 
 /// What makes the image again, from the same recipes.
-fn request(args: &VerifyArgs, claim: &Claim, catalogue: &Catalogue) -> Result<Request> {
-    let chain = Chain::load(catalogue, &claim.image)?;
-    let mut findings = claim.check(&chain, &format!("imagegen {}", env!("CARGO_PKG_VERSION")));
+fn request(args: &VerifyArgs, manifest: &ManifestInput, catalogue: &Catalogue) -> Result<Request> {
+    let chain = Chain::load(catalogue, &manifest.image)?;
+    let mut findings = manifest.check(&chain, &format!("imagegen {}", env!("CARGO_PKG_VERSION")));
     let archive = args.notebook_image.as_deref().map(|path| archive(path, catalogue)).transpose()?;
     let chains = [chain];
     let archives = archives(&chains, args.recipes.as_deref())?;
     let at_hand = archives.values().chain(&archive).map(|archive| archive.sha256.as_str());
-    findings.extend(claim.check_archives(at_hand));
+    findings.extend(manifest.check_archives(at_hand));
     let lockable = chains.iter().filter(|chain| chain.cloud().is_none());
-    findings.extend(lock::check(&claim.lock, "its manifest", lockable, archive.is_none()));
+    findings.extend(lock::check(&manifest.lock, "its manifest", lockable, archive.is_none()));
     if findings.has_errors() {
         return Err(findings.into());
     }
@@ -93,15 +93,15 @@ fn request(args: &VerifyArgs, claim: &Claim, catalogue: &Catalogue) -> Result<Re
         fresh: true,
         archive,
         archives,
-        lock: Some(claim.lock.clone()),
+        lock: Some(manifest.lock.clone()),
         ..Request::default()
     })
 }
 
 /// A place where no layer was kept: a layer that is used again proves nothing. What is kept by its hash may be used.
-fn places(work: &WorkFolder) -> Result<Places> {
-    let store = Store::of_user()?.with_layers_in(&work.path("cache"));
-    Ok(Places { output: work.path("rebuilt"), store })
+fn places(work: &WorkDir) -> Result<BuildDirs> {
+    let cache = Cache::open_default()?.with_layers_in(&work.path("cache"));
+    Ok(BuildDirs { output: work.path("rebuilt"), cache })
 }
 
 #[cfg(test)]
@@ -113,9 +113,9 @@ mod tests {
     fn room_is_to_be_found_by_the_options_that_the_command_has() {
         // A file system without a free byte.
         let full = Path::new("/proc");
-        let store = Store::of_user().expect("a home").with_layers_in(full);
+        let cache = Cache::open_default().expect("a home").with_layers_in(full);
         let plan = everything().expect("the built-in recipes are right");
-        let lacking = lacking(&plan, &Places { output: full.to_owned(), store }, PLACE_OPTIONS);
+        let lacking = lacking(&plan, &BuildDirs { output: full.to_owned(), cache }, PLACE_OPTIONS);
         let space = lacking.iter().find(|shortage| shortage.what.contains("disk space at /proc"));
         let remedy = &space.expect("there is none").remedy;
         assert_eq!(remedy, "make room there, or choose other places by --work-dir and TMPDIR");

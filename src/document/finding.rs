@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Place, Source};
+use super::{Location, Source};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +53,8 @@ impl Finding {
 
     /// The finding with one more place underlined.
     #[must_use]
-    pub fn at_place(self, place: &Place, text: impl Into<String>) -> Self {
-        self.at(&place.source, place.span.clone(), text)
+    pub fn at_place(self, location: &Location, text: impl Into<String>) -> Self {
+        self.at(&location.source, location.span.clone(), text)
     }
 
     /// The finding with one more stretch of `source` underlined.

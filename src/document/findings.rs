@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Finding, Key, Node, Source};
+use super::{Finding, MapKey, Node, Source};
 
 /// The text is no YAML.
 #[must_use]
@@ -17,7 +17,7 @@ pub fn not_yaml(source: &Arc<Source>, reason: &str, span: Range<usize>) -> Findi
 
 /// A key that means nothing here.
 #[must_use]
-pub fn unknown_key(source: &Arc<Source>, key: &Key, known: &[&str]) -> Finding {
+pub fn unknown_key(source: &Arc<Source>, key: &MapKey, known: &[&str]) -> Finding {
     let remedy = instead(&key.name, known, "keys");
     Finding::error(format!("unknown key `{}`", key.name), remedy).at(source, key.span.clone(), "unknown key")
 }

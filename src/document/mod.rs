@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 pub use fields::Fields;
 pub use finding::{Finding, Findings, Label, Severity};
-pub use node::{Key, Node, Value};
+pub use node::{MapKey, Node, Value};
 
 /// Some text that findings can point into: a file, or the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,14 +36,14 @@ impl Source {
 
 /// A stretch of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// The text that it is in.
     pub source: Arc<Source>,
     /// Which bytes.
     pub span: Range<usize>,
 }
 
-impl Place {
+impl Location {
     /// Where `node` stands in `source`.
     #[must_use]
     pub fn of(source: &Arc<Source>, node: &Node) -> Self {

@@ -17,7 +17,7 @@ pub struct Node {
 
 /// The key of a mapping's entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key {
+pub struct MapKey {
     /// The key's text.
     pub name: String,
     /// Where it stands.
@@ -40,7 +40,7 @@ pub enum Value {
     /// A sequence.
     List(Vec<Node>),
     /// A mapping, in the order of the file.
-    Map(Vec<(Key, Node)>),
+    Map(Vec<(MapKey, Node)>),
 }
 
 impl Value {
@@ -167,7 +167,7 @@ impl<'de> Visitor<'de> for AnyValue {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Vec::new();
         while let Some((key, value)) = entries.next_entry::<Spanned<String>, Spanned<Value>>()? {
-            map.push((Key { span: bytes(&key.referenced), name: key.value }, node(value)));
+            map.push((MapKey { span: bytes(&key.referenced), name: key.value }, node(value)));
         }
         Ok(Value::Map(map))
     }

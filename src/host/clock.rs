@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime};
 
-use crate::failure::{Failure, Result, Shortage};
+use crate::failure::{Failure, MissingPrerequisite, Result};
 
 /// Debian 13 was released on 2025-08-09; a clock that says an earlier time is wrong. In seconds since 1970.
 const EARLIEST: u64 = 1_754_697_600;
@@ -32,8 +32,8 @@ pub fn seconds(time: SystemTime) -> u64 {
 }
 
 /// What a clock that is far behind makes impossible.
-pub(super) fn lacking() -> Option<Shortage> {
-    (now() < EARLIEST).then(|| Shortage {
+pub(super) fn missing() -> Option<MissingPrerequisite> {
+    (now() < EARLIEST).then(|| MissingPrerequisite {
         what: format!("{}, which is before Debian 13 was released", says()),
         remedy: "sudo timedatectl set-ntp true".to_owned(),
     })
@@ -83,7 +83,7 @@ mod tests {
             anyhow!("E: Release file for x is expired (invalid since 100d). Updates will not be applied.");
         assert!(format!("{}", doubted(expired.into())).starts_with("the clock of this machine says 20"));
         assert_eq!(doubted(anyhow!("disk full").into()).to_string(), "disk full");
-        assert!(lacking().is_none());
+        assert!(missing().is_none());
     }
 
     #[test]

@@ -19,7 +19,7 @@ const ATTEMPTS: u32 = 6;
 /// How long to wait after the first of them; twice as long after each further one.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How long a server may take to answer, or to send the next piece.
-const PATIENCE: Duration = Duration::from_secs(30);
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 const BUFFER: usize = 1 << 18;
 /// The ending of the note which version of a file a partial download is of.
 pub const VERSION_NOTE: &str = ".version";
@@ -127,7 +127,7 @@ fn broken(error: impl Into<anyhow::Error>) -> Trouble {
 fn client() -> Result<Client> {
     // Fails where it was done already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = Client::builder().timeout(PATIENCE).connect_timeout(PATIENCE);
+    let client = Client::builder().timeout(READ_TIMEOUT).connect_timeout(READ_TIMEOUT);
     let agent = concat!("imagegen/", env!("CARGO_PKG_VERSION"));
     Ok(client.user_agent(agent).build().context("setting up HTTPS")?)
 }

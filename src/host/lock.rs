@@ -18,12 +18,12 @@ const MOMENT: Duration = Duration::from_millis(20);
 
 /// A lock file that this process alone holds. It goes when this is dropped.
 #[derive(Debug)]
-pub struct Lock {
+pub struct FileLock {
     path: PathBuf,
     _file: File,
 }
 
-impl Lock {
+impl FileLock {
     /// Takes the lock `path`; where somebody else has it, calls `waiting` once and waits, but not past a signal.
     pub fn take(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
         let mut waiting = Some(waiting);
@@ -48,7 +48,7 @@ impl Lock {
     }
 }
 
-impl Drop for Lock {
+impl Drop for FileLock {
     fn drop(&mut self) {
         // One that stays behind is no lock: nobody holds it.
         let _ = fs_err::remove_file(&self.path);
@@ -125,11 +125,11 @@ mod tests {
     fn a_lock_has_one_holder_and_leaves_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key.lock");
-        let first = Lock::try_take(&path).unwrap().unwrap();
-        assert!(Lock::try_take(&path).unwrap().is_none());
+        let first = FileLock::try_take(&path).unwrap().unwrap();
+        assert!(FileLock::try_take(&path).unwrap().is_none());
         drop(first);
         assert!(!path.exists());
-        assert!(comes_true(|| Lock::try_take(&path).unwrap().is_some()));
+        assert!(comes_true(|| FileLock::try_take(&path).unwrap().is_some()));
     }
 
     #[test]
@@ -140,7 +140,7 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    let _lock = Lock::take(&path, || waited.store(true, Ordering::SeqCst)).unwrap();
+                    let _lock = FileLock::take(&path, || waited.store(true, Ordering::SeqCst)).unwrap();
                     assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two holders");
                     std::thread::sleep(Duration::from_millis(10));
                     inside.fetch_sub(1, Ordering::SeqCst);
@@ -156,7 +156,7 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         assert!(open_folder(folder.path()).is_ok());
         std::os::unix::fs::symlink(folder.path(), at("link")).unwrap();
-        super::super::command::Tool::new("mkfifo").arg(at("pipe")).run().unwrap();
+        super::super::cmd::Cmd::new("mkfifo").arg(at("pipe")).run().unwrap();
         assert!(open_folder(&at("link")).is_err() && open_folder(&at("pipe")).is_err());
     }
 

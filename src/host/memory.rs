@@ -13,14 +13,14 @@ const GROUPS: &str = "/sys/fs/cgroup";
 
 /// Memory that a build may keep files in.
 #[derive(Debug)]
-pub struct Memory {
+pub struct MemoryBudget {
     /// Bytes that are promised to nobody.
     left: Arc<Mutex<u64>>,
 }
 
 /// Memory that is somebody's until this is dropped.
 #[derive(Debug)]
-pub struct Promise {
+pub struct MemoryReservation {
     left: Arc<Mutex<u64>>,
     bytes: u64,
 }
@@ -29,10 +29,10 @@ pub struct Promise {
 #[derive(Debug)]
 pub struct TemporaryFile {
     path: PathBuf,
-    memory: Option<(OwnedFd, Promise)>,
+    memory: Option<(OwnedFd, MemoryReservation)>,
 }
 
-impl Memory {
+impl MemoryBudget {
     /// What a build may use here: half of what is free, for there are others.
     #[must_use]
     pub fn of_build() -> Self {
@@ -45,17 +45,17 @@ impl Memory {
 
     /// Memory for files of `bytes` in all, if twice that is there: what they take is only estimated.
     #[must_use]
-    pub fn promise(&self, bytes: u64) -> Option<Promise> {
+    pub fn try_reserve(&self, bytes: u64) -> Option<MemoryReservation> {
         let bytes = bytes.checked_mul(2)?;
         let mut left = locked(&self.left);
         *left = left.checked_sub(bytes)?;
-        Some(Promise { left: self.left.clone(), bytes })
+        Some(MemoryReservation { left: self.left.clone(), bytes })
     }
 
     /// A file of about `bytes`: in memory if there is plenty, and otherwise at `path`.
     #[must_use]
     pub fn file(&self, bytes: u64, path: PathBuf) -> TemporaryFile {
-        let made = self.promise(bytes).and_then(|promise| {
+        let made = self.try_reserve(bytes).and_then(|promise| {
             // Where the system has no such files, the disk will do.
             Some((rustix::fs::memfd_create("imagegen", MemfdFlags::CLOEXEC).ok()?, promise))
         });
@@ -69,7 +69,7 @@ impl Memory {
     }
 }
 
-impl Promise {
+impl MemoryReservation {
     /// All of it, in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -77,7 +77,7 @@ impl Promise {
     }
 }
 
-impl Drop for Promise {
+impl Drop for MemoryReservation {
     fn drop(&mut self) {
         *locked(&self.left) += self.bytes;
     }
@@ -143,12 +143,12 @@ mod tests {
 
     #[test]
     fn memory_is_promised_to_one_at_a_time_and_twice_of_what_is_wanted() {
-        let memory = Memory::of(100);
-        let promise = memory.promise(30).unwrap();
+        let budget = MemoryBudget::of(100);
+        let promise = budget.try_reserve(30).unwrap();
         assert_eq!(promise.bytes(), 60);
-        assert!(memory.promise(30).is_none());
+        assert!(budget.try_reserve(30).is_none());
         drop(promise);
-        assert!(memory.promise(50).is_some());
+        assert!(budget.try_reserve(50).is_some());
     }
 
     #[test]
@@ -156,10 +156,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let on_disk = folder.path().join("file");
         for (memory, is_on_disk) in [(100, false), (99, true)] {
-            let file = Memory::of(memory).file(50, on_disk.clone());
+            let file = MemoryBudget::of(memory).file(50, on_disk.clone());
             fs_err::write(file.path(), "text").unwrap();
             assert_eq!(on_disk.exists(), is_on_disk);
-            let read = super::super::command::Tool::new("cat").arg(file.path()).output().unwrap();
+            let read = super::super::cmd::Cmd::new("cat").arg(file.path()).output().unwrap();
             assert_eq!(read, "text");
             drop(file);
             assert!(!on_disk.exists());

@@ -1,6 +1,6 @@
 //! What the current user may do.
 
-use super::command::Tool;
+use super::cmd::Cmd;
 
 /// What mmdebstrap may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl Privilege {
     pub fn of_user() -> Self {
         if !is_root() {
             Self::User
-        } else if Tool::new("unshare").args(["--mount", "true"]).run().is_ok() {
+        } else if Cmd::new("unshare").args(["--mount", "true"]).run().is_ok() {
             Self::Root
         } else {
             Self::RootWithoutMounts

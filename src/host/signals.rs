@@ -1,5 +1,5 @@
 //! Ctrl-C and SIGTERM: remembered here, passed on to the children, and noticed at the next step, so that every guard
-//! on the way out cleans up. The same way the threads of a crew stop each other.
+//! on the way out cleans up. The same way the threads of a scope stop each other.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -14,51 +14,51 @@ use rustix::process::{
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::keeper::Keeper;
+use super::reaper::Reaper;
 use crate::failure::{Failure, Result};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static CHILDREN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
-static KEEPER: Mutex<Option<Keeper>> = Mutex::new(None);
+static KEEPER: Mutex<Option<Reaper>> = Mutex::new(None);
 
 thread_local! {
-    /// The crew that this thread works in.
-    static CREW: RefCell<Option<Crew>> = const { RefCell::new(None) };
+    /// The scope that this thread works in.
+    static CREW: RefCell<Option<CancelScope>> = const { RefCell::new(None) };
 }
 
 /// Threads that work on one thing: when one fails, the others and what they started are stopped.
 #[derive(Debug, Clone, Default)]
-pub struct Crew {
+pub struct CancelScope {
     stopped: Arc<AtomicBool>,
     children: Arc<Mutex<Vec<u32>>>,
 }
 
-impl Crew {
-    /// Makes the current thread one of the crew.
-    pub fn join(&self) {
-        CREW.with(|crew| *crew.borrow_mut() = Some(self.clone()));
+impl CancelScope {
+    /// Makes the current thread one of the scope.
+    pub fn enter(&self) {
+        CREW.with(|scope| *scope.borrow_mut() = Some(self.clone()));
     }
 
-    /// Stops all that the crew does.
-    pub fn stop(&self) {
+    /// Stops all that the scope does.
+    pub fn cancel(&self) {
         self.stopped.store(true, Ordering::SeqCst);
         locked(&self.children).iter().for_each(|child| terminate(*child));
     }
 
     /// Whether it was stopped.
     #[must_use]
-    pub fn is_stopped(&self) -> bool {
+    pub fn is_cancelled(&self) -> bool {
         self.stopped.load(Ordering::SeqCst)
     }
 }
 
-fn crew() -> Option<Crew> {
-    CREW.with(|crew| crew.borrow().clone())
+fn current_scope() -> Option<CancelScope> {
+    CREW.with(|scope| scope.borrow().clone())
 }
 
 /// Starts listening; called by the commands that start processes.
 pub fn listen() -> Result<()> {
-    *locked(&KEEPER) = Some(Keeper::start()?);
+    *locked(&KEEPER) = Some(Reaper::start()?);
     let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
     let hangup = (!ignores_hangup(&status)).then_some(SIGHUP);
     let mut signals =
@@ -79,9 +79,10 @@ fn ignores_hangup(status: &str) -> bool {
     mask >> (SIGHUP - 1) & 1 == 1
 }
 
-/// Fails once a signal has come, or the thread's crew was stopped.
+/// Fails once a signal has come, or the thread's scope was stopped.
 pub fn check() -> Result<()> {
-    let stopped = INTERRUPTED.load(Ordering::SeqCst) || crew().is_some_and(|crew| crew.is_stopped());
+    let stopped =
+        INTERRUPTED.load(Ordering::SeqCst) || current_scope().is_some_and(|scope| scope.is_cancelled());
     if stopped { Err(Failure::Interrupted) } else { Ok(()) }
 }
 
@@ -98,13 +99,13 @@ pub fn sleep(duration: std::time::Duration) -> Result<()> {
     }
 }
 
-pub(super) fn adopt(child: u32) {
-    if let Some(keeper) = locked(&KEEPER).as_mut() {
-        keeper.adopt(child);
+pub(super) fn track_group(child: u32) {
+    if let Some(reaper) = locked(&KEEPER).as_mut() {
+        reaper.track_group(child);
     }
     locked(&CHILDREN).push(child);
-    if let Some(crew) = crew() {
-        locked(&crew.children).push(child);
+    if let Some(scope) = current_scope() {
+        locked(&scope.children).push(child);
     }
     // A stop between the last check and now did not see the child.
     if check().is_err() {
@@ -112,20 +113,20 @@ pub(super) fn adopt(child: u32) {
     }
 }
 
-/// Has the keeper take a folder away should imagegen be killed.
-pub(super) fn entrust(folder: &Path) {
-    if let Some(keeper) = locked(&KEEPER).as_mut() {
-        keeper.entrust(folder);
+/// Has the reaper take a folder away should imagegen be killed.
+pub(super) fn watch_dir(folder: &Path) {
+    if let Some(reaper) = locked(&KEEPER).as_mut() {
+        reaper.watch_dir(folder);
     }
 }
 
-pub(super) fn release(child: u32) {
+pub(super) fn untrack_group(child: u32) {
     locked(&CHILDREN).retain(|known| *known != child);
-    if let Some(crew) = crew() {
-        locked(&crew.children).retain(|known| *known != child);
+    if let Some(scope) = current_scope() {
+        locked(&scope.children).retain(|known| *known != child);
     }
-    if let Some(keeper) = locked(&KEEPER).as_mut() {
-        keeper.release(child);
+    if let Some(reaper) = locked(&KEEPER).as_mut() {
+        reaper.untrack_group(child);
     }
 }
 
@@ -183,7 +184,7 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::super::command::Tool;
+    use super::super::cmd::Cmd;
     use super::*;
 
     #[test]
@@ -194,16 +195,16 @@ mod tests {
     }
 
     #[test]
-    fn a_crew_that_is_stopped_ends_what_its_threads_started_and_nothing_else() {
-        let (crew, begun) = (Crew::default(), Instant::now());
-        let mut other = Tool::new("sleep").arg("60").spawn().unwrap();
+    fn a_cancelled_scope_ends_what_its_threads_started_and_nothing_else() {
+        let (cancel, begun) = (CancelScope::default(), Instant::now());
+        let mut other = Cmd::new("sleep").arg("60").spawn().unwrap();
         std::thread::scope(|scope| {
             let worker = scope.spawn(|| {
-                crew.join();
-                Tool::new("sleep").arg("60").run()
+                cancel.enter();
+                Cmd::new("sleep").arg("60").run()
             });
             std::thread::sleep(Duration::from_millis(300));
-            crew.stop();
+            cancel.cancel();
             assert!(matches!(worker.join().unwrap(), Err(Failure::Interrupted)));
         });
         assert!(begun.elapsed() < Duration::from_secs(20));

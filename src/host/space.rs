@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::tools::shortage;
-use crate::failure::Shortage;
+use super::tools::missing_prerequisite;
+use crate::failure::MissingPrerequisite;
 use crate::report::size;
 
 /// A file system.
@@ -16,7 +16,7 @@ pub(super) struct Space {
 
 /// What is needed somewhere.
 #[derive(Debug, Clone)]
-pub struct Demand<'a> {
+pub struct SpaceRequest<'a> {
     /// What for.
     pub what: &'static str,
     /// Where; it need not be there yet.
@@ -36,8 +36,8 @@ pub(super) fn free(place: &Path) -> Option<Space> {
 
 /// What is not there; demands on one file system add up. `options` say how to choose other places.
 #[must_use]
-pub fn lacking(demands: &[Demand<'_>], options: &str) -> Vec<Shortage> {
-    let mut systems: Vec<(Space, Vec<&Demand<'_>>)> = vec![];
+pub fn missing(demands: &[SpaceRequest<'_>], options: &str) -> Vec<MissingPrerequisite> {
+    let mut systems: Vec<(Space, Vec<&SpaceRequest<'_>>)> = vec![];
     for demand in demands.iter().filter(|demand| demand.bytes > 0) {
         let Some(space) = free(demand.place) else { continue };
         match systems.iter_mut().find(|(known, _)| known.device == space.device) {
@@ -48,12 +48,12 @@ pub fn lacking(demands: &[Demand<'_>], options: &str) -> Vec<Shortage> {
     systems.iter().filter_map(|(space, on_it)| short(space, on_it, options)).collect()
 }
 
-fn short(space: &Space, demands: &[&Demand<'_>], options: &str) -> Option<Shortage> {
+fn short(space: &Space, demands: &[&SpaceRequest<'_>], options: &str) -> Option<MissingPrerequisite> {
     let bytes = demands.iter().map(|demand| demand.bytes).sum();
     let what: Vec<_> = demands.iter().map(|demand| demand.what).collect();
     let (place, need, have) = (demands.first()?.place.display(), size(bytes), size(space.bytes));
     (space.bytes < bytes).then(|| {
-        shortage(
+        missing_prerequisite(
             format!("{need} of disk space at {place} for {} (free: {have})", what.join(", ")),
             format!("make room there, or choose other places by {options}"),
         )
@@ -68,8 +68,8 @@ mod tests {
     fn demands_on_one_file_system_add_up() {
         let place = Path::new("/");
         let bytes = free(place).expect("the root has a size").bytes / 2 + 1;
-        let half = Demand { what: "a", place, bytes };
-        assert!(lacking(std::slice::from_ref(&half), "").is_empty());
-        assert_eq!(lacking(&[half.clone(), half], "").len(), 1);
+        let half = SpaceRequest { what: "a", place, bytes };
+        assert!(missing(std::slice::from_ref(&half), "").is_empty());
+        assert_eq!(missing(&[half.clone(), half], "").len(), 1);
     }
 }

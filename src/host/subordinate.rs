@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::command::quote;
-use crate::failure::Shortage;
+use super::cmd::quote;
+use crate::failure::MissingPrerequisite;
 
 /// How many ids a Debian system needs: up to `nobody`, 65534.
 const NEEDED: u64 = 65_536;
@@ -14,7 +14,7 @@ const LOWEST: u64 = 100_000;
 const END: u64 = 0xffff_ffff;
 
 /// One of the two files.
-struct Table<'a> {
+struct SubidTable<'a> {
     file: &'static str,
     /// The option of usermod that adds a line to it.
     option: &'static str,
@@ -22,17 +22,17 @@ struct Table<'a> {
 }
 
 /// What the user `name` lacks by the texts of both files.
-pub(super) fn lacking(name: &str, of_users: &str, of_groups: &str) -> Vec<Shortage> {
+pub(super) fn missing(name: &str, of_users: &str, of_groups: &str) -> Vec<MissingPrerequisite> {
     let tables = [
-        Table { file: "/etc/subuid", option: "--add-subuids", text: of_users },
-        Table { file: "/etc/subgid", option: "--add-subgids", text: of_groups },
+        SubidTable { file: "/etc/subuid", option: "--add-subuids", text: of_users },
+        SubidTable { file: "/etc/subgid", option: "--add-subgids", text: of_groups },
     ];
     let free = free_ids(&tables);
-    tables.iter().filter_map(|table| lacking_in(table, name, free)).collect()
+    tables.iter().filter_map(|table| missing_in(table, name, free)).collect()
 }
 
-fn lacking_in(table: &Table<'_>, name: &str, free: Option<u64>) -> Option<Shortage> {
-    let Table { file, option, text } = table;
+fn missing_in(table: &SubidTable<'_>, name: &str, free: Option<u64>) -> Option<MissingPrerequisite> {
+    let SubidTable { file, option, text } = table;
     let line = first_line(text, name);
     if line.is_some_and(|(_, ids)| ids >= NEEDED) {
         return None;
@@ -48,7 +48,7 @@ fn lacking_in(table: &Table<'_>, name: &str, free: Option<u64>) -> Option<Shorta
             format!("sudo sed -i '{number}s/:.*/:{first}:{NEEDED}/' {file}"),
         ),
     };
-    Some(Shortage { what, remedy })
+    Some(MissingPrerequisite { what, remedy })
 }
 
 /// The number of the user's first line, and how many ids it has: mmdebstrap reads no further one.
@@ -61,7 +61,7 @@ fn first_line(text: &str, name: &str) -> Option<(usize, u64)> {
 
 /// Where ids begin that nobody has in either of the tables: above all others, or where these go up to the end, in the
 /// highest gap. usermod itself does not look, and users with the same ids could change each other's files.
-fn free_ids(tables: &[Table<'_>]) -> Option<u64> {
+fn free_ids(tables: &[SubidTable<'_>]) -> Option<u64> {
     let lines = tables.iter().flat_map(|table| table.text.lines());
     let taken: Vec<_> = lines.filter_map(|line| ids(line.split_once(':')?.1)).collect();
     let is_free = |first: &u64| {
@@ -85,12 +85,12 @@ mod tests {
     use super::*;
 
     fn remedies(of_users: &str, of_groups: &str) -> Vec<String> {
-        lacking("bob", of_users, of_groups).into_iter().map(|shortage| shortage.remedy).collect()
+        missing("bob", of_users, of_groups).into_iter().map(|shortage| shortage.remedy).collect()
     }
 
     #[test]
     fn a_user_with_enough_ids_in_both_files_lacks_nothing() {
-        assert_eq!(lacking("bob", "ada:100000:65536\nbob:165536:65536\n", "bob:100000:100000"), []);
+        assert_eq!(missing("bob", "ada:100000:65536\nbob:165536:65536\n", "bob:100000:100000"), []);
     }
 
     #[test]
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_first_line_that_is_too_short_is_to_be_replaced() {
         let text = "ada:100000:65536\n\nbob:165536:1000\nbob:200000:65536\n";
-        let [shortage] = &lacking("bob", text, "bob:100000:65536")[..] else { panic!("one is short") };
+        let [shortage] = &missing("bob", text, "bob:100000:65536")[..] else { panic!("one is short") };
         assert!(shortage.what.ends_with("(the first line for bob, which alone counts, has 1000)"));
         assert_eq!(shortage.remedy, "sudo sed -i '3s/:.*/:265536:65536/' /etc/subuid");
         assert_eq!(remedies("bob:many\n", text).len(), 2, "a line that cannot be read has none");

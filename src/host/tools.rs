@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::command::Tool;
+use super::cmd::Cmd;
 use super::privilege::is_root;
 use super::signals;
 use super::subordinate;
-use crate::failure::{Failure, Result, Shortage};
+use crate::failure::{Failure, MissingPrerequisite, Result};
 
 /// A program of the host.
 #[derive(Debug, Clone, Copy)]
@@ -122,86 +122,92 @@ pub fn processors() -> usize {
 
 /// What any build lacks here beside room on the disk.
 #[must_use]
-pub fn lacking_for_build() -> Vec<Shortage> {
-    let mut lacking = lacking_programs(FOR_BUILD);
-    lacking.extend(super::clock::lacking());
+pub fn missing_for_build() -> Vec<MissingPrerequisite> {
+    let mut lacking = missing_programs(FOR_BUILD);
+    lacking.extend(super::clock::missing());
     lacking
 }
 
 /// What making layers lacks here. To ask mmdebstrap for its version takes a quarter of a second.
 #[must_use]
-pub fn lacking_for_layers() -> Vec<Shortage> {
-    let mut lacking = lacking_programs(FOR_LAYERS);
+pub fn missing_for_trees() -> Vec<MissingPrerequisite> {
+    let mut lacking = missing_programs(FOR_LAYERS);
     if !Path::new(KEYRING).exists() {
-        lacking.push(shortage("Debian's archive keys", install(KEYRING_PACKAGE)));
+        lacking.push(missing_prerequisite("Debian's archive keys", install(KEYRING_PACKAGE)));
     }
-    lacking.extend(lacking_plain_folder(&std::env::temp_dir()));
+    lacking.extend(missing_plain_folder(&std::env::temp_dir()));
     if !is_root() {
-        lacking.extend(lacking_programs(FOR_LAYERS_WITHOUT_ROOT));
-        lacking.extend(lacking_subordinate_ids());
-        lacking.extend(lacking_user_namespaces());
+        lacking.extend(missing_programs(FOR_LAYERS_WITHOUT_ROOT));
+        lacking.extend(missing_subordinate_ids());
+        lacking.extend(missing_user_namespaces());
     }
     lacking
 }
 
 /// What fetching sets of Python and npm packages lacks here. To ask them for their versions takes a second.
 #[must_use]
-pub fn lacking_for_sets() -> Vec<Shortage> {
-    lacking_programs(FOR_SETS)
+pub fn missing_for_bundles() -> Vec<MissingPrerequisite> {
+    missing_programs(FOR_SETS)
 }
 
 /// What fetching container images from registries lacks here.
 #[must_use]
-pub fn lacking_for_registries() -> Vec<Shortage> {
-    lacking_programs(FOR_REGISTRIES)
+pub fn missing_for_registries() -> Vec<MissingPrerequisite> {
+    missing_programs(FOR_REGISTRIES)
 }
 
 /// What a rehearsal with machines of `memory` MiB in all lacks here.
 #[must_use]
-pub fn lacking_for_rehearsal(memory: u64) -> Vec<Shortage> {
-    let mut lacking = lacking_programs(FOR_REHEARSAL);
+pub fn missing_for_rehearsal(memory: u64) -> Vec<MissingPrerequisite> {
+    let mut lacking = missing_programs(FOR_REHEARSAL);
     if let Some(free) = super::memory::available().map(|bytes| bytes >> 20).filter(|free| *free < memory) {
         let what = format!("memory: the machines take {memory} MiB and {free} MiB are free");
-        lacking.push(shortage(what, "end other programs, or ask for fewer nodes where it is a rehearsal"));
+        lacking.push(missing_prerequisite(
+            what,
+            "end other programs, or ask for fewer nodes where it is a rehearsal",
+        ));
     }
     lacking
 }
 
 /// What is not here of the files that virtual machines with UEFI start from.
 #[must_use]
-pub fn lacking_firmware(files: &[PathBuf]) -> Vec<Shortage> {
+pub fn missing_firmware(files: &[PathBuf]) -> Vec<MissingPrerequisite> {
     let missing = files.iter().find(|file| !file.is_file());
     let what = |file: &PathBuf| format!("{}, to boot virtual machines by UEFI", file.display());
-    missing.map(|file| shortage(what(file), install("ovmf"))).into_iter().collect()
+    missing.map(|file| missing_prerequisite(what(file), install("ovmf"))).into_iter().collect()
 }
 
 /// What making an image from a cloud image lacks here: a machine of `memory` MiB, and a way to check signatures where
 /// one is to be checked.
 #[must_use]
-pub fn lacking_for_provision(memory: u64, signed: bool) -> Vec<Shortage> {
-    let mut lacking = lacking_for_rehearsal(memory);
-    lacking.extend(lacking_programs(if signed { &[GPGV] } else { &[] }));
+pub fn missing_for_provision(memory: u64, signed: bool) -> Vec<MissingPrerequisite> {
+    let mut lacking = missing_for_rehearsal(memory);
+    lacking.extend(missing_programs(if signed { &[GPGV] } else { &[] }));
     lacking
 }
 
 /// What signing, or checking signatures, lacks here.
 #[must_use]
-pub fn lacking_for_signatures() -> Vec<Shortage> {
-    lacking_programs(&[SSH_KEYGEN])
+pub fn missing_for_signatures() -> Vec<MissingPrerequisite> {
+    missing_programs(&[SSH_KEYGEN])
 }
 
 /// Fails where something is lacking.
 ///
 /// # Errors
 /// [`Failure::Host`] with all of it.
-pub fn require(lacking: Vec<Shortage>) -> Result<()> {
+pub fn require(lacking: Vec<MissingPrerequisite>) -> Result<()> {
     // A program that a signal ended has said nothing of its version.
     signals::check()?;
     if lacking.is_empty() { Ok(()) } else { Err(Failure::Host(lacking)) }
 }
 
-pub(super) fn shortage(what: impl Into<String>, remedy: impl Into<String>) -> Shortage {
-    Shortage { what: what.into(), remedy: remedy.into() }
+pub(super) fn missing_prerequisite(
+    what: impl Into<String>,
+    remedy: impl Into<String>,
+) -> MissingPrerequisite {
+    MissingPrerequisite { what: what.into(), remedy: remedy.into() }
 }
 
 /// The command that installs a package on Debian and Ubuntu.
@@ -214,14 +220,14 @@ fn install(package: &str) -> String {
     format!("apt-get install {package}")
 }
 
-fn lacking_programs(programs: &[Program]) -> Vec<Shortage> {
-    programs.iter().filter_map(|program| lacking_program(*program)).collect()
+fn missing_programs(programs: &[Program]) -> Vec<MissingPrerequisite> {
+    programs.iter().filter_map(|program| missing_program(*program)).collect()
 }
 
-fn lacking_program(program: Program) -> Option<Shortage> {
+fn missing_program(program: Program) -> Option<MissingPrerequisite> {
     let Program { name, purpose, package, oldest } = program;
     let Some(path) = find(name) else {
-        return Some(shortage(format!("{name}, {purpose}"), install(package)));
+        return Some(missing_prerequisite(format!("{name}, {purpose}"), install(package)));
     };
     let (major, minor) = oldest?;
     let said = said(&path);
@@ -229,7 +235,7 @@ fn lacking_program(program: Program) -> Option<Shortage> {
         Some(found) if found >= (major, minor) => None,
         found => {
             let have = found.map_or("an unknown version".into(), |(major, minor)| format!("{major}.{minor}"));
-            Some(shortage(
+            Some(missing_prerequisite(
                 format!("{name} {major}.{minor} or newer, {purpose} (this is {have})"),
                 install(package),
             ))
@@ -241,7 +247,7 @@ fn lacking_program(program: Program) -> Option<Shortage> {
 fn said(path: &Path) -> String {
     static SAID: Mutex<BTreeMap<PathBuf, String>> = Mutex::new(BTreeMap::new());
     let mut known = SAID.lock().unwrap_or_else(PoisonError::into_inner);
-    let ask = || Tool::new(path).arg("--version").output().unwrap_or_default();
+    let ask = || Cmd::new(path).arg("--version").output().unwrap_or_default();
     known.entry(path.to_owned()).or_insert_with(ask).clone()
 }
 
@@ -270,30 +276,30 @@ fn version(said: &str) -> Option<(u32, u32)> {
 }
 
 /// apt reads its archive below this folder, by a line in which blanks and brackets mean something (sources.list(5)).
-fn lacking_plain_folder(folder: &Path) -> Option<Shortage> {
+fn missing_plain_folder(folder: &Path) -> Option<MissingPrerequisite> {
     let shown = folder.to_string_lossy();
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+,:=@~".contains(letter);
     (!shown.chars().all(plain)).then(|| {
         let what = format!("a folder for temporary files with a plain name: apt cannot work in `{shown}`");
-        shortage(what, "export TMPDIR=/var/tmp")
+        missing_prerequisite(what, "export TMPDIR=/var/tmp")
     })
 }
 
-fn lacking_subordinate_ids() -> Vec<Shortage> {
+fn missing_subordinate_ids() -> Vec<MissingPrerequisite> {
     let [uids, gids] =
         ["/etc/subuid", "/etc/subgid"].map(|file| fs_err::read_to_string(file).unwrap_or_default());
-    subordinate::lacking(&user_name(), &uids, &gids)
+    subordinate::missing(&user_name(), &uids, &gids)
 }
 
 /// mmdebstrap looks for the name of the real user, who may be known to a directory server alone.
 fn user_name() -> String {
-    let named = Tool::new("id").args(["-r", "-u", "-n"]).output().map(|name| name.trim().to_owned());
+    let named = Cmd::new("id").args(["-r", "-u", "-n"]).output().map(|name| name.trim().to_owned());
     named.unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string())
 }
 
 /// Some distributions forbid user namespaces to ordinary programs, each by a setting of its own.
-fn lacking_user_namespaces() -> Option<Shortage> {
-    if Tool::new("unshare").args(["--user", "--map-root-user", "true"]).run().is_ok() {
+fn missing_user_namespaces() -> Option<MissingPrerequisite> {
+    if Cmd::new("unshare").args(["--user", "--map-root-user", "true"]).run().is_ok() {
         return None;
     }
     let apparmor = Path::new("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
@@ -302,7 +308,7 @@ fn lacking_user_namespaces() -> Option<Shortage> {
     } else {
         "kernel.unprivileged_userns_clone=1"
     };
-    Some(shortage(
+    Some(missing_prerequisite(
         "user namespaces for ordinary users, to build without being root",
         format!("sudo sysctl -w {setting}"),
     ))
@@ -332,13 +338,13 @@ mod tests {
     #[test]
     fn a_missing_program_names_the_command_that_installs_it() {
         let program = Program { name: "imagegen-no-such-program", ..MMDEBSTRAP };
-        let shortage = lacking_program(program).expect("it is missing");
+        let shortage = missing_program(program).expect("it is missing");
         assert_eq!(shortage.remedy, "apt-get install mmdebstrap");
     }
 
     #[test]
     fn a_program_that_is_too_old_counts_as_missing() {
         let program = Program { oldest: Some((9999, 0)), ..SETPRIV };
-        assert!(lacking_program(program).expect("too old").what.contains("9999.0 or newer"));
+        assert!(missing_program(program).expect("too old").what.contains("9999.0 or newer"));
     }
 }

@@ -7,7 +7,7 @@ use super::name;
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Severity {
+pub enum Level {
     /// The image must not be used.
     Error,
     /// The image can be used; somebody would want to know.
@@ -16,7 +16,7 @@ pub enum Severity {
     Note,
 }
 
-impl Severity {
+impl Level {
     /// As it is shown.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -30,12 +30,12 @@ impl Severity {
 
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct ImageFinding {
     /// The name of the check.
     #[serde(rename = "rule")]
     pub check: &'static str,
     /// How bad it is.
-    pub severity: Severity,
+    pub severity: Level,
     /// A path in the image with a leading slash, or a part of the image.
     #[serde(rename = "location")]
     pub place: String,
@@ -47,23 +47,23 @@ pub struct Finding {
 }
 
 /// What a check looks for. Its wording is part of it, so that all of it can be read in one place.
-pub(super) struct Check<E> {
+pub(super) struct Rule<E> {
     pub(super) name: &'static str,
-    pub(super) severity: Severity,
+    pub(super) severity: Level,
     /// `{}` stands for what is particular to a fault.
     pub(super) message: &'static str,
     pub(super) remedy: &'static str,
-    pub(super) look: fn(&E) -> Vec<Fault>,
+    pub(super) look: fn(&E) -> Vec<Violation>,
 }
 
 /// One place where a check has found what it looks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct Violation {
     pub(super) place: String,
     pub(super) detail: String,
 }
 
-impl Fault {
+impl Violation {
     /// In a part of the image that is no file.
     pub(super) fn at(place: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { place: place.into(), detail: detail.into() }
@@ -75,11 +75,11 @@ impl Fault {
     }
 }
 
-impl<E> Check<E> {
-    pub(super) fn findings(&self, evidence: &E) -> Vec<Finding> {
+impl<E> Rule<E> {
+    pub(super) fn findings(&self, evidence: &E) -> Vec<ImageFinding> {
         let faults = (self.look)(evidence).into_iter();
         faults
-            .map(|fault| Finding {
+            .map(|fault| ImageFinding {
                 check: self.name,
                 severity: self.severity,
                 message: self.message.replace("{}", &name::shown(&fault.detail)),

@@ -7,10 +7,10 @@
 pub mod advisories;
 mod apt_conf;
 mod checks;
-mod container;
 mod disk;
+mod disk_format;
 mod esp;
-mod evidence;
+mod facts;
 mod finding;
 pub(crate) mod header;
 mod modes;
@@ -23,11 +23,11 @@ mod table;
 mod tree;
 
 pub use disk::Source;
-pub use finding::{Finding, Severity};
+pub use finding::{ImageFinding, Level};
 pub use summary::Report;
 
-use evidence::Evidence;
-use tree::Kind;
+use facts::ImageFacts;
+use tree::EntryKind;
 
 use crate::plan::hygiene;
 
@@ -36,8 +36,8 @@ use crate::plan::hygiene;
 /// # Errors
 /// Where the file itself cannot be read. Whatever is wrong with what is in it is a finding.
 pub fn inspect(file: impl Source + 'static) -> std::io::Result<Report> {
-    let evidence = Evidence::gather(Box::new(file))?;
-    Ok(Report::of(&evidence))
+    let facts = ImageFacts::gather(Box::new(file))?;
+    Ok(Report::of(&facts))
 }
 
 /// Reads files of the root file system in the image in `file`: those that `wants` asks for by path and size in bytes, each
@@ -50,12 +50,14 @@ pub(crate) fn read_files(
     wants: &dyn Fn(&str, u64) -> bool,
     take: &mut dyn FnMut(&str, &str),
 ) -> std::io::Result<()> {
-    let evidence = Evidence::gather(Box::new(file))?;
-    let Some(system) = evidence.system() else { return Ok(()) };
+    let facts = ImageFacts::gather(Box::new(file))?;
+    let Some(system) = facts.system() else { return Ok(()) };
     let tree = &system.tree;
     tree.walk("", &mut |path, found| {
         // The size is asked for where the path alone decides that it matters.
-        if found.kind == Kind::File && wants(path, 0) && tree.size(path).is_some_and(|size| wants(path, size))
+        if found.kind == EntryKind::File
+            && wants(path, 0)
+            && tree.size(path).is_some_and(|size| wants(path, size))
         {
             take(path, &tree.text(path).unwrap_or_default());
         }

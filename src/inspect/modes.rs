@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::tree::{Kind, Tree};
+use super::tree::{EntryKind, Tree};
 
 const SET_USER: u16 = 0o4000;
 const SET_GROUP: u16 = 0o2000;
@@ -107,16 +107,16 @@ pub(super) struct Strange {
 
 /// The files that have to be compared, noted on a walk.
 #[derive(Debug, Default)]
-pub(super) struct Noted(Vec<(String, Kind, Mode)>);
+pub(super) struct Noted(Vec<(String, EntryKind, Mode)>);
 
 impl Noted {
     /// Takes in what is at `path`, if there is anything to ask about it.
-    pub(super) fn note(&mut self, path: &str, kind: Kind, mode: Mode) {
+    pub(super) fn note(&mut self, path: &str, kind: EntryKind, mode: Mode) {
         let asks = is_privileged(kind, mode)
             || mode.bits & (OTHERS_WRITE | GROUP_WRITES) != 0
             || (is_system(path) && mode.user != 0)
             || SECRETS.contains(&path);
-        if asks && kind != Kind::Link {
+        if asks && kind != EntryKind::Link {
             self.0.push((path.to_owned(), kind, mode));
         }
     }
@@ -158,7 +158,7 @@ impl Known {
         found.is_some_and(|(bits, group)| *bits == mode.bits && self.group(group) == Some(mode.group))
     }
 
-    fn judge(&self, path: &str, kind: Kind, mode: Mode, strange: &mut Strange) {
+    fn judge(&self, path: &str, kind: EntryKind, mode: Mode, strange: &mut Strange) {
         let mut add = |list: fn(&mut Strange) -> &mut Vec<(String, String)>| {
             list(strange).push((path.to_owned(), mode.told()));
         };
@@ -186,19 +186,19 @@ impl Known {
         mode.user == 0 && PROGRAMS.iter().any(is_it) && self.packaged.contains(path)
     }
 
-    fn is_writable(&self, path: &str, kind: Kind, mode: Mode) -> bool {
+    fn is_writable(&self, path: &str, kind: EntryKind, mode: Mode) -> bool {
         let by_all = mode.bits & OTHERS_WRITE != 0;
         let by_group = mode.bits & GROUP_WRITES != 0 && mode.group != 0;
         let local =
-            path.starts_with(LOCAL.0) && Some(mode.group) == self.group(LOCAL.1) && kind == Kind::Folder;
-        let shared = kind == Kind::Folder && mode.bits & STICKY != 0 && !is_system(path);
-        let is_device = kind == Kind::Special;
+            path.starts_with(LOCAL.0) && Some(mode.group) == self.group(LOCAL.1) && kind == EntryKind::Folder;
+        let shared = kind == EntryKind::Folder && mode.bits & STICKY != 0 && !is_system(path);
+        let is_device = kind == EntryKind::Special;
         (by_all && !shared && !is_device) || (by_group && is_system(path) && !local)
     }
 }
 
-fn is_privileged(kind: Kind, mode: Mode) -> bool {
-    kind == Kind::File && mode.bits & (SET_USER | SET_GROUP) != 0
+fn is_privileged(kind: EntryKind, mode: Mode) -> bool {
+    kind == EntryKind::File && mode.bits & (SET_USER | SET_GROUP) != 0
 }
 
 fn is_system(path: &str) -> bool {

@@ -230,18 +230,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::host::command::Tool;
+    use crate::host::cmd::Cmd;
 
     /// What QEMU reads out of a qcow2 is what we read, whatever it was made with.
     fn written_and_read(content: &[u8], options: &str, compressed: bool) -> Vec<u8> {
         let folder = tempfile::tempdir().expect("a folder");
         let (raw, qcow2) = (folder.path().join("raw"), folder.path().join("qcow2"));
         fs_err::write(&raw, content).expect("a file");
-        let mut tool = Tool::new("qemu-img").args(["convert", "-f", "raw", "-O", "qcow2", "-o", options]);
+        let mut cmd = Cmd::new("qemu-img").args(["convert", "-f", "raw", "-O", "qcow2", "-o", options]);
         if compressed {
-            tool = tool.arg("-c");
+            cmd = cmd.arg("-c");
         }
-        tool.arg(&raw).arg(&qcow2).run().expect("qemu-img");
+        cmd.arg(&raw).arg(&qcow2).run().expect("qemu-img");
         read(&qcow2)
     }
 
@@ -299,7 +299,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (raw, qcow2) = (folder.path().join("raw"), folder.path().join("qcow2"));
         fs_err::write(&raw, &content).expect("a file");
-        let tool = Tool::new("qemu-img").args([
+        let cmd = Cmd::new("qemu-img").args([
             "convert",
             "-c",
             "-f",
@@ -309,7 +309,7 @@ mod tests {
             "-o",
             "cluster_size=512",
         ]);
-        tool.arg(&raw).arg(&qcow2).run().expect("qemu-img");
+        cmd.arg(&raw).arg(&qcow2).run().expect("qemu-img");
         let mut disk = open(&qcow2);
         for place in [0_u32, 299_000, 511, 512, 513, 150_000, 1] {
             let mut bytes = [0; 1000];

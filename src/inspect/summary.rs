@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::checks::{self, boots_bios};
-use super::evidence::Evidence;
-use super::finding::{Finding, Severity};
+use super::facts::ImageFacts;
+use super::finding::{ImageFinding, Level};
 use super::system::System;
 use crate::build::Package;
 
@@ -17,11 +17,11 @@ pub struct Report {
     /// The ways in which firmware can start it.
     firmware: Vec<&'static str>,
     partitions: Vec<Partition>,
-    system: Option<Contents>,
+    system: Option<SystemSummary>,
     /// The names of all checks that were made.
     #[serde(rename = "rules")]
     checks: Vec<&'static str>,
-    findings: Vec<Finding>,
+    findings: Vec<ImageFinding>,
 }
 
 #[derive(Debug, Serialize)]
@@ -42,7 +42,7 @@ struct Partition {
 
 /// What the root file system holds.
 #[derive(Debug, Serialize)]
-struct Contents {
+struct SystemSummary {
     name: String,
     root_uuid: String,
     kernels: Vec<String>,
@@ -57,12 +57,12 @@ struct Units {
 }
 
 impl Report {
-    pub(super) fn of(evidence: &Evidence) -> Self {
-        let container = &evidence.container;
-        let partitions = evidence.table.iter().flat_map(|table| &table.partitions);
-        let uefi = evidence.esp.as_ref().is_some_and(super::esp::Esp::boots);
-        let ways = [(boots_bios(evidence), "BIOS"), (uefi, "UEFI")];
-        let root_uuid = evidence.root.as_ref().map(|root| root.superblock.uuid.clone()).unwrap_or_default();
+    pub(super) fn of(facts: &ImageFacts) -> Self {
+        let container = &facts.container;
+        let partitions = facts.table.iter().flat_map(|table| &table.partitions);
+        let uefi = facts.esp.as_ref().is_some_and(super::esp::Esp::boots);
+        let ways = [(boots_bios(facts), "BIOS"), (uefi, "UEFI")];
+        let root_uuid = facts.root.as_ref().map(|root| root.superblock.uuid.clone()).unwrap_or_default();
         Self {
             format: 1,
             file: File {
@@ -79,25 +79,25 @@ impl Report {
                     bytes: it.extent.size,
                 })
                 .collect(),
-            system: evidence.system().map(|system| Contents::of(system, root_uuid)),
+            system: facts.system().map(|system| SystemSummary::of(system, root_uuid)),
             checks: checks::names(),
-            findings: checks::judge(evidence),
+            findings: checks::run_checks(facts),
         }
     }
 
     /// What was found, errors first.
     #[must_use]
-    pub fn findings(&self) -> &[Finding] {
+    pub fn findings(&self) -> &[ImageFinding] {
         &self.findings
     }
 
     /// How many errors there are.
     #[must_use]
     pub fn errors(&self) -> usize {
-        self.count(Severity::Error)
+        self.count(Level::Error)
     }
 
-    fn count(&self, severity: Severity) -> usize {
+    fn count(&self, severity: Level) -> usize {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
 
@@ -116,7 +116,7 @@ impl Report {
         let mut lines = vec![self.headline(name, size)];
         lines.extend(self.system.iter().flat_map(|system| system.lines(list)));
         lines.extend(self.findings.iter().map(shown));
-        let counts = [Severity::Error, Severity::Warning, Severity::Note];
+        let counts = [Level::Error, Level::Warning, Level::Note];
         let counts = counts.map(|severity| counted(self.count(severity), severity.name()));
         lines.push(counts.join(", "));
         lines.join("\n") + "\n"
@@ -130,7 +130,7 @@ impl Report {
     }
 }
 
-impl Contents {
+impl SystemSummary {
     fn of(system: &System, root_uuid: String) -> Self {
         let names = |masked| system.unit_names(masked).into_iter().map(str::to_owned).collect();
         Self {
@@ -162,8 +162,8 @@ impl Contents {
     }
 }
 
-fn shown(finding: &Finding) -> String {
-    let Finding { check, severity, place, message, remedy } = finding;
+fn shown(finding: &ImageFinding) -> String {
+    let ImageFinding { check, severity, place, message, remedy } = finding;
     format!("{}[{check}]: {place}: {message}\n    fix: {remedy}", severity.name())
 }
 

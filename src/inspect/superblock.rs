@@ -53,7 +53,7 @@ pub(super) struct Superblock {
 
 /// What a partition holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Content {
+pub(super) enum PartitionContent {
     /// ext2, ext3 or ext4.
     Ext(Superblock),
     /// Something else, which is called this.
@@ -61,7 +61,7 @@ pub(super) enum Content {
     Unknown,
 }
 
-impl Content {
+impl PartitionContent {
     pub(super) fn of(window: &Window) -> Self {
         let mut bytes = vec![0; 1024];
         if window.fill(START, &mut bytes).is_ok() && le16(&bytes, 0x38) == MAGIC {

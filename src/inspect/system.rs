@@ -1,9 +1,9 @@
 //! What an image's root file system says about the system in it.
 
 use super::modes::{Noted, Strange};
-use super::tree::{Kind, Tree};
+use super::tree::{EntryKind, Tree};
 use crate::build::{Package, installed_packages};
-use crate::plan::hygiene::{self, Rule};
+use crate::plan::hygiene::{self, HygieneRule};
 
 const DPKG_STATUS: &str = "var/lib/dpkg/status";
 const UNITS: &str = "etc/systemd/system";
@@ -20,7 +20,7 @@ const LARGEST_KEY: u64 = 64 << 10;
 pub(super) struct System {
     pub(super) tree: Tree,
     /// What must not be in a golden image.
-    pub(super) marked: Vec<(String, &'static Rule)>,
+    pub(super) marked: Vec<(String, &'static HygieneRule)>,
     /// What makes the image no golden one, and why.
     pub(super) forbidden: Vec<(String, &'static str)>,
     /// Logs that are not empty.
@@ -28,7 +28,7 @@ pub(super) struct System {
     pub(super) private_keys: Vec<String>,
     /// Files with other modes than packages give to them.
     pub(super) strange: Strange,
-    pub(super) kernels: Vec<Kernel>,
+    pub(super) kernels: Vec<InstalledKernel>,
     pub(super) packages: Vec<Package>,
     /// Packages that dpkg has not finished with, and the state that it has them in.
     pub(super) unfinished: Vec<(String, String)>,
@@ -37,7 +37,7 @@ pub(super) struct System {
 
 /// A kernel in /boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Kernel {
+pub(super) struct InstalledKernel {
     pub(super) version: String,
     pub(super) initrd: bool,
     pub(super) modules: bool,
@@ -47,12 +47,12 @@ pub(super) struct Kernel {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unit {
     pub(super) name: String,
-    pub(super) state: State,
+    pub(super) state: UnitState,
 }
 
 /// The state of a unit, by the links in /etc.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum UnitState {
     /// By the link at this path, whose target is there or not.
     Enabled {
         link: String,
@@ -101,15 +101,15 @@ impl System {
                 modes.note(path, kind, mode);
             }
             forbidden.extend(hygiene::forbidden(path).map(|why| (path.to_owned(), why)));
-            if kind == Kind::Folder {
+            if kind == EntryKind::Folder {
                 return true;
             }
             match hygiene::broken_rule(path) {
                 Some(rule) => marked.push((path.to_owned(), rule)),
-                None if kind == Kind::File && has_content(tree, path, "var/log/") => {
+                None if kind == EntryKind::File && has_content(tree, path, "var/log/") => {
                     logs.push(path.to_owned());
                 }
-                None if kind == Kind::File && is_private_key(tree, path) => {
+                None if kind == EntryKind::File && is_private_key(tree, path) => {
                     private_keys.push(path.to_owned());
                 }
                 None => {}
@@ -129,7 +129,7 @@ impl System {
     /// The names of enabled or masked units, each once.
     pub(super) fn unit_names(&self, masked: bool) -> Vec<&str> {
         let is_masked =
-            |name: &str| self.units.iter().any(|unit| unit.name == name && unit.state == State::Masked);
+            |name: &str| self.units.iter().any(|unit| unit.name == name && unit.state == UnitState::Masked);
         let names = self.units.iter().map(|unit| unit.name.as_str());
         // A mask is stronger than the links that enable a unit.
         let mut names: Vec<&str> = names.filter(|name| is_masked(name) == masked).collect();
@@ -155,12 +155,12 @@ fn is_private_key(tree: &Tree, path: &str) -> bool {
         && tree.text(path).is_some_and(|text| text.contains("PRIVATE KEY-----"))
 }
 
-fn kernels(tree: &Tree) -> Vec<Kernel> {
+fn kernels(tree: &Tree) -> Vec<InstalledKernel> {
     let names = tree.list("boot").into_iter();
     let versions = names.filter_map(|(name, _)| Some(name.strip_prefix(KERNEL)?.to_owned()));
     let versions = versions.filter(|version| tree.size(&format!("boot/{KERNEL}{version}")) > Some(0));
     versions
-        .map(|version| Kernel {
+        .map(|version| InstalledKernel {
             initrd: tree.size(&format!("boot/initrd.img-{version}")) > Some(0),
             modules: tree.exists(&format!("lib/modules/{version}")),
             version,
@@ -192,17 +192,20 @@ fn units(tree: &Tree) -> Vec<Unit> {
     for (name, kind) in tree.list(UNITS) {
         let path = format!("{UNITS}/{name}");
         match kind {
-            Kind::Folder if matches!(name.rsplit_once('.'), Some((_, "wants" | "requires"))) => {
+            EntryKind::Folder if matches!(name.rsplit_once('.'), Some((_, "wants" | "requires"))) => {
                 units.extend(tree.list(&path).into_iter().map(|(unit, _)| {
                     let link = format!("{path}/{unit}");
                     Unit {
                         name: unit,
-                        state: State::Enabled { there: tree.exists(&link) || template(tree, &link), link },
+                        state: UnitState::Enabled {
+                            there: tree.exists(&link) || template(tree, &link),
+                            link,
+                        },
                     }
                 }));
             }
-            Kind::Link if tree.link(&path).as_deref() == Some("/dev/null") => {
-                units.push(Unit { name, state: State::Masked });
+            EntryKind::Link if tree.link(&path).as_deref() == Some("/dev/null") => {
+                units.push(Unit { name, state: UnitState::Masked });
             }
             _ => {}
         }

@@ -18,7 +18,7 @@ const RECORDS: (usize, usize) = (446, 16);
 
 /// One of the four records of an MBR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Record {
+pub(super) struct MbrRecord {
     pub(super) active: u8,
     pub(super) first_chs: [u8; 3],
     pub(super) kind: u8,
@@ -28,7 +28,7 @@ pub(super) struct Record {
 
 /// What a partition is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PartitionKind {
     BiosBoot,
     Efi,
     Other,
@@ -38,7 +38,7 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Partition {
     pub(super) number: u32,
-    pub(super) kind: Kind,
+    pub(super) kind: PartitionKind,
     pub(super) name: String,
     pub(super) extent: Extent,
 }
@@ -59,18 +59,18 @@ pub(super) struct Gpt {
 
 /// All that a disk says about its partitions.
 #[derive(Debug, Clone)]
-pub(super) struct Table {
+pub(super) struct PartitionTable {
     /// The first sector.
     pub(super) sector: Vec<u8>,
-    pub(super) records: Vec<Record>,
+    pub(super) records: Vec<MbrRecord>,
     pub(super) gpt: Option<Gpt>,
     pub(super) partitions: Vec<Partition>,
 }
 
-impl Table {
+impl PartitionTable {
     pub(super) fn read(disk: &Disk) -> io::Result<Self> {
         let sector = disk.bytes(0, 512)?;
-        let records: Vec<Record> = if le16(&sector, 510) == 0xaa55 { records(&sector) } else { vec![] };
+        let records: Vec<MbrRecord> = if le16(&sector, 510) == 0xaa55 { records(&sector) } else { vec![] };
         let protective = records.iter().any(|record| record.kind == PROTECTIVE);
         let signed = disk.bytes(SECTOR, 8).is_ok_and(|bytes| bytes == b"EFI PART");
         let gpt = (protective || signed).then(|| Gpt::read(disk));
@@ -90,8 +90,8 @@ impl Table {
             return Some(format!("a record has the boot flag {:#04x}", record.active));
         }
         match (used.as_slice(), first) {
-            ([0], Record { kind: PROTECTIVE, first_chs: [0, 2, 0], first_sector: 1, .. }) => None,
-            ([0], Record { kind: PROTECTIVE, .. }) => {
+            ([0], MbrRecord { kind: PROTECTIVE, first_chs: [0, 2, 0], first_sector: 1, .. }) => None,
+            ([0], MbrRecord { kind: PROTECTIVE, .. }) => {
                 Some("its one partition does not begin at sector 1".into())
             }
             ([], _) => Some("it has no partition".into()),
@@ -100,11 +100,11 @@ impl Table {
     }
 }
 
-fn records(sector: &[u8]) -> Vec<Record> {
+fn records(sector: &[u8]) -> Vec<MbrRecord> {
     let (start, length) = RECORDS;
     let records = (0..4).map(|index| &sector[start + index * length..][..length]);
     records
-        .map(|bytes| Record {
+        .map(|bytes| MbrRecord {
             active: bytes[0],
             first_chs: [bytes[1], bytes[2], bytes[3]],
             kind: bytes[4],
@@ -114,12 +114,12 @@ fn records(sector: &[u8]) -> Vec<Record> {
         .collect()
 }
 
-fn of_records(records: &[Record]) -> Vec<Partition> {
+fn of_records(records: &[MbrRecord]) -> Vec<Partition> {
     let numbered = (1..).zip(records).filter(|(_, record)| record.kind != 0 && record.sectors != 0);
     numbered
         .map(|(number, record)| Partition {
             number,
-            kind: if record.kind == 0xef { Kind::Efi } else { Kind::Other },
+            kind: if record.kind == 0xef { PartitionKind::Efi } else { PartitionKind::Other },
             name: String::new(),
             extent: Extent {
                 start: u64::from(record.first_sector) * SECTOR,
@@ -177,9 +177,9 @@ impl Copy {
 
 fn partition(number: u32, entry: &gpt::partition::Partition) -> Partition {
     let kind = match &entry.part_type_guid {
-        kind if *kind == partition_types::BIOS => Kind::BiosBoot,
-        kind if *kind == partition_types::EFI => Kind::Efi,
-        _ => Kind::Other,
+        kind if *kind == partition_types::BIOS => PartitionKind::BiosBoot,
+        kind if *kind == partition_types::EFI => PartitionKind::Efi,
+        _ => PartitionKind::Other,
     };
     let start = entry.first_lba.saturating_mul(SECTOR);
     let end = entry.last_lba.saturating_add(1).saturating_mul(SECTOR);

@@ -31,14 +31,14 @@ const MOST_FAULTS: usize = 20;
 
 /// What an entry of a folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum EntryKind {
     Folder,
     File,
     Link,
     Special,
 }
 
-impl Kind {
+impl EntryKind {
     fn of(kind: FileType) -> Self {
         match kind {
             kind if kind.is_dir() => Self::Folder,
@@ -50,9 +50,9 @@ impl Kind {
 }
 
 /// What stands at a path that has no link on its way.
-pub(super) struct Entry {
+pub(super) struct TreeEntry {
     path: String,
-    pub(super) kind: Kind,
+    pub(super) kind: EntryKind,
     /// In bytes.
     pub(super) size: u64,
     /// Bytes of the folders that are searched to get here.
@@ -60,9 +60,9 @@ pub(super) struct Entry {
 }
 
 /// What a folder has in it.
-pub(super) struct Found {
+pub(super) struct Resolved {
     pub(super) name: String,
-    pub(super) kind: Kind,
+    pub(super) kind: EntryKind,
     /// None where its inode cannot be read.
     pub(super) mode: Option<Mode>,
 }
@@ -157,13 +157,13 @@ impl Tree {
     }
 
     /// What stands at `path`, which has no link on its way.
-    fn at(&self, path: String, way: u64) -> Option<Entry> {
+    fn at(&self, path: String, way: u64) -> Option<TreeEntry> {
         let found = self.look(&path, way, |system, path| system.symlink_metadata(path))?;
-        let entry = Entry { path, kind: Kind::of(found.file_type()), size: found.len(), way };
+        let entry = TreeEntry { path, kind: EntryKind::of(found.file_type()), size: found.len(), way };
         let (most, what) = match entry.kind {
-            Kind::Folder => (LARGEST_FOLDER, "folder"),
-            Kind::Link => (LONGEST_LINK, "link"),
-            Kind::File | Kind::Special => return Some(entry),
+            EntryKind::Folder => (LARGEST_FOLDER, "folder"),
+            EntryKind::Link => (LONGEST_LINK, "link"),
+            EntryKind::File | EntryKind::Special => return Some(entry),
         };
         if entry.size > most {
             self.fault(&entry.path, format!("it is a {what} of {} bytes", entry.size));
@@ -173,13 +173,13 @@ impl Tree {
     }
 
     /// What has this name in a folder.
-    fn below(&self, folder: &Entry, name: &str) -> Option<Entry> {
+    fn below(&self, folder: &TreeEntry, name: &str) -> Option<TreeEntry> {
         let at = || self.at(join(&folder.path, name), folder.way + folder.size);
-        (folder.kind == Kind::Folder).then(at).flatten()
+        (folder.kind == EntryKind::Folder).then(at).flatten()
     }
 
     /// What stands at `path` itself.
-    pub(super) fn entry(&self, path: &str) -> Option<Entry> {
+    pub(super) fn entry(&self, path: &str) -> Option<TreeEntry> {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         self.below(&self.end(folder)?, name)
     }
@@ -189,15 +189,15 @@ impl Tree {
         self.target(&self.entry(path)?)
     }
 
-    fn target(&self, entry: &Entry) -> Option<String> {
+    fn target(&self, entry: &TreeEntry) -> Option<String> {
         let target = || self.look(&entry.path, entry.way, |system, path| system.read_link(path));
-        (entry.kind == Kind::Link).then(target).flatten().map(|target| name::text(target.as_ref()))
+        (entry.kind == EntryKind::Link).then(target).flatten().map(|target| name::text(target.as_ref()))
     }
 
     /// The size of the file at `path` in bytes, links followed.
     pub(super) fn size(&self, path: &str) -> Option<u64> {
         let file = self.end(path)?;
-        (file.kind == Kind::File).then_some(file.size)
+        (file.kind == EntryKind::File).then_some(file.size)
     }
 
     /// Whether there is anything at `path`, links followed.
@@ -207,11 +207,11 @@ impl Tree {
 
     /// Follows links, which may lead from / into /boot and back; none where the last leads nowhere. The crate follows none
     /// of them: it takes as much memory as a link claims to have bytes.
-    fn end(&self, path: &str) -> Option<Entry> {
+    fn end(&self, path: &str) -> Option<TreeEntry> {
         let mut path = path.to_owned();
         for _ in 0..=MOST_LINKS {
             let (entry, rest) = self.until_link(&path)?;
-            if entry.kind != Kind::Link {
+            if entry.kind != EntryKind::Link {
                 return Some(entry);
             }
             path = resolve(&entry.path, &format!("{}/{rest}", self.target(&entry)?));
@@ -220,9 +220,9 @@ impl Tree {
     }
 
     /// The first link on a path, or what stands at its end; and the rest of the path.
-    fn until_link<'a>(&self, path: &'a str) -> Option<(Entry, &'a str)> {
+    fn until_link<'a>(&self, path: &'a str) -> Option<(TreeEntry, &'a str)> {
         let (mut entry, mut rest) = (self.at(String::new(), 0)?, path);
-        while entry.kind != Kind::Link && !rest.is_empty() {
+        while entry.kind != EntryKind::Link && !rest.is_empty() {
             let (name, behind) = rest.split_once('/').unwrap_or((rest, ""));
             entry = self.below(&entry, name)?;
             rest = behind;
@@ -233,7 +233,7 @@ impl Tree {
     /// A file's text, links followed; nothing where there is none.
     pub(super) fn text(&self, path: &str) -> Option<String> {
         let file = self.end(path)?;
-        if file.kind != Kind::File {
+        if file.kind != EntryKind::File {
             return None;
         }
         if file.size > LARGEST_FILE {
@@ -245,14 +245,14 @@ impl Tree {
     }
 
     /// The names in a folder, in order.
-    pub(super) fn list(&self, folder: &str) -> Vec<(String, Kind)> {
+    pub(super) fn list(&self, folder: &str) -> Vec<(String, EntryKind)> {
         let found = self.end(folder).map(|folder| self.names(&folder)).unwrap_or_default();
         found.into_iter().map(|found| (found.name, found.kind)).collect()
     }
 
-    fn names(&self, folder: &Entry) -> Vec<Found> {
+    fn names(&self, folder: &TreeEntry) -> Vec<Resolved> {
         // What a folder calls a folder may be a link.
-        if folder.kind != Kind::Folder {
+        if folder.kind != EntryKind::Folder {
             return vec![];
         }
         let listed = self.look(&folder.path, folder.way + folder.size, |system, path| {
@@ -264,7 +264,11 @@ impl Tree {
                 }
                 let name = name::text(entry.file_name().as_ref());
                 if name != "." && name != ".." {
-                    names.push(Found { name, kind: Kind::of(entry.file_type()?), mode: mode(&entry) });
+                    names.push(Resolved {
+                        name,
+                        kind: EntryKind::of(entry.file_type()?),
+                        mode: mode(&entry),
+                    });
                 }
             }
             Ok(names)
@@ -275,7 +279,7 @@ impl Tree {
     }
 
     /// Visits everything from `folder` on; below a folder only where `visit` wants it.
-    pub(super) fn walk(&self, folder: &str, visit: &mut dyn FnMut(&str, &Found) -> bool) {
+    pub(super) fn walk(&self, folder: &str, visit: &mut dyn FnMut(&str, &Resolved) -> bool) {
         // What the checks look at comes out of what was left before, however large the tree is.
         let left = self.left.get();
         if let Some(folder) = self.end(folder) {
@@ -284,13 +288,13 @@ impl Tree {
         self.left.set(left);
     }
 
-    fn walk_from(&self, folder: &Entry, depth: usize, visit: &mut dyn FnMut(&str, &Found) -> bool) {
+    fn walk_from(&self, folder: &TreeEntry, depth: usize, visit: &mut dyn FnMut(&str, &Resolved) -> bool) {
         for found in self.names(folder) {
             if self.left.get() == 0 {
                 return;
             }
             let wanted = visit(&join(&folder.path, &found.name), &found);
-            let wanted = wanted && found.kind == Kind::Folder && depth > 0;
+            let wanted = wanted && found.kind == EntryKind::Folder && depth > 0;
             if let Some(below) = wanted.then(|| self.below(folder, &found.name)).flatten() {
                 self.walk_from(&below, depth - 1, visit);
             }

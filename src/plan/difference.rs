@@ -7,7 +7,7 @@ const NAMED: usize = 20;
 
 /// One file, folder or link.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct FileEntry {
     /// `file`, `folder`, `link` or what else there is.
     pub kind: &'static str,
     /// Permission bits.
@@ -23,11 +23,11 @@ pub struct Entry {
 }
 
 /// All entries by path, without a leading slash.
-pub type Listing = BTreeMap<String, Entry>;
+pub type FileTree = BTreeMap<String, FileEntry>;
 
 /// A sentence for each path that differs between the image and what was rebuilt; of many, the first ones.
 #[must_use]
-pub fn differences(image: &Listing, rebuilt: &Listing) -> Vec<String> {
+pub fn differences(image: &FileTree, rebuilt: &FileTree) -> Vec<String> {
     let mut lines = vec![];
     for (path, entry) in image {
         match rebuilt.get(path) {
@@ -49,7 +49,7 @@ pub fn differences(image: &Listing, rebuilt: &Listing) -> Vec<String> {
 }
 
 /// What is different between two entries of one path.
-fn between(one: &Entry, other: &Entry) -> String {
+fn between(one: &FileEntry, other: &FileEntry) -> String {
     if one.kind != other.kind {
         return format!("{} became {}", with_article(one.kind), with_article(other.kind));
     }
@@ -83,8 +83,8 @@ fn with_article(kind: &str) -> String {
 mod tests {
     use super::*;
 
-    fn file(content: &str) -> Entry {
-        Entry {
+    fn file(content: &str) -> FileEntry {
+        FileEntry {
             kind: "file",
             mode: 0o644,
             owner: (0, 0),
@@ -96,21 +96,21 @@ mod tests {
 
     #[test]
     fn each_kind_of_difference_is_named_with_its_path() {
-        let listing = |entries: Vec<(&str, Entry)>| -> Listing {
+        let listing = |entries: Vec<(&str, FileEntry)>| -> FileTree {
             entries.into_iter().map(|(path, entry)| (path.to_owned(), entry)).collect()
         };
-        let link = |target: &str| Entry { kind: "link", ..file(target) };
+        let link = |target: &str| FileEntry { kind: "link", ..file(target) };
         let image = listing(vec![
             ("a", file("same")),
             ("b", file("one")),
-            ("c", Entry { mode: 0o600, owner: (0, 8), ..file("x") }),
+            ("c", FileEntry { mode: 0o600, owner: (0, 8), ..file("x") }),
             ("d", link("b")),
             ("e", file("")),
             ("f", link("a")),
         ]);
         let rebuilt = listing(vec![
             ("a", file("same")),
-            ("b", Entry { modified: 2, ..file("other") }),
+            ("b", FileEntry { modified: 2, ..file("other") }),
             ("c", file("x")),
             ("d", link("a")),
             ("f", file("a")),
@@ -132,8 +132,8 @@ mod tests {
 
     #[test]
     fn of_many_differences_the_first_are_named() {
-        let many: Listing = (0..50).map(|number| (format!("{number:02}"), file("x"))).collect();
-        let lines = differences(&many, &Listing::new());
+        let many: FileTree = (0..50).map(|number| (format!("{number:02}"), file("x"))).collect();
+        let lines = differences(&many, &FileTree::new());
         assert_eq!((lines.len(), lines[NAMED].as_str()), (NAMED + 1, "and 30 more"));
     }
 }

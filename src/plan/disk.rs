@@ -3,7 +3,7 @@
 //! The root partition is physically last, so that growpart can enlarge it to the flavour's disk. It has number 1 all the
 //! same, as in Debian's own cloud images: that is where a person looks first.
 
-use super::Key;
+use super::CacheKey;
 
 /// Bytes per sector of every disk that we make.
 pub const SECTOR: u64 = 512;
@@ -81,14 +81,14 @@ impl Layout {
 
 /// What a root file system holds, as far as its size goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Contents {
+pub struct FileSystemUse {
     /// Bytes in whole blocks of 4 KiB.
     pub blocks_bytes: u64,
     /// Files, folders and links.
     pub inodes: u64,
 }
 
-impl Contents {
+impl FileSystemUse {
     /// Counts one entry of `size` bytes.
     pub fn add(&mut self, size: u64) {
         self.blocks_bytes += size.div_ceil(4096) * 4096;
@@ -113,8 +113,8 @@ impl Contents {
 
 /// A UUID (version 8, RFC 9562: its content is ours to choose) that is the same for the same key and purpose.
 #[must_use]
-pub fn uuid(key: &Key, purpose: &str) -> String {
-    let digest = Key::of(&(key, purpose));
+pub fn uuid(key: &CacheKey, purpose: &str) -> String {
+    let digest = CacheKey::of(&(key, purpose));
     let hex = digest.as_str();
     format!("{}-{}-8{}-8{}-{}", &hex[..8], &hex[8..12], &hex[12..15], &hex[15..18], &hex[18..30])
 }
@@ -140,9 +140,9 @@ mod tests {
 
     #[test]
     fn many_small_files_have_an_inode_each() {
-        let small = Contents { blocks_bytes: 100_000 * 4096, inodes: 100_000 };
+        let small = FileSystemUse { blocks_bytes: 100_000 * 4096, inodes: 100_000 };
         assert!(small.file_system_size() / 16384 > 100_000);
-        let large = Contents { inodes: 10_000, ..small };
+        let large = FileSystemUse { inodes: 10_000, ..small };
         assert!(
             large.file_system_size() < small.file_system_size() / 2,
             "where there are few, nothing is added"
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn uuids_are_stable_and_differ_by_purpose() {
-        let key = Key::of(&"some image");
+        let key = CacheKey::of(&"some image");
         assert_eq!(uuid(&key, "root"), uuid(&key, "root"));
         assert_ne!(uuid(&key, "root"), uuid(&key, "disk"));
         assert_eq!(uuid(&key, "root").len(), 36);

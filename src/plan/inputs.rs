@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Image, Plan, Provision, Stage};
+use super::{Action, DiskImage, Plan, Provision, Stage};
 
 impl Plan {
     /// The stage that makes an image.
     #[must_use]
-    pub fn maker(&self, image: &Image) -> Option<&Stage> {
+    pub fn maker(&self, image: &DiskImage) -> Option<&Stage> {
         self.stages.iter().find(|stage| match &stage.action {
             Action::Container(it) | Action::Image(it) | Action::Provision(Provision { image: it, .. }) => {
                 (&it.recipe, &it.layer) == (&image.recipe, &image.layer)
@@ -18,7 +18,7 @@ impl Plan {
 
     /// The stages that an image is made from, straight or through others, in the order of the plan.
     #[must_use]
-    pub fn inputs(&self, image: &Image) -> Vec<&Stage> {
+    pub fn inputs(&self, image: &DiskImage) -> Vec<&Stage> {
         let mut wanted: BTreeSet<_> =
             self.maker(image).iter().flat_map(|stage| stage.needs()).cloned().collect();
         // Each stage comes after those that it needs.

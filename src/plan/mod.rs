@@ -3,16 +3,16 @@
 //! A plan is a list of stages in an order in which each comes after those that it needs. A stage's key is the hash of
 //! everything that goes into it, the keys of the stages below included; a layer is kept under its key and used again.
 
-mod carried;
-pub mod claim;
+mod dependency_queue;
 pub mod difference;
 pub mod disk;
+mod disk_estimate;
 pub mod hygiene;
 mod inputs;
 pub mod lock;
-mod order;
+pub mod manifest_input;
+mod preload;
 mod provision;
-mod room;
 mod show;
 mod stage;
 
@@ -21,14 +21,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::recipe::{Chain, CloudImage, PackageSet, Recipe, hex};
+use crate::recipe::{Bundle, Chain, CloudImage, Recipe, hex};
 
-pub use carried::{Archive, Carried};
+pub use dependency_queue::DependencyQueue;
+pub use disk_estimate::DiskEstimate;
 use lock::Lock;
-pub use order::Order;
+pub use preload::{Archive, PreloadSource};
 pub use provision::Provision;
-pub use room::Room;
-pub use stage::{Action, Image, Layer, Stage};
+pub use stage::{Action, DiskImage, RootTree, Stage};
 
 /// How long a kept layer counts as fresh, in seconds: a day. After that the archive has newer packages than it, and
 /// an image built on it would miss their security fixes.
@@ -43,9 +43,9 @@ const INITRAMFS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/image
 
 /// The hash of everything that goes into a stage, in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Key(String);
+pub struct CacheKey(String);
 
-impl Key {
+impl CacheKey {
     /// The hash of `inputs`.
     ///
     /// # Panics
@@ -195,7 +195,7 @@ impl Planner<'_> {
         self.add(action, kept, true);
     }
 
-    fn container(&mut self, chain: &Chain, asked: bool) -> Key {
+    fn container(&mut self, chain: &Chain, asked: bool) -> CacheKey {
         let (layer, oldest) = self.layers(chain);
         let action = Action::Container(image(chain, layer, vec![]));
         let at_hand = self.age(&self.key(&action), oldest).is_some();
@@ -212,7 +212,7 @@ impl Planner<'_> {
 
     /// Whether the result is in the output folder, and nothing that it is made from will be made anew.
     fn is_published(&self, action: &Action) -> bool {
-        let is_kept = |key: &Key| self.plan.stages.iter().any(|stage| stage.key == *key && stage.kept);
+        let is_kept = |key: &CacheKey| self.plan.stages.iter().any(|stage| stage.key == *key && stage.kept);
         let age = self.facts.results.get(self.key(action).as_str());
         // What is installed on a cloud image ages as layers do, which are what all other images age with.
         let ages = matches!(action, Action::Provision(_));
@@ -222,8 +222,8 @@ impl Planner<'_> {
     }
 
     /// The layers of `chain`; gives the topmost, and the age in seconds of the youngest of them.
-    fn layers(&mut self, chain: &Chain) -> (Key, u64) {
-        let mut below: Option<Key> = None;
+    fn layers(&mut self, chain: &Chain) -> (CacheKey, u64) {
+        let mut below: Option<CacheKey> = None;
         let mut oldest = LAYER_FRESH_FOR - 1;
         for recipe in chain.recipes() {
             if below.is_some() && !recipe.makes_layer() {
@@ -238,36 +238,36 @@ impl Planner<'_> {
         (below.expect("a chain begins with a recipe that bootstraps"), oldest)
     }
 
-    fn set(&mut self, set: &PackageSet) -> Key {
+    fn set(&mut self, bundle: &Bundle) -> CacheKey {
         // Where it goes in an image is not a matter of what it is.
-        let action = Action::Set(PackageSet { into: String::new(), ..set.clone() });
-        let key = Key::of(&(SETS_MADE, &action));
+        let action = Action::Set(Bundle { into: String::new(), ..bundle.clone() });
+        let key = CacheKey::of(&(SETS_MADE, &action));
         let kept = self.facts.sets.contains(key.as_str());
         self.add_as(key, action, kept, false)
     }
 
     /// The age of what is kept under a key. What is older than the layer below it was made from an earlier one.
-    fn age(&self, key: &Key, oldest: u64) -> Option<u64> {
+    fn age(&self, key: &CacheKey, oldest: u64) -> Option<u64> {
         let age = self.facts.layers.get(key.as_str()).copied();
         age.filter(|age| !self.request.fresh && *age <= oldest)
     }
 
-    fn add(&mut self, action: Action, kept: bool, asked: bool) -> Key {
+    fn add(&mut self, action: Action, kept: bool, asked: bool) -> CacheKey {
         self.add_as(self.key(&action), action, kept, asked)
     }
 
     /// What is kept for a day has the code in its key that makes it. Results know the program that made them, and sets count
     /// its changes.
-    fn key(&self, action: &Action) -> Key {
+    fn key(&self, action: &Action) -> CacheKey {
         let Makers { layers, containers } = &self.facts.makers;
         match action {
-            Action::Layer(_) => Key::of(&(layers, action)),
-            Action::Container(_) => Key::of(&(containers, action)),
-            _ => Key::of(action),
+            Action::Layer(_) => CacheKey::of(&(layers, action)),
+            Action::Container(_) => CacheKey::of(&(containers, action)),
+            _ => CacheKey::of(action),
         }
     }
 
-    fn add_as(&mut self, key: Key, action: Action, kept: bool, asked: bool) -> Key {
+    fn add_as(&mut self, key: CacheKey, action: Action, kept: bool, asked: bool) -> CacheKey {
         match self.plan.stages.iter_mut().find(|stage| stage.key == key) {
             Some(stage) => stage.asked |= asked,
             None => self.plan.stages.push(Stage { key: key.clone(), action, kept, asked }),
@@ -279,20 +279,20 @@ impl Planner<'_> {
 fn layer(
     recipe: &Recipe,
     chain: &Chain,
-    below: Option<Key>,
-    sets: Vec<(Key, PackageSet)>,
+    below: Option<CacheKey>,
+    sets: Vec<(CacheKey, Bundle)>,
     request: &Request,
-) -> Layer {
+) -> RootTree {
     // Whoever asks for another kernel gets a lowest layer of its own, so that no image has two.
     let kernel = chain.kernel().map(|kernel| kernel.package().to_owned());
     let locked = request.lock.as_ref().and_then(|lock| lock.layer(&recipe.name, kernel.as_deref())).cloned();
-    Layer {
+    RootTree {
         recipe: recipe.name.clone(),
         suite: chain.suite().to_owned(),
         packages: kernel.iter().filter(|_| below.is_none()).chain(&recipe.packages).cloned().collect(),
         dpkg: settings_of_dpkg(recipe),
         kernel,
-        below,
+        parent: below,
         initramfs: chain.kernel().map(|_| INITRAMFS.to_owned()).unwrap_or_default(),
         installer: if sets.is_empty() { String::new() } else { PYTHON_INSTALLER.to_owned() },
         sets,
@@ -310,7 +310,7 @@ fn settings_of_dpkg(recipe: &Recipe) -> Vec<(String, String)> {
     settings.map(|file| (file.path.clone(), String::from_utf8_lossy(&file.content).into_owned())).collect()
 }
 
-fn image(chain: &Chain, layer: Key, carried: Vec<Carried>) -> Image {
+fn image(chain: &Chain, layer: CacheKey, carried: Vec<PreloadSource>) -> DiskImage {
     let mut files = BTreeMap::new();
     let mut links = BTreeMap::new();
     for recipe in chain.recipes() {
@@ -319,7 +319,7 @@ fn image(chain: &Chain, layer: Key, carried: Vec<Carried>) -> Image {
         }
         links.extend(recipe.links.iter().cloned());
     }
-    Image {
+    DiskImage {
         recipe: chain.top().name.clone(),
         description: chain.top().description.clone(),
         suite: chain.suite().to_owned(),

@@ -2,18 +2,18 @@
 
 use serde::Serialize;
 
-use super::{Action, Carried, Image, Key, LAYER_FRESH_FOR, Layer, Planner, image, layer};
+use super::{Action, CacheKey, DiskImage, LAYER_FRESH_FOR, Planner, PreloadSource, RootTree, image, layer};
 use crate::recipe::{Chain, CloudImage};
 
 /// What a machine does to a cloud image, to become another one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Provision {
     /// The image; in place of a layer it has the key of the download.
-    pub image: Image,
+    pub image: DiskImage,
     /// What it is made from.
     pub base: CloudImage,
     /// What is installed, recipe by recipe.
-    pub steps: Vec<Layer>,
+    pub steps: Vec<RootTree>,
     /// A mirror in place of the one that the cloud image knows.
     pub mirror: Option<String>,
     /// Seconds since 1970 that no file of the overlay may be newer than, where that was asked for.
@@ -22,7 +22,7 @@ pub struct Provision {
 
 impl Planner<'_> {
     /// The stage that downloads a cloud image. One that is pinned by its hash does not age.
-    pub(super) fn base(&mut self, base: &CloudImage) -> Key {
+    pub(super) fn base(&mut self, base: &CloudImage) -> CacheKey {
         let action = Action::Base(base.clone());
         let age = self.facts.bases.get(self.key(&action).as_str());
         let fresh = |age: &u64| base.is_pinned() || !self.request.fresh && *age < LAYER_FRESH_FOR;
@@ -31,7 +31,7 @@ impl Planner<'_> {
     }
 
     /// The stages of an image on a cloud image.
-    pub(super) fn provision(&mut self, chain: &Chain, base: &CloudImage, carried: Vec<Carried>) {
+    pub(super) fn provision(&mut self, chain: &Chain, base: &CloudImage, carried: Vec<PreloadSource>) {
         let key = self.base(base);
         let steps = chain.recipes().iter().map(|recipe| {
             let sets = recipe.sets.iter().map(|set| (self.set(set), set.clone())).collect();

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde_json::json;
 
-use super::{Action, Carried, Image, Key, Layer, Plan, Provision, Stage};
-use crate::recipe::{CloudImage, PackageSet, Proof, Registry};
+use super::{Action, CacheKey, DiskImage, Plan, PreloadSource, Provision, RootTree, Stage};
+use crate::recipe::{Bundle, CloudImage, Proof, Registry};
 
 impl fmt::Display for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,7 +42,7 @@ fn stage(stage: &Stage) -> serde_json::Value {
     json!({
         "stage": stage.title(),
         "key": stage.key.as_str(),
-        "needs": stage.action.needs().into_iter().map(Key::as_str).collect::<Vec<_>>(),
+        "needs": stage.action.needs().into_iter().map(CacheKey::as_str).collect::<Vec<_>>(),
         "cached": stage.kept,
         "requested": stage.asked,
     })
@@ -74,24 +74,24 @@ impl fmt::Display for Registry {
     }
 }
 
-fn show_set(formatter: &mut fmt::Formatter<'_>, set: &PackageSet) -> fmt::Result {
+fn show_set(formatter: &mut fmt::Formatter<'_>, bundle: &Bundle) -> fmt::Result {
     let pinned = |line: &&str| line.contains("--hash=") || line.contains("\"integrity\"");
     writeln!(
         formatter,
         "     packages   {}, each pinned by its hash",
-        set.lock.lines().filter(pinned).count()
+        bundle.lock.lines().filter(pinned).count()
     )
 }
 
-fn show_layer(formatter: &mut fmt::Formatter<'_>, layer: &Layer) -> fmt::Result {
-    match &layer.below {
-        None => writeln!(formatter, "     bootstrap  Debian {}", layer.suite)?,
+fn show_layer(formatter: &mut fmt::Formatter<'_>, tree: &RootTree) -> fmt::Result {
+    match &tree.parent {
+        None => writeln!(formatter, "     bootstrap  Debian {}", tree.suite)?,
         Some(below) => writeln!(formatter, "     on         {}", below.short())?,
     }
-    if let Some(mirror) = &layer.mirror {
+    if let Some(mirror) = &tree.mirror {
         writeln!(formatter, "     mirror     {mirror}")?;
     }
-    show_step(formatter, layer)
+    show_step(formatter, tree)
 }
 
 fn show_base(formatter: &mut fmt::Formatter<'_>, base: &CloudImage) -> fmt::Result {
@@ -105,21 +105,21 @@ fn show_base(formatter: &mut fmt::Formatter<'_>, base: &CloudImage) -> fmt::Resu
     }
 }
 
-fn show_step(formatter: &mut fmt::Formatter<'_>, layer: &Layer) -> fmt::Result {
-    writeln!(formatter, "     packages   {}", layer.packages.join(" "))?;
-    for (path, _) in &layer.dpkg {
+fn show_step(formatter: &mut fmt::Formatter<'_>, tree: &RootTree) -> fmt::Result {
+    writeln!(formatter, "     packages   {}", tree.packages.join(" "))?;
+    for (path, _) in &tree.dpkg {
         writeln!(formatter, "     dpkg by    /{path}")?;
     }
-    if let Some(locked) = &layer.locked {
+    if let Some(locked) = &tree.locked {
         writeln!(formatter, "     locked     {} packages, as of {}", locked.packages.len(), locked.epoch)?;
     }
-    for (key, set) in &layer.sets {
+    for (key, set) in &tree.sets {
         writeln!(formatter, "     set        {} into /{} ({})", set.path, set.into, key.short())?;
     }
-    layer.scripts.iter().try_for_each(|(path, _)| writeln!(formatter, "     script     {path}"))
+    tree.scripts.iter().try_for_each(|(path, _)| writeln!(formatter, "     script     {path}"))
 }
 
-fn show_image(formatter: &mut fmt::Formatter<'_>, image: &Image, asked: bool) -> fmt::Result {
+fn show_image(formatter: &mut fmt::Formatter<'_>, image: &DiskImage, asked: bool) -> fmt::Result {
     writeln!(formatter, "     on         {}", image.layer.short())?;
     for (path, mode, _) in &image.overlay {
         writeln!(formatter, "     file       /{path} ({mode:o})")?;
@@ -133,9 +133,11 @@ fn show_image(formatter: &mut fmt::Formatter<'_>, image: &Image, asked: bool) ->
     }
     for carried in &image.carried {
         match carried {
-            Carried::Made(key) => writeln!(formatter, "     carries    {}", key.short())?,
-            Carried::Fetched(_, reference) => writeln!(formatter, "     carries    {reference}")?,
-            Carried::Archive(archive) => writeln!(formatter, "     carries    {}", archive.path.display())?,
+            PreloadSource::Made(key) => writeln!(formatter, "     carries    {}", key.short())?,
+            PreloadSource::Fetched(_, reference) => writeln!(formatter, "     carries    {reference}")?,
+            PreloadSource::Archive(archive) => {
+                writeln!(formatter, "     carries    {}", archive.path.display())?;
+            }
         }
     }
     let file = if image.container.is_some() { "oci.tar" } else { "qcow2" };

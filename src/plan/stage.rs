@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::lock::LockedLayer;
-use super::{Carried, Key, Provision};
-use crate::recipe::{CloudImage, Container, EspFile, PackageSet, Reference};
+use super::lock::LockedTree;
+use super::{CacheKey, PreloadSource, Provision};
+use crate::recipe::{Bundle, CloudImage, ContainerConfig, EspFile, Reference};
 
 /// A layer: a root file system as a tar, as mmdebstrap leaves it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Layer {
+pub struct RootTree {
     /// The recipe that it belongs to.
     pub recipe: String,
     /// The package of the kernel in images of it.
@@ -18,13 +18,13 @@ pub struct Layer {
     /// The Debian suite.
     pub suite: String,
     /// The layer that it adds to; none bootstraps.
-    pub below: Option<Key>,
+    pub parent: Option<CacheKey>,
     /// The packages to install.
     pub packages: Vec<String>,
     /// What dpkg is to know while it installs them: the files of the recipe's overlay in its folder of settings, by path.
     pub dpkg: Vec<(String, String)>,
     /// The sets of packages to install after them, and the stages that fetch them.
-    pub sets: Vec<(Key, PackageSet)>,
+    pub sets: Vec<(CacheKey, Bundle)>,
     /// The script that makes what the packages of kernels are told to leave; nothing where the recipe asks for no kernel.
     pub initramfs: String,
     /// The script that installs a set of Python's.
@@ -34,14 +34,14 @@ pub struct Layer {
     /// A mirror in place of mmdebstrap's default, where the packages are not locked.
     pub mirror: Option<String>,
     /// The packages, where they are locked.
-    pub locked: Option<LockedLayer>,
+    pub locked: Option<LockedTree>,
     /// The time that was asked for, where they are not.
     pub epoch: Option<u64>,
 }
 
 /// An image: a layer with its overlays, cleaned, on a disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Image {
+pub struct DiskImage {
     /// The recipe's name, which the files are named after.
     pub recipe: String,
     /// The recipe's description.
@@ -51,7 +51,7 @@ pub struct Image {
     /// The digest of the chain of recipes.
     pub recipe_digest: String,
     /// The layer that it is made from.
-    pub layer: Key,
+    pub layer: CacheKey,
     /// Files of all overlays: path, permission bits, SHA-256 of the content.
     pub overlay: Vec<(String, u32, String)>,
     /// Symbolic links: path, target.
@@ -62,24 +62,24 @@ pub struct Image {
     #[serde(skip)]
     pub contents: BTreeMap<String, Vec<u8>>,
     /// What a container image says of itself; a machine's image has none of it.
-    pub container: Option<Container>,
+    pub container: Option<ContainerConfig>,
     /// The container images that it carries.
-    pub carried: Vec<Carried>,
+    pub carried: Vec<PreloadSource>,
 }
 
 /// What a stage does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Action {
     /// Fetches a set of packages.
-    Set(PackageSet),
+    Set(Bundle),
     /// Fetches a container image from a registry.
     Fetch(Reference),
     /// Makes a layer.
-    Layer(Layer),
+    Layer(RootTree),
     /// Makes a container image.
-    Container(Image),
+    Container(DiskImage),
     /// Makes a machine's image.
-    Image(Image),
+    Image(DiskImage),
     /// Downloads a cloud image.
     Base(CloudImage),
     /// Makes a machine's image from a cloud image.
@@ -90,7 +90,7 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stage {
     /// The hash of all inputs.
-    pub key: Key,
+    pub key: CacheKey,
     /// What to do.
     pub action: Action,
     /// Whether its result is at hand already.
@@ -102,10 +102,10 @@ pub struct Stage {
 impl Action {
     /// The keys of the stages whose results this takes.
     #[must_use]
-    pub fn needs(&self) -> Vec<&Key> {
+    pub fn needs(&self) -> Vec<&CacheKey> {
         match self {
             Self::Set(_) | Self::Fetch(_) | Self::Base(_) => vec![],
-            Self::Layer(layer) => layer.below.iter().chain(layer.sets.iter().map(|(key, _)| key)).collect(),
+            Self::Layer(layer) => layer.parent.iter().chain(layer.sets.iter().map(|(key, _)| key)).collect(),
             Self::Container(image) | Self::Image(image) => image.needs(),
             Self::Provision(provision) => {
                 let sets = provision.steps.iter().flat_map(|step| step.sets.iter().map(|(key, _)| key));
@@ -118,34 +118,34 @@ impl Action {
 impl Stage {
     /// The keys of the stages whose results this one takes.
     #[must_use]
-    pub fn needs(&self) -> Vec<&Key> {
+    pub fn needs(&self) -> Vec<&CacheKey> {
         self.action.needs()
     }
 
     /// The key of the layer that what is kept of this stage is made on.
     #[must_use]
-    pub fn base(&self) -> Option<&Key> {
+    pub fn base(&self) -> Option<&CacheKey> {
         match &self.action {
-            Action::Layer(layer) => layer.below.as_ref(),
+            Action::Layer(layer) => layer.parent.as_ref(),
             Action::Container(image) => Some(&image.layer),
             _ => None,
         }
     }
 }
 
-impl Image {
+impl DiskImage {
     /// The keys of the layer and of the container images that it is made from.
     #[must_use]
-    pub fn needs(&self) -> Vec<&Key> {
+    pub fn needs(&self) -> Vec<&CacheKey> {
         let made = self.carried.iter().filter_map(|carried| match carried {
-            Carried::Made(key) | Carried::Fetched(key, _) => Some(key),
-            Carried::Archive(_) => None,
+            PreloadSource::Made(key) | PreloadSource::Fetched(key, _) => Some(key),
+            PreloadSource::Archive(_) => None,
         });
         std::iter::once(&self.layer).chain(made).collect()
     }
 }
 
-impl Image {
+impl DiskImage {
     /// One with nothing in it.
     pub(crate) fn bare() -> Self {
         Self {
@@ -153,7 +153,7 @@ impl Image {
             description: String::new(),
             suite: "trixie".into(),
             recipe_digest: String::new(),
-            layer: Key::of(&"layer"),
+            layer: CacheKey::of(&"layer"),
             overlay: vec![],
             links: vec![],
             esp: vec![],

@@ -12,7 +12,7 @@ const TABLE: &str =
 /// Which machine opens a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Role {
+pub enum PortOwner {
     /// The hub.
     Hub,
     /// Each node.
@@ -46,7 +46,7 @@ pub enum Peer {
 /// What runs the notebooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Engine {
+pub enum PortEngine {
     /// Docker's own swarm mode.
     Swarm,
     /// The standalone Swarm of 2016.
@@ -56,7 +56,7 @@ pub enum Engine {
 /// A key of the workshop file without which nobody listens at a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Key {
+pub enum PortKey {
     /// The SSH keys of administrators.
     AdminSshKeys,
 }
@@ -66,7 +66,7 @@ pub enum Key {
 #[serde(deny_unknown_fields)]
 pub struct Port {
     /// The machine.
-    pub role: Role,
+    pub role: PortOwner,
     /// Who listens.
     pub owner: String,
     /// TCP or UDP.
@@ -76,9 +76,9 @@ pub struct Port {
     /// Who may connect.
     pub peer: Peer,
     /// The engines that have the owner.
-    pub engines: Vec<Engine>,
+    pub engines: Vec<PortEngine>,
     /// What the workshop must say for there to be an owner.
-    pub only_with: Option<Key>,
+    pub only_with: Option<PortKey>,
 }
 
 /// The whole table.
@@ -106,9 +106,9 @@ mod tests {
             Peer::Hub => "the hub",
         };
         let condition = match (port.only_with, &port.engines[..]) {
-            (Some(Key::AdminSshKeys), _) => "with `admin_ssh_keys`",
-            (None, [Engine::Swarm]) => "engine `swarm`",
-            (None, [Engine::Classic]) => "engine `classic`",
+            (Some(PortKey::AdminSshKeys), _) => "with `admin_ssh_keys`",
+            (None, [PortEngine::Swarm]) => "engine `swarm`",
+            (None, [PortEngine::Classic]) => "engine `classic`",
             (None, _) => "always",
         };
         format!("| {protocol} {number} | {} | {peer} | {condition} |", port.owner)
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn every_port_has_one_owner_and_one_peer() {
-        let mut seen: HashMap<(Role, Protocol, Engine), Vec<Port>> = HashMap::new();
+        let mut seen: HashMap<(PortOwner, Protocol, PortEngine), Vec<Port>> = HashMap::new();
         for port in table().expect("a table") {
             assert!(port.ports.0 <= port.ports.1, "{port:?}");
             for engine in &port.engines {

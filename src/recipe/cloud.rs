@@ -6,7 +6,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::{Catalogue, cloud_findings as findings};
-use crate::document::{Document, Fields, Findings, Node, Place, Source, Value};
+use crate::document::{Document, Fields, Findings, Location, Node, Source, Value};
 
 /// The images that can be named, as a file among the built-in recipes.
 const KNOWN: &str = "clouds/known.yaml";
@@ -23,7 +23,7 @@ pub struct CloudImage {
     pub proof: Proof,
     /// Where a recipe says so; the built-in ones have no place that a user could change.
     #[serde(skip)]
-    pub place: Option<Place>,
+    pub location: Option<Location>,
 }
 
 /// What a download is checked against.
@@ -100,9 +100,10 @@ fn named(name: &str) -> Option<CloudImage> {
     let Value::Map(entries) = &document.root.value else { return None };
     let (_, node) = entries.iter().find(|(key, _)| key.name == name)?;
     let mut findings = Findings::default();
-    let reader = Reader { catalogue: &Catalogue::built_in(), source: &document.source, built_in: true };
+    let reader =
+        CloudImageReader { catalogue: &Catalogue::built_in(), source: &document.source, built_in: true };
     let image = reader.image(node, &mut findings)?;
-    findings.is_empty().then_some(CloudImage { place: None, ..image })
+    findings.is_empty().then_some(CloudImage { location: None, ..image })
 }
 
 fn known() -> Document {
@@ -117,24 +118,28 @@ pub(super) fn read(
     node: &Node,
     findings: &mut Findings,
 ) -> Option<CloudImage> {
-    Reader { catalogue, source, built_in: false }.image(node, findings)
+    CloudImageReader { catalogue, source, built_in: false }.image(node, findings)
 }
 
-struct Reader<'a> {
+struct CloudImageReader<'a> {
     catalogue: &'a Catalogue,
     source: &'a Arc<Source>,
     /// Whether a list without a signature may be enough.
     built_in: bool,
 }
 
-impl Reader<'_> {
+impl CloudImageReader<'_> {
     fn image(&self, node: &Node, findings: &mut Findings) -> Option<CloudImage> {
         let mut fields = Fields::of(self.source, "from", node, KEYS, findings);
         fields.require(&["url"], "url: https://example.org/image.qcow2");
         let url = self.url(&mut fields);
         let proof = self.proof(node, url.as_ref().map(|(url, _)| url), &mut fields);
         let (url, url_node) = url?;
-        Some(CloudImage { url: url.into(), proof: proof?, place: Some(Place::of(self.source, url_node)) })
+        Some(CloudImage {
+            url: url.into(),
+            proof: proof?,
+            location: Some(Location::of(self.source, url_node)),
+        })
     }
 
     fn url<'n>(&self, fields: &mut Fields<'n, '_>) -> Option<(Url, &'n Node)> {
@@ -227,7 +232,7 @@ fn is_public_key(content: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Chain, Ground};
+    use super::super::{Chain, RecipeParent};
     use super::*;
 
     const DIGEST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -243,8 +248,8 @@ mod tests {
     }
 
     fn image(from: &str) -> CloudImage {
-        match load(from).expect("sound").recipes()[0].ground.clone() {
-            Ground::Cloud(image) => image,
+        match load(from).expect("sound").recipes()[0].parent.clone() {
+            RecipeParent::Cloud(image) => image,
             other => panic!("{other:?}"),
         }
     }

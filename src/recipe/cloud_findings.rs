@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::document::{Finding, Node, Place, Source};
+use crate::document::{Finding, Location, Node, Source};
 
 /// How a whole mapping is written, for remedies.
 pub const EXAMPLE: &str = "from: {url: \"https://example.org/image.qcow2\", sha256: 64 digits}";
@@ -96,9 +96,9 @@ pub fn container_from_machine(source: &Arc<Source>, node: &Node) -> Finding {
 
 /// A file that a `file:` URL names and that is not there.
 #[must_use]
-pub fn no_such_file(url: &str, place: Option<&Place>) -> Finding {
+pub fn no_such_file(url: &str, location: Option<&Location>) -> Finding {
     let finding = Finding::error(format!("there is no file at {url}"), "name a file of this machine");
-    match place {
+    match location {
         Some(place) => finding.at_place(place, "not found"),
         None => finding,
     }

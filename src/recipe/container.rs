@@ -12,7 +12,7 @@ const KEYS: &[&str] = &["name", "entrypoint", "command", "environment", "folder"
 
 /// The settings of a container image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Container {
+pub struct ContainerConfig {
     /// The repository's name, without tag and digest.
     pub name: String,
     /// The program that every container runs, and its first arguments.
@@ -26,7 +26,7 @@ pub struct Container {
 }
 
 /// Reads the section `container`.
-pub(super) fn read(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option<Container> {
+pub(super) fn read(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option<ContainerConfig> {
     let mut fields = Fields::of(source, "container", node, KEYS, findings);
     fields.require(&["name"], "name: imagegen/notebook");
     let texts = |fields: &mut Fields<'_, '_>, key: &str, example: &str| {
@@ -40,7 +40,7 @@ pub(super) fn read(source: &Arc<Source>, node: &Node, findings: &mut Findings) -
     if !is_repository(name) {
         fields.findings().push(findings::not_a_repository(source, name, place));
     }
-    Some(Container { name: name.to_owned(), entrypoint, command, environment, folder })
+    Some(ContainerConfig { name: name.to_owned(), entrypoint, command, environment, folder })
 }
 
 fn environment(source: &Arc<Source>, fields: &mut Fields<'_, '_>) -> BTreeMap<String, String> {

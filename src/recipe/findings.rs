@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::document::{Finding, Key, Node, Source};
+use crate::document::{Finding, MapKey, Node, Source};
 
 /// A recipe that is not in the folder.
 #[must_use]
@@ -98,7 +98,7 @@ pub fn overlay_behind_a_link(recipe: &str, folder: &str) -> Finding {
 
 /// A link to make below a folder that is a link itself.
 #[must_use]
-pub fn link_behind_a_link(source: &Arc<Source>, key: &Key) -> Finding {
+pub fn link_behind_a_link(source: &Arc<Source>, key: &MapKey) -> Finding {
     let (path, folder) = (&key.name, key.name.split('/').next().unwrap_or_default());
     Finding::error(
         format!(

@@ -10,14 +10,14 @@ const PACKAGES: &str = "linux-image-";
 
 /// One of Debian's kernels, each in the newest version of the suite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kernel {
+pub enum KernelPackage {
     /// Small, with the drivers of virtual machines alone.
     Cloud,
     /// With the drivers of everything, for clouds that hand real devices through or offer bare metal.
     General,
 }
 
-impl Kernel {
+impl KernelPackage {
     /// The package that always depends on the newest version.
     #[must_use]
     pub fn package(self) -> &'static str {
@@ -42,9 +42,9 @@ pub(super) fn is_kernel(package: &str) -> bool {
 }
 
 /// Reads the key `kernel` of a recipe.
-pub(super) fn read(source: &Arc<Source>, fields: &mut Fields<'_, '_>) -> Option<Kernel> {
+pub(super) fn read(source: &Arc<Source>, fields: &mut Fields<'_, '_>) -> Option<KernelPackage> {
     let (name, node) = fields.text("kernel", "kernel: general")?;
-    let kernel = Kernel::named(name);
+    let kernel = KernelPackage::named(name);
     if kernel.is_none() {
         fields.findings().push(findings::not_a_kernel(source, name, node));
     }

@@ -4,6 +4,7 @@
 //! may be a folder `NAME/`, the overlay: files that end up in the image under the same paths. A file of the overlay is
 //! executable in the image when it begins with `#!`.
 
+mod bundles;
 mod catalogue;
 mod cloud;
 pub mod cloud_findings;
@@ -14,18 +15,17 @@ mod kernel;
 mod merged_usr;
 mod preload;
 mod read;
-mod sets;
 
 use sha2::{Digest, Sha256};
 
+pub use bundles::{Bundle, Registry};
 pub use catalogue::Catalogue;
 pub use cloud::{CloudImage, Proof, Signature};
-pub use container::Container;
+pub use container::ContainerConfig;
 pub use esp::EspFile;
-pub use kernel::Kernel;
+pub use kernel::KernelPackage;
 pub use preload::{Preload, Reference};
 pub(crate) use preload::{is_digest, is_name, is_tag};
-pub use sets::{PackageSet, Registry};
 
 use crate::document::Findings;
 
@@ -37,17 +37,17 @@ pub struct Recipe {
     /// What the image is for, in a sentence.
     pub description: String,
     /// Where the packages come from.
-    pub ground: Ground,
+    pub parent: RecipeParent,
     /// The kernel of its machines, where it says so.
-    pub kernel: Option<Kernel>,
+    pub kernel: Option<KernelPackage>,
     /// Debian packages to install, in the order of the file.
     pub packages: Vec<String>,
     /// Sets of packages from other registries than Debian's, locked and hashed.
-    pub sets: Vec<PackageSet>,
+    pub sets: Vec<Bundle>,
     /// Scripts that run inside the root file system after the packages and the sets are there.
     pub scripts: Vec<Script>,
     /// What makes it a container image in place of a machine's.
-    pub container: Option<Container>,
+    pub container: Option<ContainerConfig>,
     /// The container images that it carries for Docker; those that recipes make, by the recipes' names.
     pub containers: Vec<Preload<String>>,
     /// Files that are laid over the root file system.
@@ -70,7 +70,7 @@ impl Recipe {
 
 /// What a recipe starts from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ground {
+pub enum RecipeParent {
     /// A Debian suite, bootstrapped from packages.
     Suite(String),
     /// Another recipe.
@@ -132,8 +132,8 @@ impl Chain {
     /// The cloud image at the bottom, where it is one.
     #[must_use]
     pub fn cloud(&self) -> Option<&CloudImage> {
-        match &self.recipes[0].ground {
-            Ground::Cloud(image) => Some(image),
+        match &self.recipes[0].parent {
+            RecipeParent::Cloud(image) => Some(image),
             _ => None,
         }
     }
@@ -167,13 +167,13 @@ impl Chain {
     /// The kernel that a machine of this image gets beside the packages: what the topmost recipe says that says
     /// anything, and otherwise the one for clouds. A container has none, and recipes may name packages of their own.
     #[must_use]
-    pub fn kernel(&self) -> Option<Kernel> {
+    pub fn kernel(&self) -> Option<KernelPackage> {
         let mut packages = self.recipes.iter().flat_map(|recipe| &recipe.packages);
         if self.top().container.is_some() || packages.any(|package| kernel::is_kernel(package)) {
             return None;
         }
         let said = self.recipes.iter().rev().find_map(|recipe| recipe.kernel);
-        Some(said.unwrap_or(Kernel::Cloud))
+        Some(said.unwrap_or(KernelPackage::Cloud))
     }
 
     /// What is on the EFI system partition; nothing in an image that boots by BIOS alone.
@@ -295,9 +295,9 @@ mod tests {
             let catalogue = catalogue(&[("a.yaml", base.as_str()), ("b.yaml", top.as_str())]);
             Chain::load(&catalogue, "b").expect("sound").kernel()
         };
-        assert_eq!(kernel("", ""), Some(Kernel::Cloud));
-        assert_eq!(kernel("kernel: general", ""), Some(Kernel::General));
-        assert_eq!(kernel("kernel: cloud", "kernel: general"), Some(Kernel::General));
+        assert_eq!(kernel("", ""), Some(KernelPackage::Cloud));
+        assert_eq!(kernel("kernel: general", ""), Some(KernelPackage::General));
+        assert_eq!(kernel("kernel: cloud", "kernel: general"), Some(KernelPackage::General));
         assert_eq!(kernel("packages: [linux-image-rt-amd64]", ""), None);
         assert_eq!(kernel("", "container: {name: a}"), None);
     }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Catalogue, Chain, Container, Ground, OverlayFile, PackageSet, Preload, Recipe, Script, cloud,
-    cloud_findings, container, esp, findings, hex, is_inside, kernel, merged_usr, preload, sets,
+    Bundle, Catalogue, Chain, ContainerConfig, OverlayFile, Preload, Recipe, RecipeParent, Script, bundles,
+    cloud, cloud_findings, container, esp, findings, hex, is_inside, kernel, merged_usr, preload,
 };
 use crate::document::findings::wrong_kind;
-use crate::document::{Document, Fields, Finding, Findings, Key, Node, Source, Value};
+use crate::document::{Document, Fields, Finding, Findings, MapKey, Node, Source, Value};
 
 const KEYS: &[&str] = &[
     "version",
@@ -85,10 +85,10 @@ fn collect(
         return None;
     }
     let recipe = read(catalogue, name, findings)?;
-    match recipe.ground.clone() {
-        Ground::Suite(suite) => Some((vec![recipe], suite)),
-        Ground::Cloud(_) => Some((vec![recipe], String::new())),
-        Ground::Recipe(below) => {
+    match recipe.parent.clone() {
+        RecipeParent::Suite(suite) => Some((vec![recipe], suite)),
+        RecipeParent::Cloud(_) => Some((vec![recipe], String::new())),
+        RecipeParent::Recipe(below) => {
             let (mut recipes, suite) = collect(catalogue, &below, above, findings)?;
             recipes.push(recipe);
             Some((recipes, suite))
@@ -102,22 +102,22 @@ fn read(catalogue: &Catalogue, name: &str, findings: &mut Findings) -> Option<Re
         return None;
     };
     let document = Document::parse(source).map_err(|finding| findings.push(finding)).ok()?;
-    let mut reader = Reader { catalogue, source: &document.source };
+    let mut reader = RecipeReader { catalogue, source: &document.source };
     reader.recipe(name, &document.root, findings)
 }
 
 /// What the functions below have in common.
-struct Reader<'a> {
+struct RecipeReader<'a> {
     catalogue: &'a Catalogue,
     source: &'a Arc<Source>,
 }
 
-impl Reader<'_> {
+impl RecipeReader<'_> {
     fn recipe(&mut self, name: &str, root: &Node, findings: &mut Findings) -> Option<Recipe> {
         let mut fields = Fields::of(self.source, "recipe", root, KEYS, findings);
         fields.expect_version();
         let ground = self.ground(root, &mut fields);
-        if let (Some(Ground::Cloud(_)), Some(node)) = (&ground, fields.get("container")) {
+        if let (Some(RecipeParent::Cloud(_)), Some(node)) = (&ground, fields.get("container")) {
             fields.findings().push(cloud_findings::container_from_machine(self.source, node));
         }
         let mut links = self.links(&mut fields);
@@ -139,17 +139,17 @@ impl Reader<'_> {
             overlay: self.overlay(name),
             digest: self.digest(name),
             name: name.to_owned(),
-            ground: ground?,
+            parent: ground?,
             links,
         })
     }
 
-    fn ground(&self, root: &Node, fields: &mut Fields<'_, '_>) -> Option<Ground> {
+    fn ground(&self, root: &Node, fields: &mut Fields<'_, '_>) -> Option<RecipeParent> {
         if let (None, Some(node @ Node { value: Value::Map(_), .. })) =
             (fields.get("suite"), fields.get("from"))
         {
             let image = cloud::read(self.catalogue, self.source, node, fields.findings());
-            return image.map(Ground::Cloud);
+            return image.map(RecipeParent::Cloud);
         }
         let suite = fields.text("suite", "suite: trixie");
         if suite.is_some() && fields.get("from").is_some() {
@@ -160,13 +160,14 @@ impl Reader<'_> {
         match (suite, from) {
             (Some((suite, node)), None) => {
                 keep_if(is_word(suite), fields, || findings::not_a_suite(self.source, suite, node));
-                Some(Ground::Suite(suite.to_owned()))
+                Some(RecipeParent::Suite(suite.to_owned()))
             }
             (None, Some((from, node))) => {
                 if self.catalogue.file(&format!("{from}.yaml")).is_some() {
-                    return Some(Ground::Recipe(from.to_owned()));
+                    return Some(RecipeParent::Recipe(from.to_owned()));
                 }
-                cloud::by_name(self.catalogue, self.source, from, node, fields.findings()).map(Ground::Cloud)
+                cloud::by_name(self.catalogue, self.source, from, node, fields.findings())
+                    .map(RecipeParent::Cloud)
             }
             _ => {
                 fields.findings().push(findings::no_ground(self.source, root));
@@ -186,16 +187,16 @@ impl Reader<'_> {
             .collect()
     }
 
-    fn sets(&self, kind: &str, fields: &mut Fields<'_, '_>) -> Vec<PackageSet> {
+    fn sets(&self, kind: &str, fields: &mut Fields<'_, '_>) -> Vec<Bundle> {
         let items =
             fields.list(kind, "python: [{lock: locks/hub.txt, into: opt/jupyterhub, version: '3.13'}]");
         let items = items.unwrap_or_default().iter();
         items
-            .filter_map(|item| sets::read(self.catalogue, self.source, kind, item, fields.findings()))
+            .filter_map(|item| bundles::read(self.catalogue, self.source, kind, item, fields.findings()))
             .collect()
     }
 
-    fn container(&self, fields: &mut Fields<'_, '_>) -> Option<Container> {
+    fn container(&self, fields: &mut Fields<'_, '_>) -> Option<ContainerConfig> {
         let node = fields.get("container")?;
         container::read(self.source, node, fields.findings())
     }
@@ -280,7 +281,7 @@ impl Reader<'_> {
         if ours { SYSTEM_UNITS } else { PACKAGED_UNITS }
     }
 
-    fn entries<'n>(&self, key: &str, example: &str, fields: &mut Fields<'n, '_>) -> &'n [(Key, Node)] {
+    fn entries<'n>(&self, key: &str, example: &str, fields: &mut Fields<'n, '_>) -> &'n [(MapKey, Node)] {
         match fields.get(key).map(|node| (node, &node.value)) {
             None => &[],
             Some((_, Value::Map(entries))) => entries,

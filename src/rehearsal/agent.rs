@@ -24,7 +24,7 @@ const ANSWER: Duration = Duration::from_secs(120);
 const GREETING: Duration = Duration::from_secs(30);
 
 /// How often waiting for an answer looks for Ctrl-C.
-const GLANCE: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The first and the longest pause between two questions whether a command has ended. Each question costs the machine a
 /// line of its journal.
@@ -49,7 +49,7 @@ pub struct Agent {
 
 /// How a command inside a machine ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub struct CommandOutput {
     /// The exit code; 128 and the signal's number for one that was killed.
     pub code: i64,
     /// What it printed.
@@ -58,7 +58,7 @@ pub struct Outcome {
     pub stderr: String,
 }
 
-impl Outcome {
+impl CommandOutput {
     /// Whether the command succeeded.
     #[must_use]
     pub fn ok(&self) -> bool {
@@ -67,7 +67,7 @@ impl Outcome {
 }
 
 /// What was seen, as it is quoted beside a check that failed.
-impl fmt::Display for Outcome {
+impl fmt::Display for CommandOutput {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "exit code {}", self.code)?;
         for text in [&self.stdout, &self.stderr] {
@@ -87,7 +87,7 @@ impl Agent {
     }
 
     /// Runs a command to its end, with `input` on its standard input, for at most `patience`.
-    pub fn run(&mut self, command: &[&str], input: &str, patience: Duration) -> Result<Outcome> {
+    pub fn run(&mut self, command: &[&str], input: &str, patience: Duration) -> Result<CommandOutput> {
         let deadline = Instant::now() + patience;
         let process = self.start(command, input)?;
         let mut pause = PAUSES.0;
@@ -158,7 +158,7 @@ impl Agent {
     fn connect(&mut self) -> Result<BufReader<UnixStream>> {
         let stream = UnixStream::connect(&self.socket)
             .with_context(|| format!("connecting to the guest agent at {}", self.socket.display()))?;
-        stream.set_read_timeout(Some(GLANCE))?;
+        stream.set_read_timeout(Some(POLL_INTERVAL))?;
         stream.set_write_timeout(Some(ANSWER))?;
         let mut line = BufReader::new(stream);
         self.synced += 1;
@@ -209,10 +209,10 @@ fn is_silence(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|error| is_pause(error.kind()))
 }
 
-fn outcome(status: &Value) -> Result<Outcome> {
+fn outcome(status: &Value) -> Result<CommandOutput> {
     let signal = status["signal"].as_i64().map(|signal| SIGNALLED + signal);
     let code = status["exitcode"].as_i64().or(signal).context("the guest agent gave no exit code")?;
-    Ok(Outcome { code, stdout: text(&status["out-data"])?, stderr: text(&status["err-data"])? })
+    Ok(CommandOutput { code, stdout: text(&status["out-data"])?, stderr: text(&status["err-data"])? })
 }
 
 /// A field with output; the agent leaves it out where there is none.
@@ -271,7 +271,7 @@ mod tests {
             _ => said(&json!({"exited": true, "exitcode": 3, "out-data": "MjAwMQo=", "err-data": "aG0="})),
         });
         let outcome = agent.run(&["sh", "-s", "ada"], "id -u $1", Duration::from_secs(5)).unwrap();
-        assert_eq!(outcome, Outcome { code: 3, stdout: "2001\n".into(), stderr: "hm".into() });
+        assert_eq!(outcome, CommandOutput { code: 3, stdout: "2001\n".into(), stderr: "hm".into() });
         drop(agent);
         player.join().unwrap();
     }

@@ -1,7 +1,7 @@
 //! The cloud around the machines of a rehearsal.
 
 use super::metadata::Manner;
-use super::network::Network;
+use super::network::LanLayout;
 use crate::vm::NOVA;
 
 /// Where machines get their user-data from.
@@ -24,7 +24,7 @@ pub struct Cloud {
     /// How the metadata service behaves.
     pub manner: Manner,
     /// What the network is like.
-    pub network: Network,
+    pub network: LanLayout,
     /// Whether each machine is in a second network, too.
     pub second_interface: bool,
 }
@@ -33,7 +33,7 @@ impl Cloud {
     /// Whether there is something on the LAN besides machines: addresses come from it, too.
     #[must_use]
     pub fn has_service(&self) -> bool {
-        self.datasource == Datasource::Metadata || self.network == Network::Dhcp
+        self.datasource == Datasource::Metadata || self.network == LanLayout::Dhcp
     }
 }
 
@@ -43,7 +43,7 @@ impl Default for Cloud {
             datasource: Datasource::default(),
             product: NOVA.into(),
             manner: Manner::default(),
-            network: Network::default(),
+            network: LanLayout::default(),
             second_interface: false,
         }
     }

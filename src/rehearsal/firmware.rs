@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::machine::Machine;
-use crate::failure::{Result, Shortage};
+use super::vm::Vm;
+use crate::failure::{MissingPrerequisite, Result};
 use crate::host::tools;
 
 /// Where Debian's and Ubuntu's package `ovmf` keeps its firmware of 4 MiB. The ones with `ms` know Microsoft's keys, as
@@ -52,8 +52,8 @@ impl Firmware {
 
     /// What this host lacks of it.
     #[must_use]
-    pub fn lacking(self) -> Vec<Shortage> {
-        self.files().map_or_else(Vec::new, |files| tools::lacking_firmware(&files))
+    pub fn missing(self) -> Vec<MissingPrerequisite> {
+        self.files().map_or_else(Vec::new, |files| tools::missing_firmware(&files))
     }
 
     /// QEMU's machine: with Secure Boot, only code in system management mode may change variables.
@@ -89,8 +89,8 @@ impl Firmware {
     }
 
     /// What a running machine was booted by.
-    pub(super) fn of(machine: &mut Machine) -> Result<Option<Self>> {
-        Ok(read(&machine.read(&["sh", "-c", SECURE_BOOT])?))
+    pub(super) fn of(machine: &mut Vm) -> Result<Option<Self>> {
+        Ok(read(&machine.stdout_of(&["sh", "-c", SECURE_BOOT])?))
     }
 }
 

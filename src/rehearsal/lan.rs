@@ -48,14 +48,14 @@ pub struct Lan {
 
 #[derive(Debug, Default)]
 struct Switch {
-    table: Mutex<Table>,
+    table: Mutex<MacTable>,
     closing: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// The ports, and behind which of them each address was last seen.
 #[derive(Debug, Default)]
-struct Table {
+struct MacTable {
     ports: HashMap<usize, Port>,
     seen: HashMap<Mac, usize>,
     next: usize,
@@ -161,7 +161,7 @@ fn write_frames(waiting: &Receiver<Packet>, mut outgoing: UnixStream) {
     }
 }
 
-impl Table {
+impl MacTable {
     fn add(&mut self, port: Port) -> usize {
         self.next += 1;
         self.ports.insert(self.next, port);

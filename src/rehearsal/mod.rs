@@ -3,20 +3,20 @@
 mod agent;
 mod attacks;
 mod benchmark;
-mod boot;
+mod boot_test;
 mod checks;
 mod cloud;
-mod door;
 pub mod findings;
 mod firmware;
+mod guest_setup;
 mod lan;
-mod machine;
 mod metadata;
 mod network;
-mod opening;
 mod pastes;
+mod port_forward;
 mod spec;
-mod supplies;
+mod startup;
+mod vm;
 mod waiting;
 
 use std::net::Ipv4Addr;
@@ -28,24 +28,24 @@ use anyhow::anyhow;
 
 pub use attacks::{attack, neighbour_memory};
 pub use benchmark::benchmark;
-pub use boot::{Trial, boot, boot_memory};
-use checks::Check;
+pub use boot_test::{BootTest, boot, boot_memory};
+use checks::ClusterCheck;
 pub use cloud::{Cloud, Datasource};
-pub use door::Door;
 pub use firmware::Firmware;
 use lan::Lan;
-pub use machine::VOLUME;
-use machine::{Bench, Machine};
 pub use metadata::Manner;
 use metadata::Metadata;
-use network::Place;
-pub use network::{LAN, Network};
+use network::LanAddress;
+pub use network::{LAN, LanLayout};
 pub use pastes::Texts;
-use spec::Role;
+pub use port_forward::PortForward;
+use spec::VmRole;
+pub use vm::VOLUME;
+use vm::{Vm, VmEnvironment};
 
 use crate::document::Findings;
 use crate::failure::{Failure, Result};
-use crate::host::work::WorkFolder;
+use crate::host::workdir::WorkDir;
 use crate::report::{self, Progress};
 use crate::vm::Accelerator;
 use crate::workshop::Transport;
@@ -80,7 +80,7 @@ impl std::fmt::Debug for Student {
 
 /// What is to be rehearsed.
 #[derive(Debug)]
-pub struct Script {
+pub struct Scenario {
     /// The images of hub and node.
     pub images: [PathBuf; 2],
     /// Whether they are ordinary cloud images, which need packages from outside.
@@ -116,16 +116,16 @@ pub struct Script {
     /// Whether the start of a notebook is measured beside the checks.
     pub timed: bool,
     /// A way in for a browser.
-    pub door: Option<Door>,
+    pub forward: Option<PortForward>,
     /// What surrounds the machines.
     pub cloud: Cloud,
 }
 
 /// The machines of a rehearsal, and what they should be like.
 #[derive(Debug)]
-struct Stage {
-    hub: Machine,
-    nodes: Vec<Machine>,
+struct Cluster {
+    hub: Vm,
+    nodes: Vec<Vm>,
     students: Vec<Student>,
     plain: bool,
     classic: bool,
@@ -140,8 +140,8 @@ struct Stage {
     mtu: u16,
 }
 
-impl Stage {
-    fn machines(&mut self) -> impl Iterator<Item = &mut Machine> {
+impl Cluster {
+    fn machines(&mut self) -> impl Iterator<Item = &mut Vm> {
         std::iter::once(&mut self.hub).chain(&mut self.nodes)
     }
 
@@ -152,13 +152,13 @@ impl Stage {
     }
 
     /// The machine with this host name.
-    fn machine(&mut self, name: &str) -> Result<&mut Machine> {
+    fn machine(&mut self, name: &str) -> Result<&mut Vm> {
         let found = self.machines().find(|machine| machine.spec.name == name);
         Ok(found.ok_or_else(|| anyhow!("there is no machine `{name}`"))?)
     }
 
     /// Looks at all machines at the same time, and gives what was seen on the hub and then on each node.
-    fn on_each<T: Send>(&mut self, look: impl Fn(&mut Machine) -> Result<T> + Sync) -> Result<Vec<T>> {
+    fn on_each<T: Send>(&mut self, look: impl Fn(&mut Vm) -> Result<T> + Sync) -> Result<Vec<T>> {
         let look = &look;
         std::thread::scope(|scope| {
             let looks: Vec<_> = self.machines().map(|machine| scope.spawn(move || look(machine))).collect();
@@ -171,13 +171,13 @@ impl Stage {
 /// The hub's address in a rehearsal.
 #[must_use]
 pub fn hub_address() -> Ipv4Addr {
-    Place::HUB.address()
+    LanAddress::HUB.address()
 }
 
 /// The memory in MiB that a hub and so many nodes take with so many students at work.
 #[must_use]
 pub fn memory(nodes: u8, students: usize) -> u64 {
-    let machines = Role::Hub.memory() + u64::from(nodes) * Role::Node.memory();
+    let machines = VmRole::Hub.memory() + u64::from(nodes) * VmRole::Node.memory();
     machines + u64::from(nodes.max(1)) * for_notebooks(nodes, students)
 }
 
@@ -196,27 +196,27 @@ pub fn check_images(images: &[PathBuf]) -> Result<()> {
 }
 
 /// Rehearses: all machines are gone at the end, however it ends.
-pub fn run(script: Script, progress: &Progress) -> Result<()> {
-    let hall = Hall::open(Equipment::of(&script), progress)?;
-    let (door, timed) = (script.door.clone(), script.timed);
-    let mut stage = opening::set(script, &hall.bench, progress)?;
+pub fn run(scenario: Scenario, progress: &Progress) -> Result<()> {
+    let testbed = Testbed::open(TestbedSpec::of(&scenario), progress)?;
+    let (door, timed) = (scenario.forward.clone(), scenario.timed);
+    let mut stage = startup::set(scenario, &testbed.environment, progress)?;
     let checks = checks::of(&stage, timed);
     let failed = run_checks(&mut stage, checks, progress)?;
-    finish(&mut stage, &failed, &hall.bench.logs)?;
-    door.map_or(Ok(()), |door| door::open(&door, &stage, progress))
+    finish(&mut stage, &failed, &testbed.environment.logs)?;
+    door.map_or(Ok(()), |door| port_forward::hold_open(&door, &stage, progress))
 }
 
 /// Keeps the journals and fails where a check has failed.
-fn finish(stage: &mut Stage, failed: &[&str], logs: &Path) -> Result<()> {
+fn finish(cluster: &mut Cluster, failed: &[&str], logs: &Path) -> Result<()> {
     if failed.is_empty() {
         return Ok(());
     }
-    keep_journals(stage, logs)?;
+    keep_journals(cluster, logs)?;
     Err(anyhow!("{} failed; the logs are in {}", failed.join(", "), logs.display()).into())
 }
 
 /// What a rehearsal needs of the place where it takes place.
-struct Equipment {
+struct TestbedSpec {
     images: [PathBuf; 2],
     outside: bool,
     door: Option<u16>,
@@ -225,60 +225,60 @@ struct Equipment {
     cloud: Cloud,
 }
 
-impl Equipment {
-    fn of(script: &Script) -> Self {
+impl TestbedSpec {
+    fn of(scenario: &Scenario) -> Self {
         Self {
-            images: script.images.clone(),
-            outside: script.plain,
-            door: script.door.as_ref().map(|door| door.port),
-            volume: script.volume,
-            logs: script.logs.clone(),
-            cloud: script.cloud.clone(),
+            images: scenario.images.clone(),
+            outside: scenario.plain,
+            door: scenario.forward.as_ref().map(|door| door.port),
+            volume: scenario.volume,
+            logs: scenario.logs.clone(),
+            cloud: scenario.cloud.clone(),
         }
     }
 }
 
 /// Where a rehearsal takes place. Dropped after the machines, it takes the LAN and all files but the logs with it.
-struct Hall {
-    bench: Bench,
+struct Testbed {
+    environment: VmEnvironment,
     _lan: Lan,
     _second: Option<Lan>,
-    _folder: WorkFolder,
+    _folder: WorkDir,
 }
 
-impl Hall {
-    fn open(equipment: Equipment, progress: &Progress) -> Result<Self> {
-        let folder = WorkFolder::named(&folder_for_sockets()?, "imagegen-rehearsal-")?;
+impl Testbed {
+    fn open(spec: TestbedSpec, progress: &Progress) -> Result<Self> {
+        let folder = WorkDir::named(&socket_dir()?, "imagegen-rehearsal-")?;
         let socket = folder.path("lan");
         let lan = Lan::start(&socket)?;
-        let cloud = equipment.cloud;
+        let cloud = spec.cloud;
         let service = cloud.has_service();
         let metadata = service.then(|| Metadata::start(&socket, cloud.network, cloud.manner)).transpose()?;
         let second_socket = cloud.second_interface.then(|| folder.path("second"));
         let second = second_socket.as_deref().map(Lan::start).transpose()?;
         let (accelerator, reason) = Accelerator::probe(&folder.path(""))?;
         progress.note(&reason);
-        fs_err::create_dir_all(&equipment.logs)?;
-        let bench = Bench {
-            images: equipment.images,
-            outside: equipment.outside,
-            door: equipment.door,
-            volume: equipment.volume,
+        fs_err::create_dir_all(&spec.logs)?;
+        let environment = VmEnvironment {
+            images: spec.images,
+            outside: spec.outside,
+            door: spec.door,
+            volume: spec.volume,
             folder: folder.path(""),
-            logs: std::path::absolute(&equipment.logs)?,
+            logs: std::path::absolute(&spec.logs)?,
             cloud,
             lan: socket,
             second: second_socket,
             metadata,
             accelerator,
         };
-        Ok(Self { bench, _lan: lan, _second: second, _folder: folder })
+        Ok(Self { environment, _lan: lan, _second: second, _folder: folder })
     }
 }
 
 /// The user's folder for temporary files, or `/tmp`: the path of a socket has at most 107 bytes, of which a rehearsal's own
 /// folder and a name in it take up to 47.
-fn folder_for_sockets() -> Result<PathBuf> {
+fn socket_dir() -> Result<PathBuf> {
     let folder = std::path::absolute(std::env::temp_dir())?;
     Ok(if folder.as_os_str().len() <= 60 { folder } else { "/tmp".into() })
 }
@@ -286,11 +286,11 @@ fn folder_for_sockets() -> Result<PathBuf> {
 /// Runs every check, also after one has failed, and gives the names of those that did.
 fn run_checks<S: 'static>(
     stage: &mut S,
-    checks: impl IntoIterator<Item = &'static Check<S>>,
+    checks: impl IntoIterator<Item = &'static ClusterCheck<S>>,
     progress: &Progress,
 ) -> Result<Vec<&'static str>> {
     let mut failed = vec![];
-    for Check { name, run } in checks {
+    for ClusterCheck { name, run } in checks {
         let step = progress.step(*name);
         match run(stage) {
             Ok(seen) => step.done(&format!("ok, {seen}")),
@@ -306,11 +306,11 @@ fn run_checks<S: 'static>(
 }
 
 /// The journals tell more than the consoles. A machine that does not answer any more has none to give.
-fn keep_journals(stage: &mut Stage, logs: &Path) -> Result<()> {
-    for machine in stage.machines() {
+fn keep_journals(cluster: &mut Cluster, logs: &Path) -> Result<()> {
+    for machine in cluster.machines() {
         let name = format!("{}.journal.log", machine.spec.name);
         let kept = machine
-            .read(&["journalctl", "-b", "--no-pager", "-n", "20000", "-o", "short-monotonic"])
+            .stdout_of(&["journalctl", "-b", "--no-pager", "-n", "20000", "-o", "short-monotonic"])
             .and_then(|journal| Ok(fs_err::write(logs.join(&name), journal)?));
         match kept {
             Err(Failure::Interrupted) => return Err(Failure::Interrupted),

@@ -15,7 +15,7 @@ const MASK: Ipv4Addr = Ipv4Addr::new(255, 255, 255, 0);
 
 /// How a network of the cloud presents itself to an instance. The addresses are the same in each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Network {
+pub enum LanLayout {
     /// Static addresses, and packets as large as a VXLAN tenant network of 1500 bytes carries.
     #[default]
     Vxlan,
@@ -31,7 +31,7 @@ pub enum Network {
     DualStack,
 }
 
-impl Network {
+impl LanLayout {
     /// The largest packet.
     #[must_use]
     pub fn mtu(self) -> u16 {
@@ -56,7 +56,7 @@ impl Network {
     }
 
     /// The `networks` of `network_data.json` for the link of the LAN.
-    fn described(self, place: Place) -> Vec<Json> {
+    fn described(self, address: LanAddress) -> Vec<Json> {
         if self == Self::Dhcp {
             return vec![json!({"id": "workshop", "type": "ipv4_dhcp", "link": "lan"})];
         }
@@ -69,7 +69,7 @@ impl Network {
             "id": "workshop",
             "type": "ipv4",
             "link": "lan",
-            "ip_address": place.address(),
+            "ip_address": address.address(),
             "netmask": self.mask(),
             "routes": routes,
         })];
@@ -78,7 +78,7 @@ impl Network {
                 "id": "workshop6",
                 "type": "ipv6",
                 "link": "lan",
-                "ip_address": format!("fd77::{:x}", place.0),
+                "ip_address": format!("fd77::{:x}", address.0),
                 "netmask": "ffff:ffff:ffff:ffff::",
                 "routes": [],
             }));
@@ -92,7 +92,7 @@ pub const ANY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
 
 /// A place on the LAN: one byte that both the address and the network card's address end with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place(u8);
+pub struct LanAddress(u8);
 
 /// What a machine is connected to besides the LAN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -103,7 +103,7 @@ pub struct MoreLinks {
     pub second: bool,
 }
 
-impl Place {
+impl LanAddress {
     /// Where the hub sits.
     pub const HUB: Self = Self(HUB);
 
@@ -143,7 +143,7 @@ impl Place {
     /// No route leads out of the LAN: whatever an instance of a golden image needs has to be in that image. An ordinary
     /// image has one more link for its packages.
     #[must_use]
-    pub fn network_data(self, network: Network, more: MoreLinks) -> Json {
+    pub fn network_data(self, network: LanLayout, more: MoreLinks) -> Json {
         let link = |id: &str, mac: Mac, mtu: u16| json!({"id": id, "type": "phy", "ethernet_mac_address": mac.to_string(), "mtu": mtu});
         let mut links = vec![link("lan", self.mac(), network.mtu())];
         let mut networks = network.described(self);
@@ -180,14 +180,14 @@ impl std::fmt::Display for Mac {
 mod tests {
     use super::*;
 
-    fn shown(network: Network, more: MoreLinks) -> String {
-        Place::node(1).network_data(network, more).to_string()
+    fn shown(network: LanLayout, more: MoreLinks) -> String {
+        LanAddress::node(1).network_data(network, more).to_string()
     }
 
     #[test]
     fn the_network_names_the_card_and_its_address() {
         insta::assert_snapshot!(
-            shown(Network::Vxlan, MoreLinks::default()),
+            shown(LanLayout::Vxlan, MoreLinks::default()),
             @r#"{"links":[{"ethernet_mac_address":"52:54:00:77:00:0b","id":"lan","mtu":1450,"type":"phy"}],"networks":[{"id":"workshop","ip_address":"10.77.0.11","link":"lan","netmask":"255.255.255.0","routes":[],"type":"ipv4"}],"services":[]}"#
         );
     }
@@ -195,22 +195,22 @@ mod tests {
     #[test]
     fn other_networks_differ_in_what_they_are_for() {
         let alone = MoreLinks::default();
-        assert!(shown(Network::Geneve, alone).contains(r#""mtu":1442"#));
-        assert!(shown(Network::Jumbo, alone).contains(r#""mtu":9000"#));
-        assert!(shown(Network::DualStack, alone).contains(r#""ip_address":"fd77::b""#));
+        assert!(shown(LanLayout::Geneve, alone).contains(r#""mtu":1442"#));
+        assert!(shown(LanLayout::Jumbo, alone).contains(r#""mtu":9000"#));
+        assert!(shown(LanLayout::DualStack, alone).contains(r#""ip_address":"fd77::b""#));
         insta::assert_snapshot!(
-            Place::HUB.network_data(Network::Slash32, alone)["networks"].to_string(),
+            LanAddress::HUB.network_data(LanLayout::Slash32, alone)["networks"].to_string(),
             @r#"[{"id":"workshop","ip_address":"10.77.0.10","link":"lan","netmask":"255.255.255.255","routes":[{"gateway":"0.0.0.0","netmask":"255.255.255.0","network":"10.77.0.0"}],"type":"ipv4"}]"#
         );
         insta::assert_snapshot!(
-            Place::HUB.network_data(Network::Dhcp, alone)["networks"].to_string(),
+            LanAddress::HUB.network_data(LanLayout::Dhcp, alone)["networks"].to_string(),
             @r#"[{"id":"workshop","link":"lan","type":"ipv4_dhcp"}]"#
         );
     }
 
     #[test]
     fn more_links_have_cards_of_their_own() {
-        let data = Place::HUB.network_data(Network::Vxlan, MoreLinks { outside: true, second: true });
+        let data = LanAddress::HUB.network_data(LanLayout::Vxlan, MoreLinks { outside: true, second: true });
         let macs: Vec<&str> = data["links"]
             .as_array()
             .unwrap()

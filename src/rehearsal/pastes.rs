@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{anyhow, ensure};
 
 use super::BOOT;
-use super::machine::Machine;
 use super::spec::Spec;
+use super::vm::Vm;
 use crate::failure::Result;
 
 /// What a golden image has, and no other.
@@ -31,8 +31,8 @@ pub struct Texts {
 
 impl Texts {
     /// The text for what a machine was launched from.
-    pub(super) fn of(&self, machine: &mut Machine) -> Result<&str> {
-        Ok(if machine.read(&["cat", ROLE])? == "hub" { &self.hub } else { &self.node })
+    pub(super) fn of(&self, machine: &mut Vm) -> Result<&str> {
+        Ok(if machine.stdout_of(&["cat", ROLE])? == "hub" { &self.hub } else { &self.node })
     }
 }
 
@@ -67,14 +67,15 @@ impl Spoiling {
     }
 
     /// Looks at that machine; gives what was seen.
-    pub(super) fn look(self, machine: &mut Machine) -> Result<String> {
-        machine.until_ok("the machine's agent", BOOT, &["true"])?;
+    pub(super) fn look(self, machine: &mut Vm) -> Result<String> {
+        machine.wait_for_success("the machine's agent", BOOT, &["true"])?;
         match self {
             Self::Utf16 => {
-                machine.until_it_says("The user-data arrived with UTF-16; that was put right.", JUDGING)?;
+                machine
+                    .wait_for_console("The user-data arrived with UTF-16; that was put right.", JUDGING)?;
                 let account = ["getent", "passwd", "training30"];
-                machine.until_ok("the workshop's accounts", BOOT, &account)?;
-                machine.until_ok("Docker", BOOT, &["docker", "info"])?;
+                machine.wait_for_success("the workshop's accounts", BOOT, &account)?;
+                machine.wait_for_success("Docker", BOOT, &["docker", "info"])?;
                 Ok("the machine has the workshop's accounts, and Docker runs".into())
             }
             Self::CutOff => refused(machine, "The user-data is cut off"),
@@ -83,18 +84,18 @@ impl Spoiling {
 }
 
 /// Whether a machine has the programs that judge user-data.
-pub(super) fn judges(machine: &mut Machine) -> Result<bool> {
+pub(super) fn judges(machine: &mut Vm) -> Result<bool> {
     Ok(machine.run(&["test", "-e", LEVEL])?.ok())
 }
 
 /// Waits until the console says why the machine does nothing, and sees to it that it does nothing.
-pub(super) fn refused(machine: &mut Machine, words: &str) -> Result<String> {
-    machine.until_it_says(&format!("imagegen: {words}"), JUDGING)?;
+pub(super) fn refused(machine: &mut Vm, words: &str) -> Result<String> {
+    machine.wait_for_console(&format!("imagegen: {words}"), JUDGING)?;
     for service in SERVICES {
         let state = machine.run(&["systemctl", "is-active", service])?.stdout;
         ensure_idle(service, state.trim())?;
     }
-    let sockets = machine.read(&["ss", "-lntuH"])?;
+    let sockets = machine.stdout_of(&["ss", "-lntuH"])?;
     let open: Vec<&str> = sockets.lines().filter(|line| is_open(line)).collect();
     if open.is_empty() {
         return Ok("the console says so, and nothing listens".into());

@@ -1,18 +1,18 @@
 //! What a machine of a rehearsal is to be.
 
 use super::firmware::Firmware;
-use super::network::Place;
+use super::network::LanAddress;
 
 /// What a machine is in the workshop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum VmRole {
     /// The manager with the homes.
     Hub,
     /// A worker.
     Node,
 }
 
-impl Role {
+impl VmRole {
     /// Memory in MiB.
     #[must_use]
     pub fn memory(self) -> u64 {
@@ -33,9 +33,9 @@ pub struct Spec {
     /// What it boots by.
     pub firmware: Firmware,
     /// Which image it boots.
-    pub role: Role,
+    pub role: VmRole,
     /// Its address.
-    pub place: Place,
+    pub address: LanAddress,
     /// Its memory in MiB.
     pub memory: u64,
     /// What cloud-init gets; none for a machine without any.
@@ -46,24 +46,24 @@ impl Spec {
     /// The hub.
     #[must_use]
     pub fn hub(user_data: Option<String>) -> Self {
-        Self::new("hub".into(), Role::Hub, Place::HUB, user_data)
+        Self::new("hub".into(), VmRole::Hub, LanAddress::HUB, user_data)
     }
 
     /// One of the nodes, counted from 1.
     #[must_use]
     pub fn node(number: u8, user_data: Option<String>) -> Self {
-        Self::new(format!("node-{number}"), Role::Node, Place::node(number), user_data)
+        Self::new(format!("node-{number}"), VmRole::Node, LanAddress::node(number), user_data)
     }
 
     /// A machine on the network that belongs to no workshop.
     #[must_use]
     pub fn neighbour() -> Self {
-        Self::new("neighbour".into(), Role::Node, Place::NEIGHBOUR, None)
+        Self::new("neighbour".into(), VmRole::Node, LanAddress::NEIGHBOUR, None)
     }
 
-    fn new(name: String, role: Role, place: Place, user_data: Option<String>) -> Self {
+    fn new(name: String, role: VmRole, address: LanAddress, user_data: Option<String>) -> Self {
         let (log, memory) = (name.clone(), role.memory());
-        Self { name, log, firmware: Firmware::Bios, role, place, memory, user_data }
+        Self { name, log, firmware: Firmware::Bios, role, address, memory, user_data }
     }
 
     /// With other firmware than BIOS.

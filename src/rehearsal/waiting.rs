@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 
-use super::machine::Machine;
+use super::vm::Vm;
 use crate::failure::{Failure, Result};
 use crate::host::signals;
 
 /// The shortest pause between two looks.
-const GLANCE: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// A look inside takes the machine as much time as the work it interrupts: so many times as long, it is left alone.
 const REST: u32 = 3;
 /// And no longer than this.
@@ -42,14 +42,14 @@ pub(super) fn wait_for<T>(
             let seconds = bound.as_secs();
             return Err(anyhow!("waited {seconds} s in vain for {what}; what was there last: {seen}").into());
         }
-        signals::sleep((asked.elapsed() * REST).clamp(GLANCE.min(bound), LONGEST_REST))?;
+        signals::sleep((asked.elapsed() * REST).clamp(POLL_INTERVAL.min(bound), LONGEST_REST))?;
     }
 }
 
-impl Machine {
+impl Vm {
     /// Runs a command again and again until what it printed is what `wanted` is after. A command that fails, or an agent
     /// that is not there yet, counts as not yet.
-    pub(super) fn until<T>(
+    pub(super) fn wait_for_output<T>(
         &mut self,
         what: &str,
         bound: Duration,
@@ -67,7 +67,7 @@ impl Machine {
     /// Runs a command, and judges what it printed.
     pub(super) fn look<T>(&mut self, command: &[&str], judge: impl Fn(&str) -> Look<T>) -> Result<Look<T>> {
         self.expect_alive()?;
-        match self.read(command) {
+        match self.stdout_of(command) {
             Err(Failure::Interrupted) => Err(Failure::Interrupted),
             Err(failure) => Ok(Look::NotYet(failure.to_string())),
             Ok(printed) => Ok(judge(&printed)),
@@ -75,12 +75,17 @@ impl Machine {
     }
 
     /// Runs a command again and again until it succeeds; gives what it printed.
-    pub(super) fn until_ok(&mut self, what: &str, bound: Duration, command: &[&str]) -> Result<String> {
-        self.until(what, bound, command, |printed| Some(printed.to_owned()))
+    pub(super) fn wait_for_success(
+        &mut self,
+        what: &str,
+        bound: Duration,
+        command: &[&str],
+    ) -> Result<String> {
+        self.wait_for_output(what, bound, command, |printed| Some(printed.to_owned()))
     }
 
     /// Waits until the console, which costs the machine nothing to read, has `words`.
-    pub(super) fn until_it_says(&mut self, words: &str, bound: Duration) -> Result<()> {
+    pub(super) fn wait_for_console(&mut self, words: &str, bound: Duration) -> Result<()> {
         let what = format!("`{words}` on the console of {}", self.spec.name);
         wait_for(&what, bound, || {
             self.expect_alive()?;

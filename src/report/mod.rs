@@ -13,7 +13,7 @@ pub use events::{Events, Published, StageEvents};
 pub use progress::{Progress, Step};
 
 use crate::document::Findings;
-use crate::failure::{Failure, Result, Shortage};
+use crate::failure::{Failure, MissingPrerequisite, Result};
 
 /// Writes data to standard output. A reader that has gone away is no error.
 pub fn data(text: &str) -> Result<()> {
@@ -55,14 +55,14 @@ pub fn findings(findings: &Findings) {
 pub fn failure(failure: &Failure) -> ExitCode {
     match failure {
         Failure::Input(found) => findings(found),
-        Failure::Host(shortages) => self::shortages(shortages),
+        Failure::Host(shortages) => self::missing_prerequisites(shortages),
         Failure::Work(error) => say(&format!("error: {error:#}")),
         Failure::Interrupted => say("interrupted; temporary files were removed"),
     }
     ExitCode::from(failure.exit_code())
 }
 
-fn shortages(shortages: &[Shortage]) {
+fn missing_prerequisites(shortages: &[MissingPrerequisite]) {
     for shortage in shortages {
         say(&format!("missing: {}\n    fix: {}", shortage.what, shortage.remedy));
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 use similar::TextDiff;
 
-use super::read_back::{self, Found};
+use super::read_back::{self, FoundFile};
 use super::{findings, paths, table};
 use crate::document::Finding;
 
@@ -26,9 +26,9 @@ pub fn compare(name: &str, old: &str, new: &str) -> Result<String, Finding> {
     Ok(paths.into_iter().map(|path| file(path, old.get(path), new.get(path), &mask)).collect())
 }
 
-fn file(path: &str, old: Option<&Found>, new: Option<&Found>, mask: &Mask) -> String {
-    let shown = |found: Option<&Found>| found.map(|file| mask.file(path, file)).unwrap_or_default();
-    let label = |found: Option<&Found>, side: &str| {
+fn file(path: &str, old: Option<&FoundFile>, new: Option<&FoundFile>, mask: &Mask) -> String {
+    let shown = |found: Option<&FoundFile>| found.map(|file| mask.file(path, file)).unwrap_or_default();
+    let label = |found: Option<&FoundFile>, side: &str| {
         found.map_or("/dev/null".to_owned(), |_| format!("{side}:{path}"))
     };
     let (before, after) = (shown(old), shown(new));
@@ -45,7 +45,7 @@ struct Mask {
 impl Mask {
     /// A file as it is shown: with a line for each user, and without secrets. Where root alone may read a file, every line
     /// is one, but for the files of which we know better.
-    fn file(&self, path: &str, Found { content, private }: &Found) -> String {
+    fn file(&self, path: &str, FoundFile { content, private }: &FoundFile) -> String {
         let line: &dyn Fn(&str) -> String = match path.strip_prefix(paths::SETTINGS) {
             _ if path == paths::USERS => return table::in_lines(content),
             Some("/settings.json") => &|line| self.value(line, ": ", |key| SECRET_KEYS.contains(&key)),

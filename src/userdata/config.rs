@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::files::{self, File};
 use super::settings::LEVEL;
 use super::table::Style;
-use super::{Image, Machine, Role, paths, stock};
+use super::{ImageKind, InstanceRole, InstanceSpec, paths, stock};
 use crate::failure::Result;
 use crate::workshop::ADMIN_ID;
 
@@ -71,7 +71,7 @@ const ADMIN: &str = "imagegen-admin";
 const EXPECT_PROGRAMS: &str = files::template!("expect-programs.sh");
 
 /// The cloud-config of a machine, with all files as they are.
-pub(super) fn of(machine: &Machine<'_>, table: Style) -> Result<CloudConfig> {
+pub(super) fn of(machine: &InstanceSpec<'_>, table: Style) -> Result<CloudConfig> {
     let packages = packages(machine);
     Ok(CloudConfig {
         timezone: machine.workshop.timezone.clone(),
@@ -85,22 +85,22 @@ pub(super) fn of(machine: &Machine<'_>, table: Style) -> Result<CloudConfig> {
 }
 
 /// What cloud-init writes: on an ordinary image, one archive in which the workshop's files are with the programs.
-fn files(machine: &Machine<'_>, table: Style) -> Result<Vec<File>> {
+fn files(machine: &InstanceSpec<'_>, table: Style) -> Result<Vec<File>> {
     let mut own = files::own(machine);
     match machine.image {
-        Image::Golden => {
+        ImageKind::Golden => {
             let mut files = files::of_workshop(machine, table)?;
             let users = files.pop();
             files.append(&mut own);
             files.extend(users);
             Ok(files)
         }
-        Image::Stock => {
+        ImageKind::Stock => {
             let mut files = stock::programs(machine)?;
             let exchanges = stock::exchanges(machine)?;
             let style = if exchanges { Style::Dense } else { Style::Lines };
             files.extend(files::of_workshop(machine, style)?);
-            if exchanges && machine.role == Role::Hub {
+            if exchanges && machine.role == InstanceRole::Hub {
                 files.retain(|file| file.path != paths::USERS);
             }
             own.push(stock::archive(files)?);
@@ -109,7 +109,7 @@ fn files(machine: &Machine<'_>, table: Style) -> Result<Vec<File>> {
     }
 }
 
-fn packages(machine: &Machine<'_>) -> Vec<String> {
+fn packages(machine: &InstanceSpec<'_>) -> Vec<String> {
     let mut packages = machine.extras().packages.clone();
     if !machine.workshop.admin_ssh_keys.is_empty() {
         packages.extend(["openssh-server".to_owned(), "sudo".to_owned()]);
@@ -121,11 +121,11 @@ fn packages(machine: &Machine<'_>) -> Vec<String> {
 }
 
 /// The locale, where it is not one that every Debian has.
-fn generated_locale<'a>(machine: &Machine<'a>) -> Option<&'a str> {
+fn generated_locale<'a>(machine: &InstanceSpec<'a>) -> Option<&'a str> {
     machine.workshop.locale.as_deref().filter(|locale| *locale != "C.UTF-8")
 }
 
-fn users(machine: &Machine<'_>) -> Vec<UserEntry> {
+fn users(machine: &InstanceSpec<'_>) -> Vec<UserEntry> {
     let keys = &machine.workshop.admin_ssh_keys;
     if keys.is_empty() {
         return vec![];
@@ -139,23 +139,23 @@ fn users(machine: &Machine<'_>) -> Vec<UserEntry> {
         sudo: "ALL=(ALL) NOPASSWD:ALL",
         ssh_authorized_keys: keys.clone(),
     });
-    if machine.image == Image::Stock { vec![UserEntry::Default("default"), admin] } else { vec![admin] }
+    if machine.image == ImageKind::Stock { vec![UserEntry::Default("default"), admin] } else { vec![admin] }
 }
 
 /// cloud-init gives a group the first free number, which may be one that the workshop means for somebody else.
-fn groups(machine: &Machine<'_>) -> Vec<Vec<String>> {
+fn groups(machine: &InstanceSpec<'_>) -> Vec<Vec<String>> {
     let id = ADMIN_ID.to_string();
     let command = ["groupadd", "-f", "-g", &id, ADMIN].map(str::to_owned).to_vec();
     if machine.workshop.admin_ssh_keys.is_empty() { vec![] } else { vec![command] }
 }
 
-fn commands(machine: &Machine<'_>) -> Result<Vec<Vec<String>>> {
+fn commands(machine: &InstanceSpec<'_>) -> Result<Vec<Vec<String>>> {
     let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let mut commands: Vec<Vec<String>> = match machine.image {
-        Image::Golden => {
-            vec![owned(&["sh", "-c", &files::fill(EXPECT_PROGRAMS, context! { level => LEVEL })?])]
+        ImageKind::Golden => {
+            vec![owned(&["sh", "-c", &files::render_template(EXPECT_PROGRAMS, context! { level => LEVEL })?])]
         }
-        Image::Stock => vec![owned(&["python3", "-c", &stock::unpacking()])],
+        ImageKind::Stock => vec![owned(&["python3", "-c", &stock::unpacking()])],
     };
     if let Some(locale) = generated_locale(machine) {
         let place = locale.split('.').next().unwrap_or_default();
@@ -187,34 +187,35 @@ const USUAL_MODE: &str = "0644";
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Budget, Role};
+    use super::super::{InstanceRole, Platform};
     use super::*;
     use crate::workshop::{ExtraFile, Secrets, Workshop};
 
-    fn config(workshop: &Workshop, image: Image) -> (CloudConfig, String) {
+    fn config(workshop: &Workshop, image: ImageKind) -> (CloudConfig, String) {
         let text = include_str!("../../tests/fixtures/workshop.secrets.yaml");
         let secrets = Secrets::parse("test", text).expect("sound");
-        let machine = Machine { workshop, secrets: &secrets, role: Role::Hub, image };
-        let text = machine.render(Budget::Nova).expect("fits").text;
+        let machine = InstanceSpec { workshop, secrets: &secrets, role: InstanceRole::Hub, image };
+        let text = machine.render(Platform::Nova).expect("fits").text;
         (of(&machine, Style::Lines).expect("a config"), text)
     }
 
     #[test]
     fn students_are_no_users_of_cloud_inits_for_one_that_fails_would_end_the_list() {
-        let (config, text) = config(&Workshop::usual(), Image::Golden);
+        let (config, text) = config(&Workshop::default_workshop(), ImageKind::Golden);
         assert!(config.users.is_empty());
         assert!(!text.contains("chpasswd:"), "{text}");
     }
 
     #[test]
     fn an_administrator_does_not_take_away_the_images_own_user() {
-        let workshop = Workshop { admin_ssh_keys: vec!["ssh-ed25519 AAAA".into()], ..Workshop::usual() };
+        let workshop =
+            Workshop { admin_ssh_keys: vec!["ssh-ed25519 AAAA".into()], ..Workshop::default_workshop() };
         assert!(matches!(
-            config(&workshop, Image::Stock).0.users[..],
+            config(&workshop, ImageKind::Stock).0.users[..],
             [UserEntry::Default("default"), UserEntry::Admin(_)]
         ));
         assert!(
-            matches!(config(&workshop, Image::Golden).0.users[..], [UserEntry::Admin(_)]),
+            matches!(config(&workshop, ImageKind::Golden).0.users[..], [UserEntry::Admin(_)]),
             "a golden image has none"
         );
     }
@@ -223,9 +224,9 @@ mod tests {
     fn students_do_not_log_in_by_ssh_and_an_images_own_user_still_does() {
         let keys = vec!["ssh-ed25519 AAAA".to_owned()];
         for (admin_ssh_keys, image) in
-            [(keys.clone(), Image::Golden), (keys, Image::Stock), (vec![], Image::Stock)]
+            [(keys.clone(), ImageKind::Golden), (keys, ImageKind::Stock), (vec![], ImageKind::Stock)]
         {
-            let workshop = Workshop { admin_ssh_keys, ..Workshop::usual() };
+            let workshop = Workshop { admin_ssh_keys, ..Workshop::default_workshop() };
             let text = config(&workshop, image).1;
             let files = super::super::read_back::files(&text).expect("our own text");
             let rules = &files["/etc/ssh/sshd_config.d/10-imagegen.conf"].content;
@@ -236,17 +237,17 @@ mod tests {
 
     #[test]
     fn templates_of_other_programs_pass_because_the_text_is_no_jinja_template() {
-        let mut workshop = Workshop::usual();
+        let mut workshop = Workshop::default_workshop();
         let content = "docker info -f '{{.Swarm.LocalNodeState}}'\n".to_owned();
         workshop.hub.files.push(ExtraFile { path: "/etc/x".into(), content, mode: "0644".into() });
-        let (_, text) = config(&workshop, Image::Golden);
+        let (_, text) = config(&workshop, ImageKind::Golden);
         assert!(text.starts_with("#cloud-config\n"));
         assert!(text.contains("   docker info -f '{{.Swarm.LocalNodeState}}'\n"));
     }
 
     #[test]
     fn nothing_depends_on_the_order_of_cloud_inits_modules() {
-        let (config, _) = config(&Workshop::usual(), Image::Stock);
+        let (config, _) = config(&Workshop::default_workshop(), ImageKind::Stock);
         // Files come before users and packages: so they have no owner, and are not deferred until either is there.
         let files = serde_json::to_value(&config.write_files).expect("JSON").to_string();
         assert!(!files.contains("\"owner\"") && !files.contains("\"defer\""));

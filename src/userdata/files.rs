@@ -5,7 +5,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior};
 
 use super::paths::{self, DOCKER_OPTIONS, SETTINGS, UNITS};
-use super::{Image, Machine, Role, docker, maps, settings, table};
+use super::{ImageKind, InstanceRole, InstanceSpec, docker, maps, settings, table};
 use crate::failure::Result;
 use crate::workshop::Engine;
 
@@ -28,18 +28,18 @@ macro_rules! template {
 pub(super) use template;
 
 /// What imagegen puts on a machine: Docker's options, the settings, what its role needs, and the UID table at the end.
-pub(super) fn of_workshop(machine: &Machine<'_>, table: table::Style) -> Result<Vec<File>> {
+pub(super) fn of_workshop(machine: &InstanceSpec<'_>, table: table::Style) -> Result<Vec<File>> {
     let workshop = machine.workshop;
     let mut files = vec![
         file(DOCKER_OPTIONS, docker::options(&workshop.docker)?),
         private(format!("{SETTINGS}/settings.json"), docker::pretty(&settings::of(machine)?)?),
     ];
     files.extend(match machine.role {
-        Role::Hub => hub(machine)?,
-        Role::Node { hub } => node(machine, hub)?,
+        InstanceRole::Hub => hub(machine)?,
+        InstanceRole::Node { hub } => node(machine, hub)?,
     });
     // Students have passwords for the hub's page alone, and write keys to their homes. An ordinary image has an sshd.
-    if machine.image == Image::Stock || !workshop.admin_ssh_keys.is_empty() {
+    if machine.image == ImageKind::Stock || !workshop.admin_ssh_keys.is_empty() {
         files.push(file("/etc/ssh/sshd_config.d/10-imagegen.conf", template!("sshd.conf")));
     }
     if let Some(locale) = &workshop.locale {
@@ -50,13 +50,13 @@ pub(super) fn of_workshop(machine: &Machine<'_>, table: table::Style) -> Result<
 }
 
 /// The organiser's own files, which cloud-init has to write before it installs packages.
-pub(super) fn own(machine: &Machine<'_>) -> Vec<File> {
+pub(super) fn own(machine: &InstanceSpec<'_>) -> Vec<File> {
     let own = machine.extras().files.iter();
     own.map(|it| File { mode: it.mode.clone(), ..file(&it.path, &it.content) }).collect()
 }
 
 /// The maps of autofs, and what joins the hub.
-fn node(machine: &Machine<'_>, hub: std::net::Ipv4Addr) -> Result<Vec<File>> {
+fn node(machine: &InstanceSpec<'_>, hub: std::net::Ipv4Addr) -> Result<Vec<File>> {
     let script = match machine.workshop.engine {
         Engine::Swarm => template!("node/join.py"),
         Engine::Classic(_) => template!("node/join-classic.py"),
@@ -68,7 +68,7 @@ fn node(machine: &Machine<'_>, hub: std::net::Ipv4Addr) -> Result<Vec<File>> {
 }
 
 /// Secrets, and the page's certificate where there is a page.
-fn hub(machine: &Machine<'_>) -> Result<Vec<File>> {
+fn hub(machine: &InstanceSpec<'_>) -> Result<Vec<File>> {
     let (workshop, secrets) = (machine.workshop, machine.secrets);
     let mut files =
         vec![private(format!("{SETTINGS}/password-seed"), format!("{}\n", secrets.password_seed))];
@@ -82,7 +82,7 @@ fn hub(machine: &Machine<'_>) -> Result<Vec<File>> {
     }
     files.push(file(format!("{SETTINGS}/hub.crt"), secrets.certificate.as_str()));
     files.push(private(format!("{SETTINGS}/hub.key"), secrets.certificate_key.as_str()));
-    if machine.image == Image::Golden {
+    if machine.image == ImageKind::Golden {
         files.extend(page(machine)?);
     }
     files.extend(maps::of_hub(workshop)?);
@@ -90,7 +90,7 @@ fn hub(machine: &Machine<'_>) -> Result<Vec<File>> {
 }
 
 /// The page's certificate and its key: the organiser's own, or the workshop's.
-fn page(machine: &Machine<'_>) -> Result<[File; 2]> {
+fn page(machine: &InstanceSpec<'_>) -> Result<[File; 2]> {
     let (chain, key) = if let Some(own) = &machine.workshop.web.certificate {
         (own.chain.clone(), own.key.clone())
     } else {
@@ -101,7 +101,7 @@ fn page(machine: &Machine<'_>) -> Result<[File; 2]> {
 }
 
 /// A template with its values filled in; one that is missing is an error.
-pub(crate) fn fill(template: &str, values: minijinja::Value) -> Result<String> {
+pub(crate) fn render_template(template: &str, values: minijinja::Value) -> Result<String> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment

@@ -1,12 +1,12 @@
 //! The wording of what can be wrong with a user-data.
 
-use super::Budget;
-use super::size::Share;
+use super::Platform;
+use super::size::SizeShare;
 use crate::document::Finding;
 
 /// A text that fits in no form; `largest` is what the organiser can make smaller.
 #[must_use]
-pub fn too_large(title: &str, bytes: usize, budget: Budget, largest: &[Share]) -> Finding {
+pub fn too_large(title: &str, bytes: usize, platform: Platform, largest: &[SizeShare]) -> Finding {
     let parts: Vec<String> =
         largest.iter().take(3).map(|share| format!("{} ({} bytes)", share.place, share.bytes)).collect();
     let advice = "write users as ranges, let `materials` fetch large files, or select a platform that accepts more, as with \
@@ -14,8 +14,8 @@ pub fn too_large(title: &str, bytes: usize, budget: Budget, largest: &[Share]) -
     Finding::error(
         format!(
             "the user-data of {title} takes {bytes} bytes in its smallest form, and {} takes {}",
-            budget.title(),
-            budget.limit()
+            platform.title(),
+            platform.limit()
         ),
         if parts.is_empty() {
             advice.to_owned()

@@ -50,7 +50,7 @@ mod tests {
     use std::io::Write;
     use std::net::Ipv4Addr;
 
-    use super::super::{Budget, Image, Machine, Role};
+    use super::super::{ImageKind, InstanceRole, InstanceSpec, Platform};
     use super::*;
     use crate::failure::Failure;
     use crate::workshop::{Secrets, Workshop};
@@ -59,9 +59,9 @@ mod tests {
         Secrets::parse("test", include_str!("../../tests/fixtures/workshop.secrets.yaml")).expect("sound")
     }
 
-    fn text(workshop: &Workshop, role: Role, image: Image) -> String {
-        let machine = Machine { workshop, secrets: &secrets(), role, image };
-        machine.render(Budget::Horizon).expect("fits").text
+    fn text(workshop: &Workshop, role: InstanceRole, image: ImageKind) -> String {
+        let machine = InstanceSpec { workshop, secrets: &secrets(), role, image };
+        machine.render(Platform::Horizon).expect("fits").text
     }
 
     /// A text that is compressed as a whole, as one is that would be too long otherwise.
@@ -84,8 +84,8 @@ mod tests {
 
     #[test]
     fn what_imagegen_prints_and_what_clouds_show_holds_the_secrets() {
-        let usual = Workshop::usual();
-        let texts = [Image::Golden, Image::Stock].map(|image| text(&usual, Role::Hub, image));
+        let usual = Workshop::default_workshop();
+        let texts = [ImageKind::Golden, ImageKind::Stock].map(|image| text(&usual, InstanceRole::Hub, image));
         for text in [texts[0].clone(), texts[1].clone(), compressed(&texts[0])] {
             let packed = STANDARD.encode(&text);
             let lines: Vec<&str> =
@@ -107,10 +107,10 @@ mod tests {
 
     #[test]
     fn a_text_of_a_node_and_what_is_cut_are_refused() {
-        let usual = Workshop::usual();
-        let hub = text(&usual, Role::Hub, Image::Golden);
+        let usual = Workshop::default_workshop();
+        let hub = text(&usual, InstanceRole::Hub, ImageKind::Golden);
         let seed = hub.find("/etc/imagegen/password-seed").expect("the seed");
-        let node = text(&usual, Role::Node { hub: Ipv4Addr::new(10, 0, 0, 5) }, Image::Golden);
+        let node = text(&usual, InstanceRole::Node { hub: Ipv4Addr::new(10, 0, 0, 5) }, ImageKind::Golden);
         for (text, reason) in [
             (node.as_str(), "is the user-data of a node"),
             (hub.split_at(seed).0, "all of the hub's secrets"),

@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 
 use minijinja::context;
 
-use super::files::{File, file, fill, template};
-use super::{Image, Machine};
+use super::files::{File, file, render_template, template};
+use super::{ImageKind, InstanceSpec};
 use crate::failure::Result;
 use crate::workshop::{Autofs, Share, Transport, Workshop};
 
@@ -16,19 +16,19 @@ const HUB: &str = "imagegen-hub";
 const MUTUAL_TLS: &str = "xprtsec=mtls";
 
 /// For a node: the homes, and the shares.
-pub(super) fn of_node(machine: &Machine<'_>, hub: Ipv4Addr) -> Result<Vec<File>> {
+pub(super) fn of_node(machine: &InstanceSpec<'_>, hub: Ipv4Addr) -> Result<Vec<File>> {
     let autofs = &machine.workshop.autofs;
     let encrypted = machine.workshop.homes.transport == Transport::MutualTls;
     let hub = if encrypted { HUB.to_owned() } else { hub.to_string() };
     let own: &[&str] = if encrypted { &[MUTUAL_TLS] } else { &[] };
     let options = own.iter().copied().chain(autofs.mount_options.iter().map(String::as_str));
     let map = context! {
-        local_homes => machine.image == Image::Stock,
+        local_homes => machine.image == ImageKind::Stock,
         options => options.flat_map(|option| [",", option]).collect::<String>(),
         hub => &hub,
         homes => &machine.workshop.homes.export,
     };
-    let homes = fill(template!("node/auto.imagegen"), map)?;
+    let homes = render_template(template!("node/auto.imagegen"), map)?;
     let shares = autofs.shares.iter().map(|share| match &share.server {
         Some(server) => share_line(share, server, &[]),
         None => share_line(share, &hub, own),
@@ -48,13 +48,15 @@ pub(super) fn of_hub(workshop: &Workshop) -> Result<Vec<File>> {
 fn maps(autofs: &Autofs, homes: Option<String>, shares: &[minijinja::Value]) -> Result<Vec<File>> {
     let master =
         context! { timeout => autofs.timeout, homes => homes.is_some(), shares => !shares.is_empty() };
-    let mut files =
-        vec![file("/etc/auto.master.d/imagegen.autofs", fill(template!("node/auto.master"), master)?)];
+    let mut files = vec![file(
+        "/etc/auto.master.d/imagegen.autofs",
+        render_template(template!("node/auto.master"), master)?,
+    )];
     files.extend(homes.map(|homes| file("/etc/auto.imagegen", homes)));
     if !shares.is_empty() {
         files.push(file(
             "/etc/auto.imagegen-shares",
-            fill(template!("node/auto.shares"), context! { shares })?,
+            render_template(template!("node/auto.shares"), context! { shares })?,
         ));
     }
     Ok(files)

@@ -4,7 +4,6 @@
 //! network stage. The programs that act on them are in golden images, where `imagegen-start.service` starts them; to any
 //! other image they travel along, packed.
 
-mod budget;
 mod check;
 mod compare;
 mod config;
@@ -16,6 +15,7 @@ mod maps;
 mod minify;
 mod pack;
 pub mod paths;
+mod platform;
 mod read_back;
 mod settings;
 mod size;
@@ -25,11 +25,11 @@ mod text;
 
 use std::net::Ipv4Addr;
 
-pub use budget::Budget;
 pub use compare::compare;
-pub(crate) use files::fill;
+pub(crate) use files::render_template;
 pub use hub_text::restore;
-pub use text::{Form, Part, Rendered};
+pub use platform::Platform;
+pub use text::{Encoding, Part, Rendered};
 
 use table::Style;
 
@@ -38,20 +38,20 @@ use crate::workshop::{Engine, Extras, Secrets, Workshop};
 
 /// What a user-data is for.
 #[derive(Debug, Clone, Copy)]
-pub struct Machine<'a> {
+pub struct InstanceSpec<'a> {
     /// The workshop.
     pub workshop: &'a Workshop,
     /// Its secrets.
     pub secrets: &'a Secrets,
     /// The machine's part in it.
-    pub role: Role,
+    pub role: InstanceRole,
     /// What it boots.
-    pub image: Image,
+    pub image: ImageKind,
 }
 
 /// What a machine boots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Image {
+pub enum ImageKind {
     /// An image of `imagegen build`, which has the programs.
     Golden,
     /// An ordinary cloud image, which gets them with the text and their packages from its mirror.
@@ -60,7 +60,7 @@ pub enum Image {
 
 /// A machine's part in the workshop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum InstanceRole {
     /// The one with the homes.
     Hub,
     /// One of those that carry the notebooks.
@@ -70,14 +70,14 @@ pub enum Role {
     },
 }
 
-impl Machine<'_> {
+impl InstanceSpec<'_> {
     /// What the machine is, in the words of a message.
     #[must_use]
     pub fn title(&self) -> String {
         let name = &self.workshop.name;
         match self.role {
-            Role::Hub => format!("the hub of the workshop {name}"),
-            Role::Node { hub } => format!("a node of the workshop {name}, whose hub is {hub}"),
+            InstanceRole::Hub => format!("the hub of the workshop {name}"),
+            InstanceRole::Node { hub } => format!("a node of the workshop {name}, whose hub is {hub}"),
         }
     }
 
@@ -88,20 +88,20 @@ impl Machine<'_> {
 
     fn extras(&self) -> &Extras {
         match self.role {
-            Role::Hub => &self.workshop.hub,
-            Role::Node { .. } => &self.workshop.node,
+            InstanceRole::Hub => &self.workshop.hub,
+            InstanceRole::Node { .. } => &self.workshop.node,
         }
     }
 
     /// Whether students' servers run on it.
     fn carries_notebooks(&self) -> bool {
-        self.role != Role::Hub || self.workshop.notebooks_on_hub
+        self.role != InstanceRole::Hub || self.workshop.notebooks_on_hub
     }
 
     /// Whether a unit of its own fetches the organiser's notebook image. A node of a swarm does so before it joins.
     fn pulls_notebook_image(&self) -> bool {
         let workshop = self.workshop;
-        let joins_with_it = self.role != Role::Hub && workshop.engine == Engine::Swarm;
+        let joins_with_it = self.role != InstanceRole::Hub && workshop.engine == Engine::Swarm;
         self.carries_notebooks() && !joins_with_it && workshop.notebooks.image.is_some()
     }
 
@@ -109,13 +109,13 @@ impl Machine<'_> {
     ///
     /// # Errors
     /// Findings where it does not fit in any form.
-    pub fn render(&self, budget: Budget) -> Result<Rendered> {
+    pub fn render(&self, platform: Platform) -> Result<Rendered> {
         check::sound(&config::of(self, Style::Lines)?)?;
         let title = self.title();
-        let rendered = text::render(&self.heading(), |style| config::of(self, style), budget)?;
-        if rendered.text.len() > budget.limit() {
+        let rendered = text::render(&self.heading(), |style| config::of(self, style), platform)?;
+        if rendered.text.len() > platform.limit() {
             let largest = size::largest(self)?;
-            return Err(findings::too_large(&title, rendered.text.len(), budget, &largest).into());
+            return Err(findings::too_large(&title, rendered.text.len(), platform, &largest).into());
         }
         Ok(rendered)
     }
@@ -124,15 +124,15 @@ impl Machine<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workshop::{ClassicImages, Engine, Entry, Share, Transport, User, Users};
+    use crate::workshop::{AccountEntry, ClassicImages, Engine, Share, Transport, User, Users};
 
     fn secrets() -> Secrets {
         Secrets::parse("test", include_str!("../../tests/fixtures/workshop.secrets.yaml")).expect("sound")
     }
 
-    fn node(workshop: &Workshop, budget: Budget) -> Result<Rendered> {
-        let role = Role::Node { hub: Ipv4Addr::new(10, 0, 0, 5) };
-        Machine { workshop, secrets: &secrets(), role, image: Image::Golden }.render(budget)
+    fn node(workshop: &Workshop, platform: Platform) -> Result<Rendered> {
+        let role = InstanceRole::Node { hub: Ipv4Addr::new(10, 0, 0, 5) };
+        InstanceSpec { workshop, secrets: &secrets(), role, image: ImageKind::Golden }.render(platform)
     }
 
     /// Names of five to nine random letters, and UIDs without an order: the worst that a university can do.
@@ -148,29 +148,33 @@ mod tests {
                 (0..5 + random(5)).map(|_| char::from(b'a' + u8::try_from(random(26)).expect("a letter")));
             let name = letters.collect::<String>();
             let uid = uids.swap_remove(random(u32::try_from(uids.len()).expect("few")) as usize);
-            Entry::Single(User::plain(name, uid))
+            AccountEntry::Single(User::plain(name, uid))
         };
         let entries = (0..count).map(|_| user()).collect();
-        Workshop { users: Users { entries, groups: vec![] }, ..Workshop::usual() }
+        Workshop { users: Users { entries, groups: vec![] }, ..Workshop::default_workshop() }
     }
 
     #[test]
     fn a_node_of_ten_thousand_users_by_a_range_is_plain_text() {
-        let mut workshop = Workshop::usual();
-        let Some(Entry::Range(range)) = workshop.users.entries.first_mut() else { panic!("a range") };
+        let mut workshop = Workshop::default_workshop();
+        let Some(AccountEntry::Range(range)) = workshop.users.entries.first_mut() else { panic!("a range") };
         (range.count, range.width) = (10_000, 5);
-        let rendered = node(&workshop, Budget::Horizon).expect("fits");
-        assert_eq!(rendered.form, Form::Plain);
-        assert!(rendered.text.len() <= Budget::Horizon.limit());
+        let rendered = node(&workshop, Platform::Horizon).expect("fits");
+        assert_eq!(rendered.encoding, Encoding::Plain);
+        assert!(rendered.text.len() <= Platform::Horizon.limit());
     }
 
     #[test]
     fn each_form_holds_the_same_files() {
         let (workshop, secrets) = (unrelated(700), secrets());
-        let machine =
-            Machine { workshop: &workshop, secrets: &secrets, role: Role::Hub, image: Image::Golden };
+        let machine = InstanceSpec {
+            workshop: &workshop,
+            secrets: &secrets,
+            role: InstanceRole::Hub,
+            image: ImageKind::Golden,
+        };
         let wanted = files::of_workshop(&machine, Style::Lines).expect("files");
-        for budget in [Budget::Nova, Budget::Horizon] {
+        for budget in [Platform::Nova, Platform::Horizon] {
             let rendered = machine.render(budget).expect("fits");
             let read = read_back::files(&rendered.text).expect("our own text");
             for file in &wanted {
@@ -186,7 +190,7 @@ mod tests {
 
     #[test]
     fn what_cannot_fit_is_told_with_what_the_organiser_can_change() {
-        let crate::failure::Failure::Input(findings) = node(&unrelated(3000), Budget::Horizon).unwrap_err()
+        let crate::failure::Failure::Input(findings) = node(&unrelated(3000), Platform::Horizon).unwrap_err()
         else {
             panic!("not a matter of the input")
         };
@@ -197,14 +201,14 @@ mod tests {
     #[test]
     fn a_node_of_a_swarm_joins_with_the_workshops_own_image_and_other_machines_fetch_it_beside() {
         let image = "example.org/notebook@sha256:00";
-        let mut workshop = Workshop { notebooks_on_hub: true, ..Workshop::usual() };
+        let mut workshop = Workshop { notebooks_on_hub: true, ..Workshop::default_workshop() };
         workshop.notebooks.image = Some(image.into());
         let classic = Workshop { engine: Engine::Classic(ClassicImages::default()), ..workshop.clone() };
-        let node = Role::Node { hub: Ipv4Addr::new(10, 0, 0, 5) };
+        let node = InstanceRole::Node { hub: Ipv4Addr::new(10, 0, 0, 5) };
         for (workshop, role, beside) in
-            [(&workshop, node, false), (&workshop, Role::Hub, true), (&classic, node, true)]
+            [(&workshop, node, false), (&workshop, InstanceRole::Hub, true), (&classic, node, true)]
         {
-            let machine = Machine { workshop, secrets: &secrets(), role, image: Image::Golden };
+            let machine = InstanceSpec { workshop, secrets: &secrets(), role, image: ImageKind::Golden };
             let files = files::of_workshop(&machine, Style::Lines).expect("files");
             let content = |name: &str| {
                 files.iter().find(|file| file.path.ends_with(name)).map_or("", |file| file.content.as_str())
@@ -218,10 +222,10 @@ mod tests {
     #[test]
     fn nodes_never_hold_the_hubs_key_or_the_passwords() {
         let secrets = secrets();
-        let workshop = Workshop::usual();
-        let role = Role::Node { hub: Ipv4Addr::new(10, 0, 0, 5) };
+        let workshop = Workshop::default_workshop();
+        let role = InstanceRole::Node { hub: Ipv4Addr::new(10, 0, 0, 5) };
         for file in files::of_workshop(
-            &Machine { workshop: &workshop, secrets: &secrets, role, image: Image::Stock },
+            &InstanceSpec { workshop: &workshop, secrets: &secrets, role, image: ImageKind::Stock },
             Style::Lines,
         )
         .expect("files")
@@ -232,11 +236,11 @@ mod tests {
     }
 
     fn hub(workshop: &Workshop) -> std::collections::BTreeMap<String, String> {
-        files_of(workshop, Role::Hub)
+        files_of(workshop, InstanceRole::Hub)
     }
 
-    fn files_of(workshop: &Workshop, role: Role) -> std::collections::BTreeMap<String, String> {
-        let machine = Machine { workshop, secrets: &secrets(), role, image: Image::Golden };
+    fn files_of(workshop: &Workshop, role: InstanceRole) -> std::collections::BTreeMap<String, String> {
+        let machine = InstanceSpec { workshop, secrets: &secrets(), role, image: ImageKind::Golden };
         let files = files::of_workshop(&machine, Style::Lines).expect("files");
         files.into_iter().map(|file| (file.path, file.content)).collect()
     }
@@ -250,10 +254,10 @@ mod tests {
             writable: false,
             mount_options: vec![],
         };
-        let mut workshop = Workshop::usual();
+        let mut workshop = Workshop::default_workshop();
         workshop.autofs.shares = vec![share("/data", None), share("/results", Some("nas"))];
         workshop.homes.transport = Transport::MutualTls;
-        let files = files_of(&workshop, Role::Node { hub: Ipv4Addr::new(10, 0, 0, 5) });
+        let files = files_of(&workshop, InstanceRole::Node { hub: Ipv4Addr::new(10, 0, 0, 5) });
         let homes = "* -fstype=nfs4,vers=4.2,hard,nosuid,nodev,noatime,xprtsec=mtls imagegen-hub:/home/&\n";
         assert_eq!(files["/etc/auto.imagegen"], homes);
         let shares = "/data -fstype=nfs4,vers=4.2,hard,nosuid,nodev,ro,xprtsec=mtls imagegen-hub:/export\n\
@@ -270,7 +274,7 @@ mod tests {
             writable,
             mount_options: vec![],
         };
-        let mut workshop = Workshop::usual();
+        let mut workshop = Workshop::default_workshop();
         workshop.autofs.shares = vec![share("/data", None, false)];
         workshop.notebooks_on_hub = true;
         assert!(!hub(&workshop).keys().any(|path| path.starts_with("/etc/auto.")));

@@ -18,14 +18,14 @@ pub(super) const REST: &str = "cloud-config";
 
 /// A file as it comes out of a text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct FoundFile {
     pub(super) content: String,
     /// Whether root alone may read it.
     pub(super) private: bool,
 }
 
 /// The files of a text by their paths, and what else it says under [`REST`].
-pub(super) fn files(text: &str) -> Result<BTreeMap<String, Found>, String> {
+pub(super) fn files(text: &str) -> Result<BTreeMap<String, FoundFile>, String> {
     let text = unwrapped(text)?;
     if !text.starts_with("#cloud-config") {
         return Err("it does not begin with `#cloud-config`".into());
@@ -34,15 +34,15 @@ pub(super) fn files(text: &str) -> Result<BTreeMap<String, Found>, String> {
         serde_yaml::from_str(&text).map_err(|error| error.without_snippet().to_string())?;
     let written = config.as_object_mut().and_then(|keys| keys.remove("write_files"));
     let written = written.as_ref().and_then(Json::as_array).ok_or("it writes no files")?;
-    let mut files: BTreeMap<String, Found> = written.iter().map(file).collect::<Result<_, _>>()?;
+    let mut files: BTreeMap<String, FoundFile> = written.iter().map(file).collect::<Result<_, _>>()?;
     if let Some(archive) = files.remove(paths::STOCK_ARCHIVE) {
         files.extend(stock::files(&archive.content)?.into_iter().map(|file| {
             let private = file.mode.ends_with("00");
-            (file.path, Found { content: file.content, private })
+            (file.path, FoundFile { content: file.content, private })
         }));
     }
     let rest = serde_yaml::to_string(&config).map_err(|error| error.to_string())?;
-    files.insert(REST.to_owned(), Found { content: rest, private: false });
+    files.insert(REST.to_owned(), FoundFile { content: rest, private: false });
     Ok(files)
 }
 
@@ -57,14 +57,14 @@ fn unwrapped(text: &str) -> Result<String, String> {
     unpacked(&body)
 }
 
-fn file(entry: &Json) -> Result<(String, Found), String> {
+fn file(entry: &Json) -> Result<(String, FoundFile), String> {
     let field = |key: &str| entry[key].as_str().unwrap_or_default();
     let content = match field("encoding") {
         "gz+b64" => unpacked(field("content"))?,
         "b64" => text(STANDARD.decode(field("content")).map_err(|error| error.to_string())?),
         _ => field("content").to_owned(),
     };
-    Ok((field("path").to_owned(), Found { content, private: field("permissions").ends_with("00") }))
+    Ok((field("path").to_owned(), FoundFile { content, private: field("permissions").ends_with("00") }))
 }
 
 /// Base64 of gzip, as text.

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use serde_json::{Value as Json, json};
 
-use super::{Image, Machine, Role, stock, table};
+use super::{ImageKind, InstanceRole, InstanceSpec, stock, table};
 use crate::failure::Result;
 use crate::workshop::{Engine, Material, Notebooks, SecurityUpdates, Transport, Web, Workshop};
 
@@ -18,34 +18,34 @@ const CARRIED: &str = "imagegen/notebook:latest";
 pub const LEVEL: u32 = 1;
 
 /// The settings of a machine. The key for passwords is not among them: the rendezvous has no business with that.
-pub(super) fn of(machine: &Machine<'_>) -> Result<Json> {
+pub(super) fn of(machine: &InstanceSpec<'_>) -> Result<Json> {
     let mut settings = common(machine);
     let own = match machine.role {
-        Role::Hub => of_hub(machine),
-        Role::Node { hub } => of_node(machine, hub),
+        InstanceRole::Hub => of_hub(machine),
+        InstanceRole::Node { hub } => of_node(machine, hub),
     };
     for part in [engine(machine), own] {
         if let (Json::Object(settings), Json::Object(part)) = (&mut settings, part) {
             settings.extend(part);
         }
     }
-    if machine.role == Role::Hub && stock::exchanges(machine)? {
+    if machine.role == InstanceRole::Hub && stock::exchanges(machine)? {
         settings["users_sha256"] = json!(table::digest(&machine.workshop.users));
     }
     Ok(settings)
 }
 
 /// What machines of both roles read. A key that would say nothing is left out.
-fn common(machine: &Machine<'_>) -> Json {
+fn common(machine: &InstanceSpec<'_>) -> Json {
     let workshop = machine.workshop;
     let id = machine.secrets.workshop_id(&workshop.name);
     let mut settings = json!({ "level": LEVEL, "workshop": workshop.name, "workshop_id": id });
-    if machine.image == Image::Stock {
+    if machine.image == ImageKind::Stock {
         settings["stock"] = json!(true);
     } else if let Some(bytes) = workshop.notebooks.scratch.setting() {
         settings["scratch"] = json!(bytes);
     }
-    if workshop.security_updates == SecurityUpdates::Never && machine.image == Image::Golden {
+    if workshop.security_updates == SecurityUpdates::Never && machine.image == ImageKind::Golden {
         settings["security_updates"] = json!(false);
     }
     if workshop.homes.transport == Transport::MutualTls {
@@ -68,11 +68,11 @@ fn common(machine: &Machine<'_>) -> Json {
 }
 
 /// The organiser's own notebook image, on machines that run notebooks.
-fn own_image<'a>(machine: &Machine<'a>) -> Option<&'a str> {
+fn own_image<'a>(machine: &InstanceSpec<'a>) -> Option<&'a str> {
     machine.workshop.notebooks.image.as_deref().filter(|_| machine.carries_notebooks())
 }
 
-fn engine(machine: &Machine<'_>) -> Json {
+fn engine(machine: &InstanceSpec<'_>) -> Json {
     match &machine.workshop.engine {
         Engine::Classic(images) => {
             json!({ "engine": "classic", "images": { "consul": images.consul, "swarm": images.swarm } })
@@ -81,7 +81,7 @@ fn engine(machine: &Machine<'_>) -> Json {
     }
 }
 
-fn of_node(machine: &Machine<'_>, hub: Ipv4Addr) -> Json {
+fn of_node(machine: &InstanceSpec<'_>, hub: Ipv4Addr) -> Json {
     let mut settings = json!({ "role": "node", "homes": "/home", "hub": hub });
     if machine.workshop.engine == Engine::Swarm {
         settings["hub_certificate"] = json!(machine.secrets.fingerprint());
@@ -89,7 +89,7 @@ fn of_node(machine: &Machine<'_>, hub: Ipv4Addr) -> Json {
     settings
 }
 
-fn of_hub(machine: &Machine<'_>) -> Json {
+fn of_hub(machine: &InstanceSpec<'_>) -> Json {
     let workshop = machine.workshop;
     let mut settings = json!({
         "role": "hub",
@@ -101,7 +101,7 @@ fn of_hub(machine: &Machine<'_>) -> Json {
         "links": links(workshop),
         "on_hub": workshop.notebooks_on_hub,
     });
-    if machine.image == Image::Golden {
+    if machine.image == ImageKind::Golden {
         settings["page"] = page(workshop);
         settings["quota"] = json!(workshop.homes.quota.setting());
     }

@@ -1,12 +1,12 @@
 //! What the organiser can make smaller in a user-data that is too large.
 
 use super::table::{self, Style};
-use super::{Machine, Role, docker};
+use super::{InstanceRole, InstanceSpec, docker};
 use crate::failure::Result;
 
 /// A part of the workshop file, and the bytes that it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Share {
+pub struct SizeShare {
     /// Where it stands in the workshop file.
     pub place: String,
     /// Bytes of it in the text, before any compression of the whole.
@@ -17,7 +17,7 @@ pub struct Share {
 const WORTH_TELLING: usize = 300;
 
 /// The largest parts that the organiser decides, the largest first.
-pub(super) fn largest(machine: &Machine<'_>) -> Result<Vec<Share>> {
+pub(super) fn largest(machine: &InstanceSpec<'_>) -> Result<Vec<SizeShare>> {
     let workshop = machine.workshop;
     let count = workshop.users.count();
     let mut shares = vec![
@@ -26,7 +26,7 @@ pub(super) fn largest(machine: &Machine<'_>) -> Result<Vec<Share>> {
         share("`materials`", workshop.materials.iter().map(|it| it.url.len()).sum()),
         share("`admin_ssh_keys`", workshop.admin_ssh_keys.iter().map(String::len).sum()),
     ];
-    let section = if machine.role == Role::Hub { "hub" } else { "node" };
+    let section = if machine.role == InstanceRole::Hub { "hub" } else { "node" };
     let files = machine.extras().files.iter();
     shares
         .extend(files.map(|file| share(format!("`{section}.files` with {}", file.path), file.content.len())));
@@ -35,6 +35,6 @@ pub(super) fn largest(machine: &Machine<'_>) -> Result<Vec<Share>> {
     Ok(shares)
 }
 
-fn share(place: impl Into<String>, bytes: usize) -> Share {
-    Share { place: place.into(), bytes }
+fn share(place: impl Into<String>, bytes: usize) -> SizeShare {
+    SizeShare { place: place.into(), bytes }
 }

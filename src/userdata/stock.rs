@@ -2,10 +2,10 @@
 
 use minijinja::context;
 
-use super::files::{File, file, fill, template};
+use super::files::{File, file, render_template, template};
 use super::paths::UNITS;
 use super::table::{self, Style};
-use super::{Image, Machine, Role, minify, pack, paths};
+use super::{ImageKind, InstanceRole, InstanceSpec, minify, pack, paths};
 use crate::failure::{Failure, Result};
 use crate::workshop::Engine;
 
@@ -92,18 +92,18 @@ const LARGE_TABLE: usize = 4_000;
 
 /// Whether hub and nodes bring each other what does not fit. Both are told by the workshop alone, so that their texts agree
 /// whenever they are printed.
-pub(super) fn exchanges(machine: &Machine<'_>) -> Result<bool> {
+pub(super) fn exchanges(machine: &InstanceSpec<'_>) -> Result<bool> {
     let swarm = machine.workshop.engine == Engine::Swarm;
     let large =
         || Ok::<_, Failure>(table::render(&machine.workshop.users, Style::Packed)?.len() > LARGE_TABLE);
-    Ok(machine.image == Image::Stock && swarm && large()?)
+    Ok(machine.image == ImageKind::Stock && swarm && large()?)
 }
 
 /// The programs of a machine, as they travel.
-pub(super) fn programs(machine: &Machine<'_>) -> Result<Vec<File>> {
+pub(super) fn programs(machine: &InstanceSpec<'_>) -> Result<Vec<File>> {
     let exchanges = exchanges(machine)?;
     let swarm = machine.workshop.engine == Engine::Swarm;
-    let hub = machine.role == Role::Hub;
+    let hub = machine.role == InstanceRole::Hub;
     let mut sets = vec![PACKAGES, COMMON_UNITS, if hub { HUB } else { NODE }];
     sets.extend(match (exchanges, hub) {
         (false, true) => vec![COMMON],
@@ -130,7 +130,10 @@ pub(super) fn programs(machine: &Machine<'_>) -> Result<Vec<File>> {
     }
     let mut files: Vec<File> = sets.concat().into_iter().map(|(path, text)| travelling(path, text)).collect();
     let units = context! { units => units(machine)?.join(" ") };
-    files.push(file(format!("{UNITS}/imagegen.target"), fill(template!("stock/imagegen.target"), units)?));
+    files.push(file(
+        format!("{UNITS}/imagegen.target"),
+        render_template(template!("stock/imagegen.target"), units)?,
+    ));
     Ok(files)
 }
 
@@ -174,17 +177,17 @@ pub(super) fn unpacking() -> String {
 }
 
 /// The units that a machine starts: an ordinary image has no program that finds out.
-fn units(machine: &Machine<'_>) -> Result<Vec<&'static str>> {
+fn units(machine: &InstanceSpec<'_>) -> Result<Vec<&'static str>> {
     let mut units = vec!["imagegen-packages.service"];
-    if machine.role != Role::Hub && exchanges(machine)? {
+    if machine.role != InstanceRole::Hub && exchanges(machine)? {
         units.push("imagegen-fetch.service");
     }
     units.extend(match (&machine.workshop.engine, machine.role) {
-        (Engine::Swarm, Role::Hub) => &["imagegen-swarm.service", "imagegen-rendezvous.service"][..],
-        (Engine::Classic(_), Role::Hub) => &["imagegen-manager.service"],
-        (_, Role::Node { .. }) => &["imagegen-join.service"],
+        (Engine::Swarm, InstanceRole::Hub) => &["imagegen-swarm.service", "imagegen-rendezvous.service"][..],
+        (Engine::Classic(_), InstanceRole::Hub) => &["imagegen-manager.service"],
+        (_, InstanceRole::Node { .. }) => &["imagegen-join.service"],
     });
-    if machine.role == Role::Hub {
+    if machine.role == InstanceRole::Hub {
         units.push("imagegen-homes.service");
     }
     if machine.pulls_notebook_image() {

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::pack;
 use crate::failure::Result;
-use crate::workshop::{Entry, Group, User, UserRange, Users};
+use crate::workshop::{AccountEntry, Group, User, UserRange, Users};
 
 /// How single users are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,20 +47,20 @@ pub(super) fn digest(users: &Users) -> String {
 
 /// A line for each declared group, and then for each user or range, in the order of their UIDs.
 fn lines(users: &Users, style: Style) -> String {
-    let mut entries: Vec<&Entry> = users.entries.iter().collect();
+    let mut entries: Vec<&AccountEntry> = users.entries.iter().collect();
     entries.sort_by_key(|entry| first_uid(entry));
     let mut table: String = users.groups.iter().map(|group| group_line(group, users)).collect();
-    let dense = |entry: &&Entry| style != Style::Lines && is_plain(entry);
+    let dense = |entry: &&AccountEntry| style != Style::Lines && is_plain(entry);
     table.extend(entries.iter().filter(|entry| !dense(entry)).map(|entry| match entry {
-        Entry::Single(user) => single_line(user),
-        Entry::Range(range) => format!("{}\t{}\n", range.uid, braces(range)),
+        AccountEntry::Single(user) => single_line(user),
+        AccountEntry::Range(range) => format!("{}\t{}\n", range.uid, braces(range)),
     }));
     table + &dense_lines(entries.into_iter().filter(dense))
 }
 
 /// Whether a user is nothing but a name and a number.
-fn is_plain(entry: &Entry) -> bool {
-    matches!(entry, Entry::Single(user) if user.gid == user.uid)
+fn is_plain(entry: &AccountEntry) -> bool {
+    matches!(entry, AccountEntry::Single(user) if user.gid == user.uid)
 }
 
 /// The digits of a step from one UID to the next, which has two.
@@ -69,10 +69,10 @@ const DIGITS: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 /// `+1000`, `000`, `057`, `ada bob eve`: the first UID, the high and the low digits of the steps from each UID to the next,
 /// and the names. High digits are nearly all the same, which compresses well. A user beyond the largest step begins another
 /// line.
-fn dense_lines<'a>(entries: impl Iterator<Item = &'a Entry>) -> String {
+fn dense_lines<'a>(entries: impl Iterator<Item = &'a AccountEntry>) -> String {
     let mut lines: Vec<DenseLine<'_>> = vec![];
     for entry in entries {
-        let Entry::Single(user) = entry else { continue };
+        let AccountEntry::Single(user) = entry else { continue };
         if !lines.last_mut().is_some_and(|line| line.takes(user)) {
             let mut line = DenseLine::beginning_at(user.uid);
             line.takes(user);
@@ -150,10 +150,10 @@ fn uid_of(line: &str) -> u32 {
     digits.parse().unwrap_or(u32::MAX)
 }
 
-fn first_uid(entry: &Entry) -> u32 {
+fn first_uid(entry: &AccountEntry) -> u32 {
     match entry {
-        Entry::Single(user) => user.uid,
-        Entry::Range(range) => range.uid,
+        AccountEntry::Single(user) => user.uid,
+        AccountEntry::Range(range) => range.uid,
     }
 }
 
@@ -172,8 +172,8 @@ fn braces(range: &UserRange) -> String {
 fn group_line(group: &Group, users: &Users) -> String {
     let members =
         users.entries.iter().filter(|entry| entry.groups().contains(&group.name)).map(|entry| match entry {
-            Entry::Single(user) => user.name.clone(),
-            Entry::Range(range) => braces(range),
+            AccountEntry::Single(user) => user.name.clone(),
+            AccountEntry::Range(range) => braces(range),
         });
     format!("@{}\t{}\t{}\n", group.gid, group.name, members.collect::<Vec<_>>().join(","))
 }
@@ -191,7 +191,7 @@ mod tests {
             groups: vec!["course".into()],
             ..User::plain("ada".into(), 1815)
         };
-        users.entries.push(Entry::Single(ada));
+        users.entries.push(AccountEntry::Single(ada));
         users.groups.push(Group { name: "course".into(), gid: 3000 });
         assert_eq!(
             render(&users, Style::Lines).expect("a table"),
@@ -214,7 +214,7 @@ mod tests {
         let bob = User::plain("bob".into(), 1900);
         let groups =
             vec![Group { name: "course".into(), gid: 3000 }, Group { name: "empty".into(), gid: 3001 }];
-        let entries = vec![Entry::Single(ada), Entry::Single(bob), Entry::Range(range)];
+        let entries = vec![AccountEntry::Single(ada), AccountEntry::Single(bob), AccountEntry::Range(range)];
         // tests/guest/test_users.py has the same table and digest.
         assert_eq!(
             digest(&Users { entries, groups }),
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn dense_tables_count_up_and_say_the_same() {
-        let single = |uid: u32| Entry::Single(User::plain(format!("u{uid}"), uid));
+        let single = |uid: u32| AccountEntry::Single(User::plain(format!("u{uid}"), uid));
         let users = Users { entries: vec![single(2014), single(2000), single(2007)], groups: vec![] };
         let dense = lines(&users, Style::Dense);
         assert_eq!(dense, "+2000\t000\t077\tu2000 u2007 u2014\n");
@@ -235,9 +235,9 @@ mod tests {
     fn both_forms_of_a_table_are_the_same_in_lines_whoever_is_in_it() {
         let named = |uid: u32| {
             let user = User::plain(format!("u{uid}"), uid);
-            Entry::Single(User { full_name: Some("Ada Lovelace".into()), ..user })
+            AccountEntry::Single(User { full_name: Some("Ada Lovelace".into()), ..user })
         };
-        let single = |uid: u32| Entry::Single(User::plain(format!("u{uid}"), uid));
+        let single = |uid: u32| AccountEntry::Single(User::plain(format!("u{uid}"), uid));
         let mut users = Users::usual();
         users.entries.extend([named(1500), single(1501), named(2600), single(2500)]);
         users.groups = vec![Group { name: "b".into(), gid: 3001 }, Group { name: "a".into(), gid: 3000 }];

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::config::{CloudConfig, WriteFile};
 use super::table::Style;
-use super::{Budget, paths};
+use super::{Platform, paths};
 use crate::failure::Result;
 
 /// User-data, and how it came to be.
@@ -17,21 +17,21 @@ pub struct Rendered {
     /// What is pasted.
     pub text: String,
     /// How readable it is.
-    pub form: Form,
+    pub encoding: Encoding,
     /// What is in it, the largest first.
     pub parts: Vec<Part>,
 }
 
 /// How readable a text is. Each form is tried when the one before is too large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum Encoding {
     /// All of it is plain.
     Plain,
     /// The largest files are compressed, each by itself.
-    Singly,
+    PerFileGzip,
     /// A MIME message around a compressed cloud-config: the one form of compression that every cloud-init since 20.4
     /// takes as pasted text.
-    Whole,
+    MimeGzip,
 }
 
 /// A part of a text.
@@ -60,12 +60,12 @@ const MIME_HEADERS: &str =
 pub(super) fn render(
     heading: &str,
     styled: impl Fn(Style) -> Result<CloudConfig>,
-    budget: Budget,
+    platform: Platform,
 ) -> Result<Rendered> {
     let mut smallest: Option<Rendered> = None;
-    for form in [render_plain, render_packed, render_singly, render_whole] {
-        let rendered = form(heading, &styled, budget)?;
-        if rendered.text.len() <= budget.limit() {
+    for form in [render_plain, render_packed, render_per_file_gzip, render_mime_gzip] {
+        let rendered = form(heading, &styled, platform)?;
+        if rendered.text.len() <= platform.limit() {
             return Ok(rendered);
         }
         if smallest.as_ref().is_none_or(|smallest| rendered.text.len() < smallest.text.len()) {
@@ -77,31 +77,31 @@ pub(super) fn render(
 
 type Styled<'a> = &'a dyn Fn(Style) -> Result<CloudConfig>;
 
-fn render_plain(heading: &str, styled: Styled<'_>, _: Budget) -> Result<Rendered> {
+fn render_plain(heading: &str, styled: Styled<'_>, _: Platform) -> Result<Rendered> {
     plain(heading, &styled(Style::Lines)?)
 }
 
 /// With the UID table packed.
-fn render_packed(heading: &str, styled: Styled<'_>, _: Budget) -> Result<Rendered> {
+fn render_packed(heading: &str, styled: Styled<'_>, _: Platform) -> Result<Rendered> {
     plain(heading, &styled(Style::Packed)?)
 }
 
 fn plain(heading: &str, config: &CloudConfig) -> Result<Rendered> {
-    Ok(rendered(Form::Plain, body(heading, config)?, config, &sizes(config)))
+    Ok(rendered(Encoding::Plain, body(heading, config)?, config, &sizes(config)))
 }
 
 /// With the largest files compressed too.
-fn render_singly(heading: &str, styled: Styled<'_>, budget: Budget) -> Result<Rendered> {
+fn render_per_file_gzip(heading: &str, styled: Styled<'_>, platform: Platform) -> Result<Rendered> {
     let config = styled(Style::Packed)?;
     let sizes = sizes(&config);
-    let (config, text) = singly(heading, config, budget)?;
-    Ok(rendered(Form::Singly, text, &config, &sizes))
+    let (config, text) = singly(heading, config, platform)?;
+    Ok(rendered(Encoding::PerFileGzip, text, &config, &sizes))
 }
 
 /// Compressed as a whole, with the table in the style that compresses best.
-fn render_whole(heading: &str, styled: Styled<'_>, _: Budget) -> Result<Rendered> {
+fn render_mime_gzip(heading: &str, styled: Styled<'_>, _: Platform) -> Result<Rendered> {
     let config = styled(Style::Dense)?;
-    Ok(rendered(Form::Whole, whole(&body(heading, &config)?), &config, &sizes(&config)))
+    Ok(rendered(Encoding::MimeGzip, whole(&body(heading, &config)?), &config, &sizes(&config)))
 }
 
 /// The bytes of each file before any compression.
@@ -168,12 +168,12 @@ fn capitalised(text: &str) -> String {
 }
 
 /// Compresses one file after the other, the longest first, until the text fits or no file is left.
-fn singly(heading: &str, mut config: CloudConfig, budget: Budget) -> Result<(CloudConfig, String)> {
+fn singly(heading: &str, mut config: CloudConfig, platform: Platform) -> Result<(CloudConfig, String)> {
     loop {
         let text = body(heading, &config)?;
         let plain = config.write_files.iter_mut().filter(|file| file.encoding != Some(GZIP));
         match plain.max_by_key(|file| file.content.len()) {
-            Some(file) if text.len() > budget.limit() && file.content.len() > WORTH_COMPRESSING => {
+            Some(file) if text.len() > platform.limit() && file.content.len() > WORTH_COMPRESSING => {
                 compress(file);
             }
             _ => return Ok((config, text)),
@@ -226,11 +226,11 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     packed
 }
 
-fn rendered(form: Form, text: String, config: &CloudConfig, sizes: &[usize]) -> Rendered {
+fn rendered(encoding: Encoding, text: String, config: &CloudConfig, sizes: &[usize]) -> Rendered {
     let mut parts: Vec<Part> =
-        config.write_files.iter().zip(sizes).map(|(file, bytes)| part(form, file, *bytes)).collect();
+        config.write_files.iter().zip(sizes).map(|(file, bytes)| part(encoding, file, *bytes)).collect();
     let files: usize = parts.iter().map(|part| part.taken).sum();
-    if form == Form::Whole {
+    if encoding == Encoding::MimeGzip {
         // How much of a compressed whole is whose cannot be said; by what each would take alone it is a fair guess.
         for part in &mut parts {
             part.taken = part.taken * text.len() / files.max(1);
@@ -240,12 +240,12 @@ fn rendered(form: Form, text: String, config: &CloudConfig, sizes: &[usize]) -> 
         parts.push(Part { name: "everything else".into(), bytes: rest, taken: rest });
     }
     parts.sort_by_key(|part| std::cmp::Reverse(part.taken));
-    Rendered { text, form, parts }
+    Rendered { text, encoding, parts }
 }
 
-fn part(form: Form, entry: &WriteFile, bytes: usize) -> Part {
-    let taken = match form {
-        Form::Whole => gzip(entry.content.as_bytes()).len(),
+fn part(encoding: Encoding, entry: &WriteFile, bytes: usize) -> Part {
+    let taken = match encoding {
+        Encoding::MimeGzip => gzip(entry.content.as_bytes()).len(),
         _ => file(entry).len(),
     };
     Part { name: entry.path.clone(), bytes, taken }

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::failure::Result;
-use crate::host::command::Tool;
-use crate::host::running::Running;
+use crate::host::child::ChildProcess;
+use crate::host::cmd::Cmd;
 use crate::host::{signals, tools};
 
 /// How long the probe may take. A machine that works needs well under a second.
@@ -76,7 +76,7 @@ fn try_out(accelerator: Accelerator, folder: &Path) -> Result<Option<String>> {
     // Of a name of its own: QEMU locks it, and several machines may be tried out at once.
     let disk = tempfile::Builder::new().prefix("probe-").suffix(".raw").tempfile_in(folder)?;
     fs_err::write(&disk, boot_sector())?;
-    let mut machine = Tool::new(tools::QEMU.name)
+    let mut machine = Cmd::new(tools::QEMU.name)
         .args(accelerator.arguments())
         .args([
             "-machine",
@@ -91,12 +91,12 @@ fn try_out(accelerator: Accelerator, folder: &Path) -> Result<Option<String>> {
         ])
         .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-snapshot", "-drive"])
         .arg(format!("if=virtio,format=raw,file={}", disk.path().display()))
-        .killed_with_us()
+        .kill_on_parent_death()
         .spawn()?;
     verdict(&mut machine)
 }
 
-fn verdict(machine: &mut Running) -> Result<Option<String>> {
+fn verdict(machine: &mut ChildProcess) -> Result<Option<String>> {
     let deadline = Instant::now() + PROBE;
     while Instant::now() < deadline {
         if let Some(status) = machine.ended()? {

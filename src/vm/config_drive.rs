@@ -16,14 +16,14 @@ const LABEL: [u8; 11] = *b"config-2   ";
 
 /// Who the instance is, as OpenStack tells it.
 #[derive(Debug, Clone)]
-pub struct Identity {
+pub struct InstanceIdentity {
     /// The server's name, which becomes the host name.
     pub name: String,
     /// The server's id in RFC 4122 form; a new one makes cloud-init run its per-instance work.
     pub uuid: String,
 }
 
-impl Identity {
+impl InstanceIdentity {
     /// An instance that nobody has seen before.
     pub fn fresh(name: &str) -> Result<Self> {
         Ok(Self { name: name.to_owned(), uuid: fresh_uuid()? })
@@ -31,7 +31,7 @@ impl Identity {
 }
 
 /// The whole disk image; `network` is what OpenStack calls `network_data.json`.
-pub fn image(identity: &Identity, network: &Json, user_data: Option<&str>) -> Result<Vec<u8>> {
+pub fn image(identity: &InstanceIdentity, network: &Json, user_data: Option<&str>) -> Result<Vec<u8>> {
     let mut disk = Cursor::new(vec![0; SIZE]);
     fatfs::format_volume(&mut disk, FormatVolumeOptions::new().volume_label(LABEL))
         .context("formatting the config drive")?;
@@ -41,7 +41,11 @@ pub fn image(identity: &Identity, network: &Json, user_data: Option<&str>) -> Re
 
 /// The files below `openstack/latest/`, which the metadata service has as well.
 #[must_use]
-pub fn files(identity: &Identity, network: &Json, user_data: Option<&str>) -> Vec<(&'static str, String)> {
+pub fn files(
+    identity: &InstanceIdentity,
+    network: &Json,
+    user_data: Option<&str>,
+) -> Vec<(&'static str, String)> {
     let mut files = vec![("meta_data.json", meta_data(identity)), ("network_data.json", network.to_string())];
     files.extend(user_data.map(|text| ("user_data", text.to_owned())));
     files
@@ -58,7 +62,7 @@ fn write_files(disk: &mut Cursor<Vec<u8>>, files: &[(&str, String)]) -> std::io:
     volume.unmount()
 }
 
-fn meta_data(identity: &Identity) -> String {
+fn meta_data(identity: &InstanceIdentity) -> String {
     json!({
         "uuid": identity.uuid,
         "name": identity.name,
@@ -87,7 +91,7 @@ mod tests {
 
     fn drive() -> Vec<u8> {
         let identity =
-            Identity { name: "node-1".into(), uuid: "00000000-0000-4000-8000-000000000000".into() };
+            InstanceIdentity { name: "node-1".into(), uuid: "00000000-0000-4000-8000-000000000000".into() };
         image(&identity, &json!({"links": []}), Some("#cloud-config\nruncmd: [true]\n")).unwrap()
     }
 
@@ -116,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_largest_user_data_fits() {
-        let identity = Identity { name: "hub".into(), uuid: String::new() };
+        let identity = InstanceIdentity { name: "hub".into(), uuid: String::new() };
         assert!(image(&identity, &json!({}), Some(&"x".repeat(65536))).is_ok());
     }
 

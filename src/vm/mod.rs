@@ -2,9 +2,9 @@
 
 pub mod accelerator;
 pub mod config_drive;
-pub mod errand;
+pub mod one_shot;
 pub mod qemu;
 
 pub use accelerator::Accelerator;
-pub use config_drive::Identity;
-pub use qemu::{Frame, NOVA};
+pub use config_drive::InstanceIdentity;
+pub use qemu::{NOVA, QemuConfig};

@@ -4,12 +4,12 @@
 use std::path::Path;
 
 use super::Accelerator;
-use crate::host::command::Tool;
+use crate::host::cmd::Cmd;
 use crate::host::tools;
 
 /// What machines have in common; each adds its links, and how it is talked to.
 #[derive(Debug)]
-pub struct Frame<'a> {
+pub struct QemuConfig<'a> {
     /// Its name.
     pub name: &'a str,
     /// QEMU's name of the board, with what the firmware wants of it.
@@ -39,10 +39,10 @@ pub struct Frame<'a> {
 /// The product name of Nova's instances, where a cloud has not given them another one.
 pub const NOVA: &str = "OpenStack Nova";
 
-impl Frame<'_> {
+impl QemuConfig<'_> {
     /// The command, to which more devices can be added.
     #[must_use]
-    pub fn qemu(&self) -> Tool {
+    pub fn qemu(&self) -> Cmd {
         let Self { name, board, uuid, disk_options, .. } = self;
         let [log, disk] = [self.log, self.disk].map(|path| path.display().to_string());
         let config_drive =
@@ -51,7 +51,7 @@ impl Frame<'_> {
         let product = self.product.replace(',', ",,");
         let root =
             format!("if=none,id=root,format=qcow2,cache=unsafe,discard=unmap,{disk_options}file={disk}");
-        Tool::new(tools::QEMU.name)
+        Cmd::new(tools::QEMU.name)
             .args(["-name", name, "-machine", board])
             .args(&self.firmware)
             .args(self.accelerator.arguments())

@@ -4,14 +4,14 @@
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Users {
     /// Single users and ranges of them.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<AccountEntry>,
     /// The groups beside those that every user has alone.
     pub groups: Vec<Group>,
 }
 
 /// One user, or many that are numbered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
+pub enum AccountEntry {
     /// One.
     Single(User),
     /// Many.
@@ -79,22 +79,22 @@ impl Users {
     pub fn usual() -> Self {
         let range =
             UserRange { prefix: "training".into(), first: 1, count: 30, width: 2, uid: 2001, groups: vec![] };
-        Self { entries: vec![Entry::Range(range)], groups: vec![] }
+        Self { entries: vec![AccountEntry::Range(range)], groups: vec![] }
     }
 
     /// Each account.
     pub fn accounts(&self) -> impl Iterator<Item = User> {
-        self.entries.iter().flat_map(Entry::accounts)
+        self.entries.iter().flat_map(AccountEntry::accounts)
     }
 
     /// How many accounts there are.
     #[must_use]
     pub fn count(&self) -> u32 {
-        self.entries.iter().map(Entry::count).sum()
+        self.entries.iter().map(AccountEntry::count).sum()
     }
 }
 
-impl Entry {
+impl AccountEntry {
     /// Each account of the entry.
     pub fn accounts(&self) -> impl Iterator<Item = User> {
         (0..self.count()).map(|offset| match self {

@@ -3,12 +3,17 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Subnet, Workshop, findings, overlaps};
-use crate::document::{Findings, Place, Source};
+use crate::document::{Findings, Location, Source};
 
 /// Reads the hub's address, which stands at `place`; none with a finding.
-pub fn hub(text: &str, place: &Place, network: Option<Subnet>, findings: &mut Findings) -> Option<Ipv4Addr> {
+pub fn hub(
+    text: &str,
+    location: &Location,
+    network: Option<Subnet>,
+    findings: &mut Findings,
+) -> Option<Ipv4Addr> {
     let mut refuse = |reason: &str, remedy: &str| {
-        findings.push(findings::not_a_hub_address(place, reason, remedy));
+        findings.push(findings::not_a_hub_address(location, reason, remedy));
         None
     };
     let Ok(address) = text.parse::<Ipv4Addr>() else {
@@ -27,9 +32,9 @@ pub fn hub(text: &str, place: &Place, network: Option<Subnet>, findings: &mut Fi
 pub fn of_command_line(text: &str, workshop: &Workshop, findings: &mut Findings) -> Option<Ipv4Addr> {
     let command = "imagegen node --hub-ip ";
     let source = Source::new("command line", format!("{command}{text}"));
-    let place = Place { source, span: command.len()..command.len() + text.len() };
-    let hub = hub(text, &place, workshop.network.cidr, findings)?;
-    overlaps::note_hub(workshop, hub, &place, findings);
+    let location = Location { source, span: command.len()..command.len() + text.len() };
+    let hub = hub(text, &location, workshop.network.cidr, findings)?;
+    overlaps::note_hub(workshop, hub, &location, findings);
     Some(hub)
 }
 
@@ -72,7 +77,7 @@ mod tests {
 
     fn fault_of(text: &str, network: Option<Subnet>) -> Option<String> {
         let mut findings = Findings::default();
-        let mut workshop = Workshop::usual();
+        let mut workshop = Workshop::default_workshop();
         workshop.network.cidr = network;
         of_command_line(text, &workshop, &mut findings);
         findings.iter().next().map(|finding| finding.labels[0].text.clone())

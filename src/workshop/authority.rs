@@ -6,7 +6,7 @@ use time::{Date, Duration};
 
 use super::certificate::{self, PAGE_LIFE, PageCertificate};
 use super::day;
-use super::key::Key;
+use super::key::PrivateKey;
 use super::page_names::PageNames;
 use crate::failure::Result;
 
@@ -26,12 +26,12 @@ pub(super) struct Authority {
 
 impl Authority {
     pub(super) fn generate(today: Date) -> Result<Self> {
-        Ok(Self { key: Key::generate()?.to_pem()?, since: today, page_since: today })
+        Ok(Self { key: PrivateKey::generate()?.to_pem()?, since: today, page_since: today })
     }
 
     /// What makes it unusable, if anything does.
     pub(super) fn fault(&self) -> Option<&'static str> {
-        if Key::read(&self.key).is_err() {
+        if PrivateKey::read(&self.key).is_err() {
             return Some("its authority's key cannot be read");
         }
         (self.page_since < self.since).then_some("its `page_since` is earlier than its authority's `since`")
@@ -39,7 +39,7 @@ impl Authority {
 
     /// Its certificate, in PEM.
     pub(super) fn certificate(&self, names: &PageNames) -> Result<String> {
-        certificate::authority(&Key::read(&self.key)?, self.since, names)
+        certificate::authority(&PrivateKey::read(&self.key)?, self.since, names)
     }
 
     /// The page's certificate for these names.
@@ -50,7 +50,7 @@ impl Authority {
             .chain_update("\0")
             .chain_update(day);
         let dates = [self.since, self.page_since];
-        certificate::page(&Key::read(key)?, dates, names, &scalar.finalize().into())
+        certificate::page(&PrivateKey::read(key)?, dates, names, &scalar.finalize().into())
     }
 
     /// The days from which on and until which the page's certificate is valid.

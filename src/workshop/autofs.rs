@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::network::{is_the_systems, within};
-use super::{findings, names};
+use super::{findings, validate};
 use crate::document::{Fields, Findings, Node, Source};
 
 pub(super) const KEYS: &[&str] = &["mount_options", "timeout", "maps"];
@@ -90,7 +90,7 @@ fn share<'a>(source: &'a Arc<Source>, item: &'a Node, findings: &mut Findings) -
     let writable = fields.flag("writable", "writable: true").unwrap_or(false);
     let mount_options = options(source, &mut fields);
     let (path, node) = path?;
-    if !names::is_plain_path(path) || is_the_systems(path) || within(path, "/home") {
+    if !validate::is_plain_path(path) || is_the_systems(path) || within(path, "/home") {
         fields.findings().push(findings::not_a_mount_point(source, path, node));
     }
     let (text, from_node) = from?;
@@ -110,7 +110,7 @@ fn share<'a>(source: &'a Arc<Source>, item: &'a Node, findings: &mut Findings) -
 }
 
 fn is_export(server: &str, folder: &str) -> bool {
-    (server.parse::<Ipv4Addr>().is_ok() || names::is_host_name(server)) && names::is_plain_path(folder)
+    (server.parse::<Ipv4Addr>().is_ok() || validate::is_host_name(server)) && validate::is_plain_path(folder)
 }
 
 /// A mount option as it is written, with its place.

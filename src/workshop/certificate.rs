@@ -9,7 +9,7 @@ use rcgen::{
 use sha2::{Digest, Sha256};
 use time::{Date, Duration, OffsetDateTime};
 
-use super::key::Key;
+use super::key::PrivateKey;
 use super::page_names::{HUB_NAME, PageNames};
 use crate::failure::Result;
 use crate::recipe::hex;
@@ -40,7 +40,7 @@ impl std::fmt::Debug for PageCertificate {
 /// nothing: nodes know it by its fingerprint. Its dates are far apart and fixed, since a machine's clock may be wrong when
 /// it boots, and nodes that run must not lose their hub.
 pub(super) fn rendezvous() -> Result<(String, String)> {
-    let key = Key::generate()?;
+    let key = PrivateKey::generate()?;
     let mut params = CertificateParams::new([HUB_NAME.to_owned()]).context("naming a certificate")?;
     params.not_before = rcgen::date_time_ymd(2019, 6, 1);
     params.not_after = rcgen::date_time_ymd(2049, 12, 31);
@@ -54,24 +54,24 @@ pub(super) fn rendezvous() -> Result<(String, String)> {
 
 /// The public point of a private key as certificates contain it; none where the text is not such a key.
 pub(super) fn public_point(pem: &str) -> Option<Vec<u8>> {
-    Key::read(pem).ok().map(|key| key.point().to_vec())
+    PrivateKey::read(pem).ok().map(|key| key.point().to_vec())
 }
 
 /// The authority's certificate, in PEM: browsers that trust it take no other names from it than the page has.
-pub(super) fn authority(key: &Key, since: Date, names: &PageNames) -> Result<String> {
+pub(super) fn authority(key: &PrivateKey, since: Date, names: &PageNames) -> Result<String> {
     let certificate = params_of_authority(key, since, names)?.self_signed(key);
     Ok(certificate.context("signing the authority's certificate")?.pem())
 }
 
 /// The page's certificate, with a key that is derived from the authority's, which could sign any other all the same.
 pub(super) fn page(
-    authority: &Key,
+    authority: &PrivateKey,
     dates: [Date; 2],
     names: &PageNames,
     scalar: &[u8; 32],
 ) -> Result<PageCertificate> {
     let [authority_since, since] = dates;
-    let key = Key::of(scalar)?;
+    let key = PrivateKey::of(scalar)?;
     let issuer = Issuer::new(params_of_authority(authority, authority_since, names)?, authority);
     let params = params_of_page(&key, since, names)?;
     let certificate = params.signed_by(&key, &issuer).context("signing the page's certificate")?;
@@ -86,7 +86,7 @@ fn fingerprint(certificate: &Certificate) -> String {
     hex(&Sha256::digest(certificate.der()))
 }
 
-fn params_of_authority(key: &Key, since: Date, names: &PageNames) -> Result<CertificateParams> {
+fn params_of_authority(key: &PrivateKey, since: Date, names: &PageNames) -> Result<CertificateParams> {
     let mut params = params(key, since, AUTHORITY_LIFE, names)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
@@ -111,7 +111,7 @@ fn constraints(names: &PageNames) -> NameConstraints {
     NameConstraints { permitted_subtrees, excluded_subtrees }
 }
 
-fn params_of_page(key: &Key, since: Date, names: &PageNames) -> Result<CertificateParams> {
+fn params_of_page(key: &PrivateKey, since: Date, names: &PageNames) -> Result<CertificateParams> {
     let mut params = params(key, since, PAGE_LIFE, names)?;
     for host in names.hosts() {
         let name = host.try_into().with_context(|| format!("naming a certificate for {host}"))?;
@@ -126,7 +126,7 @@ fn params_of_page(key: &Key, since: Date, names: &PageNames) -> Result<Certifica
 }
 
 /// What both have. Browsers refuse two certificates of one number: other contents, another number.
-fn params(key: &Key, since: Date, life: Duration, names: &PageNames) -> Result<CertificateParams> {
+fn params(key: &PrivateKey, since: Date, life: Duration, names: &PageNames) -> Result<CertificateParams> {
     let mut params = CertificateParams::new([]).context("naming a certificate")?;
     (params.not_before, params.not_after) = validity(since, life);
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::daemon::{self, Machines};
 use super::network::{self, Subnet};
-use super::{findings, names};
+use super::{findings, validate};
 use crate::document::{Fields, Findings, Node, Source, Value};
 
 pub(super) const KEYS: &[&str] =
@@ -124,7 +124,7 @@ pub(super) fn read(
     docker.mtu = mtu(&mut fields);
     docker.address_pools = pools(source, &mut fields);
     if let Some((path, node)) = fields.text("data_root", "data_root: /srv/docker") {
-        if !names::is_plain_path(path) {
+        if !validate::is_plain_path(path) {
             fields.findings().push(findings::not_a_path(source, path, node));
         }
         path.clone_into(&mut docker.data_root);

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::document::findings::instead;
-use crate::document::{Finding, Key, Node, Place, Source};
+use crate::document::{Finding, Location, MapKey, Node, Source};
 
 pub use super::engine_findings::*;
 pub use super::notebook_findings::*;
@@ -42,38 +42,38 @@ pub fn no_users(source: &Arc<Source>, node: &Node) -> Finding {
 
 /// A name that no Linux account can have.
 #[must_use]
-pub fn impossible_name(what: &str, name: &str, place: &Place) -> Finding {
+pub fn impossible_name(what: &str, name: &str, location: &Location) -> Finding {
     Finding::error(
         format!("`{name}` is impossible as a {what} name"),
         "use up to 32 lower-case letters, digits, `-`, `_` and `.`, a letter or a digit first, and not only digits",
     )
-    .at_place(place, format!("not a {what} name"))
+    .at_place(location, format!("not a {what} name"))
 }
 
 /// A name that the system keeps for itself.
 #[must_use]
-pub fn reserved_name(what: &str, name: &str, place: &Place) -> Finding {
+pub fn reserved_name(what: &str, name: &str, location: &Location) -> Finding {
     Finding::error(
         format!("the {what} name `{name}` is reserved"),
         "choose another one; Debian or a package of the images has an account or a group of this name",
     )
-    .at_place(place, "reserved")
+    .at_place(location, "reserved")
 }
 
 /// An id outside the range for people.
 #[must_use]
-pub fn reserved_id(what: &str, id: i64, place: &Place) -> Finding {
+pub fn reserved_id(what: &str, id: i64, location: &Location) -> Finding {
     Finding::error(
         format!("{what} {id} is not for people"),
         "choose one from 1000 to 59999; Debian keeps 0 to 999 and 60000 to 65535 for the system, and imagegen has its \
          own accounts from 60900 to 60999",
     )
-    .at_place(place, "reserved")
+    .at_place(location, "reserved")
 }
 
 /// Something that two users have both.
 #[must_use]
-pub fn given_twice(what: &str, again: &Place, first: &Place) -> Finding {
+pub fn given_twice(what: &str, again: &Location, first: &Location) -> Finding {
     let finding = Finding::error(
         format!("{what} is given twice"),
         if what.starts_with("GID") {
@@ -90,24 +90,24 @@ pub fn given_twice(what: &str, again: &Place, first: &Place) -> Finding {
 
 /// A group of a user that nobody has declared.
 #[must_use]
-pub fn undeclared_group(name: &str, place: &Place) -> Finding {
+pub fn undeclared_group(name: &str, location: &Location) -> Finding {
     Finding::error(
         format!("there is no group `{name}`"),
         format!(
             "declare it, so that its GID is the same everywhere: `groups: [{{name: {name}, gid: 3000}}]`"
         ),
     )
-    .at_place(place, "not declared")
+    .at_place(location, "not declared")
 }
 
 /// A name with a character that `/etc/passwd` uses for itself, or none of a person's name.
 #[must_use]
-pub fn impossible_full_name(place: &Place) -> Finding {
+pub fn impossible_full_name(location: &Location) -> Finding {
     Finding::error(
         "this cannot stand in the account table as a full name",
         "leave out colons, commas, tabs, line breaks and other control characters",
     )
-    .at_place(place, "not possible")
+    .at_place(location, "not possible")
 }
 
 /// Text that is no hash of crypt(5), or a weak one. It is not shown in the message.
@@ -132,7 +132,7 @@ pub fn unreadable_part(source: &Arc<Source>, name: &str, reason: &str, node: &No
 
 /// A key of a single user in an entry of many.
 #[must_use]
-pub fn beside_many_users(source: &Arc<Source>, key: &Key, whole: &str) -> Finding {
+pub fn beside_many_users(source: &Arc<Source>, key: &MapKey, whole: &str) -> Finding {
     let inside =
         if whole == "csv" { "give the roster a column for it" } else { "put `groups` into the range" };
     Finding::error(
@@ -184,33 +184,33 @@ pub fn empty_roster(source: &Arc<Source>) -> Finding {
 
 /// A row with more cells than there are columns.
 #[must_use]
-pub fn row_too_long(place: &Place, columns: usize) -> Finding {
+pub fn row_too_long(location: &Location, columns: usize) -> Finding {
     Finding::error(
         format!("this row has more than {columns} cells"),
         "put a cell with a separator in it between double quotes",
     )
-    .at_place(place, "too long")
+    .at_place(location, "too long")
 }
 
 /// A row without a cell that it needs.
 #[must_use]
-pub fn row_lacks(place: &Place, column: &str) -> Finding {
+pub fn row_lacks(location: &Location, column: &str) -> Finding {
     Finding::error(format!("this row has no `{column}`"), "fill in the cell, or remove the row")
-        .at_place(place, "something is missing")
+        .at_place(location, "something is missing")
 }
 
 /// A cell that should be a number.
 #[must_use]
-pub fn not_a_number(place: &Place, column: &str, text: &str) -> Finding {
+pub fn not_a_number(location: &Location, column: &str, text: &str) -> Finding {
     Finding::error(format!("`{text}` is not a whole number for `{column}`"), "write a whole number")
-        .at_place(place, "not a number")
+        .at_place(location, "not a number")
 }
 
 /// A cell that should be yes or no.
 #[must_use]
-pub fn not_yes_or_no(place: &Place, text: &str) -> Finding {
+pub fn not_yes_or_no(location: &Location, text: &str) -> Finding {
     Finding::error(format!("`{text}` is neither yes nor no"), "write `yes`, `no`, or nothing")
-        .at_place(place, "yes or no?")
+        .at_place(location, "yes or no?")
 }
 
 /// Text that is not a size in Docker's notation.
@@ -245,8 +245,8 @@ pub fn not_a_network(source: &Arc<Source>, text: &str, node: &Node, remedy: &str
 
 /// An address that no hub can have.
 #[must_use]
-pub fn not_a_hub_address(place: &Place, reason: &str, remedy: &str) -> Finding {
-    Finding::error(format!("the hub cannot have this address: {reason}"), remedy).at_place(place, reason)
+pub fn not_a_hub_address(location: &Location, reason: &str, remedy: &str) -> Finding {
+    Finding::error(format!("the hub cannot have this address: {reason}"), remedy).at_place(location, reason)
 }
 
 /// Neither command line nor file say where the hub is.

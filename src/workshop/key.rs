@@ -10,13 +10,13 @@ use rcgen::{PublicKeyData, SignatureAlgorithm};
 use crate::failure::Result;
 
 /// A key whose signatures depend on nothing but what is signed (RFC 6979).
-pub(super) struct Key {
+pub(super) struct PrivateKey {
     secret: SigningKey,
     /// The public point, uncompressed (SEC 1, 2.3.3).
     point: Vec<u8>,
 }
 
-impl Key {
+impl PrivateKey {
     pub(super) fn generate() -> Result<Self> {
         let mut scalar = [0; 32];
         getrandom::fill(&mut scalar).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
@@ -42,14 +42,14 @@ impl Key {
     }
 }
 
-impl From<SigningKey> for Key {
+impl From<SigningKey> for PrivateKey {
     fn from(secret: SigningKey) -> Self {
         let point = secret.verifying_key().to_sec1_point(false).as_bytes().to_vec();
         Self { secret, point }
     }
 }
 
-impl PublicKeyData for Key {
+impl PublicKeyData for PrivateKey {
     fn der_bytes(&self) -> &[u8] {
         &self.point
     }
@@ -59,7 +59,7 @@ impl PublicKeyData for Key {
     }
 }
 
-impl rcgen::SigningKey for Key {
+impl rcgen::SigningKey for PrivateKey {
     fn sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, rcgen::Error> {
         let signature: DerSignature = self.secret.sign(message);
         Ok(signature.as_bytes().to_vec())

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Reader, findings, zones};
+use super::{FileReader, findings, zones};
 use crate::document::{Fields, Findings, Node, Source};
 
 pub(super) const KEYS: &[&str] = &["packages", "files"];
@@ -34,7 +34,7 @@ pub struct ExtraFile {
 pub(super) fn read_node(
     source: &Arc<Source>,
     node: &Node,
-    reader: Reader<'_>,
+    reader: FileReader<'_>,
     findings: &mut Findings,
 ) -> Extras {
     extras(source, &mut Fields::of(source, "node", node, KEYS, findings), reader)
@@ -44,7 +44,7 @@ pub(super) fn read_node(
 pub(super) fn read_hub<'a>(
     source: &'a Arc<Source>,
     node: &'a Node,
-    reader: Reader<'_>,
+    reader: FileReader<'_>,
     findings: &mut Findings,
 ) -> (Extras, Option<&'a Node>) {
     let mut fields = Fields::of(source, "hub", node, HUB_KEYS, findings);
@@ -53,7 +53,7 @@ pub(super) fn read_hub<'a>(
     (extras(source, &mut fields, reader), place)
 }
 
-fn extras(source: &Arc<Source>, fields: &mut Fields<'_, '_>, reader: Reader<'_>) -> Extras {
+fn extras(source: &Arc<Source>, fields: &mut Fields<'_, '_>, reader: FileReader<'_>) -> Extras {
     let mut extras = Extras::default();
     for (name, node) in fields.texts("packages", "packages: [r-base-core]") {
         if !is_package(name) {
@@ -82,7 +82,7 @@ fn extra_file(
     path: &str,
     node: &Node,
     file: &mut Fields<'_, '_>,
-    reader: Reader<'_>,
+    reader: FileReader<'_>,
 ) -> Option<ExtraFile> {
     if !is_file_path(path) {
         file.findings().push(findings::not_a_file_path(source, path, node));

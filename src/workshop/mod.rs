@@ -5,16 +5,15 @@ pub mod address;
 mod authority;
 mod autofs;
 mod certificate;
-mod clashes;
+mod conflicts;
 mod daemon;
 mod day;
 mod docker;
 mod engine_findings;
+pub mod export;
 pub mod findings;
 mod key;
-pub mod listing;
 mod machines;
-mod names;
 mod network;
 mod notebook_findings;
 mod notebooks;
@@ -31,13 +30,14 @@ pub mod schema;
 pub mod secret_findings;
 mod secrets;
 mod users;
+mod validate;
 mod web;
 mod web_findings;
 mod zones;
 
 use crate::document::Source;
 
-pub use accounts::{Entry, Group, PasswordHash, User, UserRange, Users};
+pub use accounts::{AccountEntry, Group, PasswordHash, User, UserRange, Users};
 pub use autofs::{Autofs, Share};
 pub use docker::Docker;
 pub use machines::{ExtraFile, Extras};
@@ -95,7 +95,7 @@ pub const EXAMPLE: &str = include_str!("example.yaml");
 impl Workshop {
     /// The workshop of a person who has written nothing.
     #[must_use]
-    pub fn usual() -> Self {
+    pub fn default_workshop() -> Self {
         Self { name: "training".into(), users: Users::usual(), ..Self::default() }
     }
 }
@@ -139,4 +139,4 @@ impl Default for ClassicImages {
 
 /// How the reader of a workshop gets at the files that it names: by the name as it is written, to the text or to the
 /// reason why there is none.
-pub type Reader<'a> = &'a dyn Fn(&str) -> Result<std::sync::Arc<Source>, String>;
+pub type FileReader<'a> = &'a dyn Fn(&str) -> Result<std::sync::Arc<Source>, String>;

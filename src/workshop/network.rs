@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use super::{Quota, address, findings, names, quota};
-use crate::document::{Fields, Findings, Node, Place, Source};
+use super::{Quota, address, findings, quota, validate};
+use crate::document::{Fields, Findings, Location, Node, Source};
 
 pub(super) const KEYS: &[&str] = &["cidr", "hub_ip", "hub_name"];
 pub(super) const HOMES_KEYS: &[&str] = &["export", "volume", "adopt", "quota", "tls"];
@@ -105,10 +105,10 @@ pub(super) fn read(source: &Arc<Source>, node: &Node, findings: &mut Findings) -
         network.cidr = expect_subnet(source, text, node, fields.findings());
     }
     if let Some((text, node)) = fields.text("hub_ip", "hub_ip: 10.0.0.5") {
-        network.hub_ip = address::hub(text, &Place::of(source, node), network.cidr, fields.findings());
+        network.hub_ip = address::hub(text, &Location::of(source, node), network.cidr, fields.findings());
     }
     if let Some((text, node)) = fields.text("hub_name", "hub_name: jupyter.example.org") {
-        if !names::is_host_name(text) {
+        if !validate::is_host_name(text) {
             fields.findings().push(findings::not_a_host_name(source, text, node));
         }
         network.hub_name = Some(text.to_owned());
@@ -121,7 +121,7 @@ pub(super) fn read_homes(source: &Arc<Source>, node: &Node, findings: &mut Findi
     let mut homes = Homes::default();
     let mut fields = Fields::of(source, "homes", node, HOMES_KEYS, findings);
     if let Some((path, node)) = fields.text("export", "export: /srv/homes") {
-        if !names::is_plain_path(path) || is_the_systems(path) {
+        if !validate::is_plain_path(path) || is_the_systems(path) {
             fields.findings().push(findings::not_an_export(source, path, node));
         }
         path.clone_into(&mut homes.export);
@@ -149,13 +149,13 @@ fn volume_findings(source: &Arc<Source>, text: &str, node: &Node) -> Findings {
     /// What virtio has room for (`VIRTIO_BLK_ID_BYTES`).
     const SERIAL: usize = 20;
     let mut findings = Findings::default();
-    if names::is_uuid(text) {
+    if validate::is_uuid(text) {
         return findings;
     }
     let serial = text
         .strip_prefix(BY_VIRTIO)
         .and_then(|serial| serial.get(..SERIAL).filter(|_| serial.len() > SERIAL));
-    if !names::is_plain_path(text) || !text.starts_with("/dev/") {
+    if !validate::is_plain_path(text) || !text.starts_with("/dev/") {
         findings.push(findings::not_a_volume(source, text, node));
     } else if let Some(serial) = serial.filter(|_| !text.contains("-part")) {
         findings.push(findings::serial_too_long(source, text, &format!("{BY_VIRTIO}{serial}"), node));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::network::expect_subnet;
-use super::{Quota, Share, Subnet, findings, names, pages, quota};
+use super::{Quota, Share, Subnet, findings, pages, quota, validate};
 use crate::document::{Fields, Findings, Node, Source, Value};
 
 pub(super) const KEYS: &[&str] = &[
@@ -121,7 +121,7 @@ pub(super) fn read(source: &Arc<Source>, node: &Node, findings: &mut Findings) -
 /// A name of an image with the digest of its manifest.
 fn is_pinned(text: &str) -> bool {
     let Some((name, digest)) = text.split_once("@sha256:") else { return false };
-    names::is_image(name) && !name.contains('@') && is_sha256(digest)
+    validate::is_image(name) && !name.contains('@') && is_sha256(digest)
 }
 
 fn is_sha256(text: &str) -> bool {

@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::Subnet;
-use super::zones::Fault;
-use crate::document::{Finding, Node, Place, Severity, Source};
+use super::zones::ZoneFault;
+use crate::document::{Finding, Location, Node, Severity, Source};
 
 pub(super) fn wrong(
     source: &Arc<Source>,
@@ -56,14 +56,14 @@ pub fn pool_too_small(source: &Arc<Source>, node: &Node, pool: Subnet) -> Findin
 /// who takes that.
 #[must_use]
 pub(super) fn hidden_by_docker(
-    place: &Place,
+    location: &Location,
     clash: &str,
     whose: &str,
     remedy: String,
     severity: Severity,
 ) -> Finding {
     let message = format!("{clash}, {whose}: machines would reach their own bridge instead");
-    Finding { severity, ..Finding::error(message, remedy) }.at_place(place, "hidden by Docker")
+    Finding { severity, ..Finding::error(message, remedy) }.at_place(location, "hidden by Docker")
 }
 
 /// Pools with fewer networks than a machine needs.
@@ -78,13 +78,13 @@ pub fn too_few_pools(source: &Arc<Source>, node: &Node) -> Finding {
 
 /// An address of the internet for the hub.
 #[must_use]
-pub fn public_hub(place: &Place, hub: Ipv4Addr) -> Finding {
+pub fn public_hub(location: &Location, hub: Ipv4Addr) -> Finding {
     Finding::warning(
         format!("{hub} is an address of the internet, perhaps a floating IP, which the hub does not have itself"),
         "give the hub's own address in the network of the nodes, which Horizon shows beside the floating IP; where the \
          machines have addresses of the internet themselves, say so: `network: {cidr: …}`",
     )
-    .at_place(place, "not a private address")
+    .at_place(location, "not a private address")
 }
 
 /// Text that is no path that can be used without quoting.
@@ -287,17 +287,17 @@ pub fn not_a_public_key(source: &Arc<Source>, text: &str, node: &Node) -> Findin
 
 /// Text that is not a time zone of the machines.
 #[must_use]
-pub(super) fn not_a_timezone(source: &Arc<Source>, text: &str, fault: Fault, node: &Node) -> Finding {
+pub(super) fn not_a_timezone(source: &Arc<Source>, text: &str, fault: ZoneFault, node: &Node) -> Finding {
     let remedy = match fault {
-        Fault::Older(name) | Fault::Misspelt(name) => format!("write `{name}`"),
-        Fault::Distance => "write the name of a place, like `Europe/Zurich`, which knows of summer time".to_owned(),
-        Fault::Unknown => {
+        ZoneFault::Older(name) | ZoneFault::Misspelt(name) => format!("write `{name}`"),
+        ZoneFault::Distance => "write the name of a place, like `Europe/Zurich`, which knows of summer time".to_owned(),
+        ZoneFault::Unknown => {
             "write a continent or an ocean and a city, like `Europe/Zurich`; `timedatectl list-timezones` has them all"
                 .to_owned()
         }
     };
     let message = match fault {
-        Fault::Older(_) => {
+        ZoneFault::Older(_) => {
             format!("`{text}` is an older name of a time zone, and the machines do not have it")
         }
         _ => format!("`{text}` is not a time zone"),

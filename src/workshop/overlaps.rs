@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::daemon::at;
 use super::network::subnet;
 use super::{Docker, Engine, Subnet, Workshop, findings};
-use crate::document::{Finding, Findings, Node, Place, Severity, Source, Value};
+use crate::document::{Finding, Findings, Location, Node, Severity, Source, Value};
 
 /// What Docker takes one after the other where it has no pools of its own (moby's `libnetwork/ipamutils`). After these
 /// come parts of 192.168.0.0/16, which no machine of a workshop gets to: it has two bridges at most.
@@ -45,8 +45,8 @@ pub(super) fn note(source: &Arc<Source>, root: &Node, workshop: &Workshop, findi
             continue;
         }
         let Some(taken) = taken.iter().find(|taken| hides(taken, &wanted, workshop)) else { continue };
-        let place = Place::of(source, wanted.node);
-        let mut finding = finding(taken, wanted.subnet, wanted.what, home, &place);
+        let location = Location::of(source, wanted.node);
+        let mut finding = finding(taken, wanted.subnet, wanted.what, home, &location);
         if let Some(node) = taken.key.and_then(|key| key.iter().try_fold(root, |node, key| at(node, key))) {
             finding = finding.at(source, node.span.clone(), format!("Docker takes {}", taken.subnet));
         }
@@ -58,16 +58,16 @@ pub(super) fn note(source: &Arc<Source>, root: &Node, workshop: &Workshop, findi
 }
 
 /// Notes where the hub's address that stands at `place` is one of Docker's, or not one that a machine has itself.
-pub fn note_hub(workshop: &Workshop, hub: Ipv4Addr, place: &Place, findings: &mut Findings) {
+pub fn note_hub(workshop: &Workshop, hub: Ipv4Addr, location: &Location, findings: &mut Findings) {
     if workshop.network.cidr.is_some_and(|cidr| cidr.contains(hub)) {
         return;
     }
     if is_public(hub) {
-        findings.push(findings::public_hub(place, hub));
+        findings.push(findings::public_hub(location, hub));
     }
     let address = Subnet { address: hub, prefix: 32 };
     if let Some(taken) = taken(workshop).iter().find(|taken| taken.subnet.overlaps(address)) {
-        findings.push(finding(taken, address, HUB, None, place));
+        findings.push(finding(taken, address, HUB, None, location));
     }
 }
 
@@ -82,7 +82,7 @@ fn is_public(address: Ipv4Addr) -> bool {
     !address.is_private() && !shared && !of_tests
 }
 
-fn finding(taken: &Taken, wanted: Subnet, what: &str, home: Option<Subnet>, place: &Place) -> Finding {
+fn finding(taken: &Taken, wanted: Subnet, what: &str, home: Option<Subnet>, location: &Location) -> Finding {
     let known = home.is_some() || taken.key.is_some() || taken.subnet == OVERLAYS;
     let severity = if known { taken.severity } else { Severity::Warning };
     let (whose, remedy) = match taken.key {
@@ -102,7 +102,7 @@ fn finding(taken: &Taken, wanted: Subnet, what: &str, home: Option<Subnet>, plac
     };
     let lies = if within(wanted, taken.subnet) { "lies in" } else { "covers" };
     let clash = format!("{what} {} {lies} {}", shown(wanted), taken.subnet);
-    findings::hidden_by_docker(place, &clash, &whose, remedy, severity)
+    findings::hidden_by_docker(location, &clash, &whose, remedy, severity)
 }
 
 /// Why Docker takes a network that the workshop file gives it, and what to write instead.
@@ -349,16 +349,16 @@ mod tests {
     #[test]
     fn the_hubs_address_on_the_command_line_is_judged_too() {
         let command = Source::new("command line", "imagegen node --hub-ip 172.17.0.5");
-        let place = Place { source: command, span: 23..33 };
+        let location = Location { source: command, span: 23..33 };
         let told = |workshop: &Workshop, hub: [u8; 4]| {
             let mut findings = Findings::default();
-            note_hub(workshop, hub.into(), &place, &mut findings);
+            note_hub(workshop, hub.into(), &location, &mut findings);
             findings.iter().map(|finding| finding.message.clone()).collect::<Vec<_>>().join("; ")
         };
-        assert!(told(&Workshop::usual(), [172, 17, 0, 5]).contains("for its own bridges"));
-        assert!(told(&Workshop::usual(), [193, 5, 22, 9]).contains("floating"));
-        assert_eq!(told(&Workshop::usual(), [10, 0, 0, 5]), "");
-        let mut bridged = Workshop::usual();
+        assert!(told(&Workshop::default_workshop(), [172, 17, 0, 5]).contains("for its own bridges"));
+        assert!(told(&Workshop::default_workshop(), [193, 5, 22, 9]).contains("floating"));
+        assert_eq!(told(&Workshop::default_workshop(), [10, 0, 0, 5]), "");
+        let mut bridged = Workshop::default_workshop();
         bridged.docker.options.insert("bip".into(), "10.0.0.1/24".into());
         assert!(told(&bridged, [10, 0, 0, 5]).contains("`docker.options.bip`"));
     }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::daemon::{Machines, at};
-use super::{ClassicImages, Engine, Reader, SecurityUpdates, Transport, Users, Workshop};
-use super::{autofs, docker, findings, machines, names, network, notebooks, overlaps, users, web};
-use crate::document::{Document, Fields, Findings, Node, Place, Source};
+use super::{ClassicImages, Engine, FileReader, SecurityUpdates, Transport, Users, Workshop};
+use super::{autofs, docker, findings, machines, network, notebooks, overlaps, users, validate, web};
+use crate::document::{Document, Fields, Findings, Location, Node, Source};
 
 pub(super) const KEYS: &[&str] = &[
     "version",
@@ -32,22 +32,22 @@ pub(super) const CLASSIC_KEYS: &[&str] = &["consul_image", "swarm_image"];
 
 /// Reads a workshop file; what is wrong goes to `findings`, and stands in the result as its default. `reader` gets the
 /// files that it names.
-pub fn parse(source: Arc<Source>, reader: Reader<'_>, findings: &mut Findings) -> Workshop {
+pub fn parse(source: Arc<Source>, reader: FileReader<'_>, findings: &mut Findings) -> Workshop {
     let workshop = match Document::parse(source) {
         Ok(document) => workshop(&document.source, &document.root, reader, findings),
         Err(finding) => {
             findings.push(finding);
-            Workshop::usual()
+            Workshop::default_workshop()
         }
     };
     findings.sort_by_place();
     workshop
 }
 
-fn workshop(source: &Arc<Source>, root: &Node, reader: Reader<'_>, findings: &mut Findings) -> Workshop {
+fn workshop(source: &Arc<Source>, root: &Node, reader: FileReader<'_>, findings: &mut Findings) -> Workshop {
     let mut fields = Fields::of(source, "workshop", root, KEYS, findings);
     fields.expect_version();
-    let mut workshop = Workshop { name: name(source, &mut fields), ..Workshop::usual() };
+    let mut workshop = Workshop { name: name(source, &mut fields), ..Workshop::default_workshop() };
     workshop.engine = engine(source, &mut fields);
     if let Some(users) = read_users(source, &mut fields, reader) {
         workshop.users = users;
@@ -113,7 +113,7 @@ fn addresses(source: &Arc<Source>, root: &Node, workshop: &Workshop, findings: &
     overlaps::note(source, root, workshop, findings);
     let written = at(root, "network").and_then(|network| at(network, "hub_ip"));
     if let Some((hub, node)) = workshop.network.hub_ip.zip(written) {
-        overlaps::note_hub(workshop, hub, &Place::of(source, node), findings);
+        overlaps::note_hub(workshop, hub, &Location::of(source, node), findings);
     }
 }
 
@@ -128,8 +128,10 @@ fn materials(source: &Arc<Source>, fields: &mut Fields<'_, '_>, workshop: &mut W
 }
 
 fn name(source: &Arc<Source>, fields: &mut Fields<'_, '_>) -> String {
-    let Some((name, node)) = fields.text("name", "name: galaxy-2026") else { return Workshop::usual().name };
-    if !names::is_workshop_name(name) {
+    let Some((name, node)) = fields.text("name", "name: galaxy-2026") else {
+        return Workshop::default_workshop().name;
+    };
+    if !validate::is_workshop_name(name) {
         fields.findings().push(findings::not_a_workshop_name(source, name, node));
     }
     name.to_owned()
@@ -159,7 +161,7 @@ fn classic(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Classi
     let mut fields = Fields::of(source, "classic", node, CLASSIC_KEYS, findings);
     for (key, image) in [("consul_image", &mut images.consul), ("swarm_image", &mut images.swarm)] {
         if let Some((text, node)) = fields.text(key, "swarm_image: swarm:1.2.9") {
-            if !names::is_image(text) {
+            if !validate::is_image(text) {
                 fields.findings().push(findings::not_an_image(source, text, node));
             }
             text.clone_into(image);
@@ -168,7 +170,7 @@ fn classic(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Classi
     images
 }
 
-fn read_users(source: &Arc<Source>, fields: &mut Fields<'_, '_>, reader: Reader<'_>) -> Option<Users> {
+fn read_users(source: &Arc<Source>, fields: &mut Fields<'_, '_>, reader: FileReader<'_>) -> Option<Users> {
     let (list, groups) = (fields.get("users"), fields.get("groups"));
     if list.is_none() && groups.is_none() {
         return None;
@@ -203,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_version_alone_is_the_usual_workshop() {
-        assert_eq!(sound("version: 1\n"), Workshop::usual());
+        assert_eq!(sound("version: 1\n"), Workshop::default_workshop());
     }
 
     #[test]

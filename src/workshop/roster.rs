@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use csv::{Position, ReaderBuilder, StringRecord, Trim};
 
-use super::users::{Claim, check_full_name, check_id, check_name};
-use super::{Entry, User, findings};
-use crate::document::{Findings, Place, Source};
+use super::users::{ParsedUser, check_full_name, check_id, check_name};
+use super::{AccountEntry, User, findings};
+use crate::document::{Findings, Location, Source};
 
 /// The columns; the first two must be there.
 const COLUMNS: &[&str] = &["name", "uid", "gid", "full_name", "groups", "admin"];
@@ -16,7 +16,7 @@ const COLUMNS: &[&str] = &["name", "uid", "gid", "full_name", "groups", "admin"]
 const SEPARATORS: [char; 3] = [',', ';', '\t'];
 
 /// Reads a roster; what is wrong with a row goes to `findings`, and the row is left out.
-pub(super) fn read(source: &Arc<Source>, findings: &mut Findings) -> Vec<Claim> {
+pub(super) fn read(source: &Arc<Source>, findings: &mut Findings) -> Vec<ParsedUser> {
     let mut rows = rows(source).into_iter();
     let Some(header) = rows.next() else {
         COLUMNS[..2].iter().for_each(|name| findings.push(findings::roster_lacks_column(source, name, 0..0)));
@@ -27,7 +27,7 @@ pub(super) fn read(source: &Arc<Source>, findings: &mut Findings) -> Vec<Claim> 
     }
     let columns: Vec<String> = header.cells.into_iter().map(|cell| cell.text).collect();
     let filled = rows.filter(|row| !row.cells.is_empty());
-    let claims: Vec<Claim> = filled.filter_map(|row| row.claim(&columns, findings)).collect();
+    let claims: Vec<ParsedUser> = filled.filter_map(|row| row.parsed_user(&columns, findings)).collect();
     if claims.is_empty() && !findings.has_errors() {
         findings.push(findings::empty_roster(source));
     }
@@ -112,12 +112,12 @@ impl<'a> Row<'a> {
     }
 
     /// Where a cell stands; the whole row where it is empty.
-    fn place(&self, cell: Option<&Cell>) -> Place {
+    fn place(&self, cell: Option<&Cell>) -> Location {
         let span = cell.map_or(self.line.clone(), |cell| cell.span.clone());
-        Place { source: Arc::clone(self.source), span }
+        Location { source: Arc::clone(self.source), span }
     }
 
-    fn claim(&self, columns: &[String], findings: &mut Findings) -> Option<Claim> {
+    fn parsed_user(&self, columns: &[String], findings: &mut Findings) -> Option<ParsedUser> {
         if self.cells.len() > columns.len() {
             findings.push(findings::row_too_long(&self.place(None), columns.len()));
         }
@@ -144,8 +144,8 @@ impl<'a> Row<'a> {
             admin,
             ..User::plain(name, uid)
         };
-        Some(Claim {
-            entry: Entry::Single(user),
+        Some(ParsedUser {
+            entry: AccountEntry::Single(user),
             name: place,
             uid: self.place(cell("uid")),
             gid: self.place(cell("gid").or(cell("uid"))),

@@ -297,7 +297,7 @@ mod tests {
         let secrets = Secrets::generate(today()).expect("secrets");
         let named = |ip: [u8; 4]| Network { hub_ip: Some(ip.into()), ..Network::default() };
         let page = |network: Network| {
-            let workshop = Workshop { network, ..Workshop::usual() };
+            let workshop = Workshop { network, ..Workshop::default_workshop() };
             secrets.page_certificate(&workshop).expect("a certificate")
         };
         assert_eq!(page(named([10, 0, 0, 5])), page(named([10, 0, 0, 5])));
@@ -313,7 +313,7 @@ mod tests {
         let renewed = text.replace("page_since: \"2026-11-28\"", "page_since: 2027-10-01");
         assert_ne!(text, renewed, "{text}");
         let renewed = Secrets::parse("secrets", &renewed).expect("sound");
-        let workshop = Workshop::usual();
+        let workshop = Workshop::default_workshop();
         let page = |secrets: &Secrets| secrets.page_certificate(&workshop).expect("a certificate");
         assert!(
             page(&secrets).certificate != page(&renewed).certificate
@@ -354,7 +354,7 @@ mod tests {
         let text = secrets.to_text("training").expect("text").replace("version: 2", "version: 1");
         let (without, _) = text.split_once("authority:").expect("an authority");
         let old = Secrets::parse("secrets", without).expect("sound");
-        assert!(!old.have_authority() && old.page_certificate(&Workshop::usual()).is_err());
+        assert!(!old.have_authority() && old.page_certificate(&Workshop::default_workshop()).is_err());
         let new = old.clone().with_authority(today()).expect("an authority");
         assert_eq!((new.fingerprint(), new.workshop_id("a")), (old.fingerprint(), old.workshop_id("a")));
         assert_eq!(new.clone().with_authority(today()).expect("the same"), new);

@@ -3,8 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Entry, Group, PasswordHash, Reader, User, UserRange, Users, clashes, findings, names, roster};
-use crate::document::{Fields, Findings, Node, Place, Source, Value};
+use super::{
+    AccountEntry, FileReader, Group, PasswordHash, User, UserRange, Users, conflicts, findings, roster,
+    validate,
+};
+use crate::document::{Fields, Findings, Location, Node, Source, Value};
 
 pub(super) const ENTRY_KEYS: &[&str] =
     &["range", "csv", "name", "uid", "gid", "full_name", "groups", "admin", "password_hash"];
@@ -24,19 +27,19 @@ pub const ADMIN_ID: u32 = OWN_IDS.start;
 const _: () = assert!(PEOPLE.end <= OWN_IDS.start as i64, "what users can have ends before our own");
 
 /// An entry and where each part of it was written.
-pub(super) struct Claim {
-    pub(super) entry: Entry,
-    pub(super) name: Place,
-    pub(super) uid: Place,
-    pub(super) gid: Place,
-    pub(super) groups: Place,
+pub(super) struct ParsedUser {
+    pub(super) entry: AccountEntry,
+    pub(super) name: Location,
+    pub(super) uid: Location,
+    pub(super) gid: Location,
+    pub(super) groups: Location,
 }
 
 /// A declared group and where.
-pub(super) struct Declared {
+pub(super) struct ParsedGroup {
     pub(super) group: Group,
-    pub(super) name: Place,
-    pub(super) gid: Place,
+    pub(super) name: Location,
+    pub(super) gid: Location,
 }
 
 /// Reads the lists of users and groups.
@@ -44,7 +47,7 @@ pub(super) fn read(
     source: &Arc<Source>,
     list: Option<&Node>,
     groups: Option<&Node>,
-    reader: Reader<'_>,
+    reader: FileReader<'_>,
     findings: &mut Findings,
 ) -> Users {
     let groups = groups.map(|node| read_groups(source, node, findings)).unwrap_or_default();
@@ -55,7 +58,7 @@ pub(super) fn read(
     if let Some(list) = list.filter(|list| list.value == Value::List(vec![])) {
         findings.push(findings::no_users(source, list));
     }
-    clashes::note(&claims, &groups, findings);
+    conflicts::note(&claims, &groups, findings);
     Users {
         entries: claims.into_iter().map(|claim| claim.entry).collect(),
         groups: groups.into_iter().map(|declared| declared.group).collect(),
@@ -76,27 +79,32 @@ fn items<'a>(
     &[]
 }
 
-fn read_groups(source: &Arc<Source>, list: &Node, findings: &mut Findings) -> Vec<Declared> {
+fn read_groups(source: &Arc<Source>, list: &Node, findings: &mut Findings) -> Vec<ParsedGroup> {
     let mut groups = vec![];
     for item in items(source, "groups", list, GROUP, findings) {
         let mut fields = Fields::of(source, "groups", item, GROUP_KEYS, findings);
         let (name, gid) = (fields.text("name", GROUP), id(source, "GID", "gid", &mut fields));
         fields.require(GROUP_KEYS, GROUP);
         if let Some((name, node)) = name {
-            check_name("group", name, &Place::of(source, node), fields.findings());
+            check_name("group", name, &Location::of(source, node), fields.findings());
         }
         if let (Some((name, name_node)), Some((gid, gid_node))) = (name, gid) {
-            groups.push(Declared {
+            groups.push(ParsedGroup {
                 group: Group { name: name.to_owned(), gid },
-                name: Place::of(source, name_node),
-                gid: Place::of(source, gid_node),
+                name: Location::of(source, name_node),
+                gid: Location::of(source, gid_node),
             });
         }
     }
     groups
 }
 
-fn entry(source: &Arc<Source>, item: &Node, reader: Reader<'_>, findings: &mut Findings) -> Vec<Claim> {
+fn entry(
+    source: &Arc<Source>,
+    item: &Node,
+    reader: FileReader<'_>,
+    findings: &mut Findings,
+) -> Vec<ParsedUser> {
     let mut fields = Fields::of(source, "users", item, ENTRY_KEYS, findings);
     for whole in ["range", "csv"] {
         if fields.get(whole).is_some() {
@@ -128,13 +136,13 @@ fn note_what_is_beside(source: &Arc<Source>, item: &Node, whole: &str, findings:
     }
 }
 
-fn single(source: &Arc<Source>, item: &Node, fields: &mut Fields<'_, '_>) -> Option<Claim> {
+fn single(source: &Arc<Source>, item: &Node, fields: &mut Fields<'_, '_>) -> Option<ParsedUser> {
     let name = fields.text("name", SINGLE);
     let uid = id(source, "UID", "uid", fields);
     let gid = id(source, "GID", "gid", fields);
     fields.require(&["name", "uid"], SINGLE);
     let full_name = fields.text("full_name", "full_name: Ada Lovelace").map(|(text, node)| {
-        check_full_name(text, &Place::of(source, node), fields.findings());
+        check_full_name(text, &Location::of(source, node), fields.findings());
         text.to_owned()
     });
     let groups = fields.texts("groups", "groups: [course-a]").into_iter().map(|(text, _)| text.to_owned());
@@ -142,12 +150,12 @@ fn single(source: &Arc<Source>, item: &Node, fields: &mut Fields<'_, '_>) -> Opt
     let admin = fields.flag("admin", "admin: true").unwrap_or(false);
     let password_hash = password_hash(source, fields);
     let (name, name_node) = name?;
-    check_name("user", name, &Place::of(source, name_node), fields.findings());
+    check_name("user", name, &Location::of(source, name_node), fields.findings());
     let (uid, uid_node) = uid?;
     let (gid, gid_node) = gid.unwrap_or((uid, uid_node));
     let full_name = full_name.filter(|text| !text.is_empty());
-    Some(Claim {
-        entry: Entry::Single(User {
+    Some(ParsedUser {
+        entry: AccountEntry::Single(User {
             name: name.to_owned(),
             uid,
             gid,
@@ -156,10 +164,10 @@ fn single(source: &Arc<Source>, item: &Node, fields: &mut Fields<'_, '_>) -> Opt
             admin,
             password_hash,
         }),
-        name: Place::of(source, name_node),
-        uid: Place::of(source, uid_node),
-        gid: Place::of(source, gid_node),
-        groups: Place::of(source, fields.get("groups").unwrap_or(item)),
+        name: Location::of(source, name_node),
+        uid: Location::of(source, uid_node),
+        gid: Location::of(source, gid_node),
+        groups: Location::of(source, fields.get("groups").unwrap_or(item)),
     })
 }
 
@@ -170,7 +178,7 @@ fn id<'a>(
     fields: &mut Fields<'a, '_>,
 ) -> Option<(u32, &'a Node)> {
     let (id, node) = fields.int(key, i64::MIN..i64::MAX, &format!("{key}: 2001"))?;
-    let id = check_id(what, id, &Place::of(source, node), fields.findings())?;
+    let id = check_id(what, id, &Location::of(source, node), fields.findings())?;
     Some((id, node))
 }
 
@@ -186,7 +194,7 @@ fn password_hash(source: &Arc<Source>, fields: &mut Fields<'_, '_>) -> Option<Pa
     Some(PasswordHash(hash.to_owned()))
 }
 
-fn range(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option<Claim> {
+fn range(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option<ParsedUser> {
     let mut fields = Fields::of(source, "range", node, RANGE_KEYS, findings);
     let prefix = fields.text("prefix", RANGE);
     let first = fields.int("first", 0..1_000_000, RANGE).map_or(1, |(first, _)| first);
@@ -196,9 +204,9 @@ fn range(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option<C
     let groups = fields.texts("groups", "groups: [course-a]");
     fields.require(&["prefix", "count", "uid"], RANGE);
     let ((prefix, prefix_node), (count, _), (uid, uid_node)) = (prefix?, count?, uid?);
-    let place = Place::of(source, uid_node);
+    let location = Location::of(source, uid_node);
     for id in [uid, uid.saturating_add(count - 1)] {
-        check_id("UID", id, &place, fields.findings())?;
+        check_id("UID", id, &location, fields.findings())?;
     }
     let range = UserRange {
         prefix: prefix.to_owned(),
@@ -208,33 +216,33 @@ fn range(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option<C
         uid: u32::try_from(uid).ok()?,
         groups: groups.into_iter().map(|(text, _)| text.to_owned()).collect(),
     };
-    let name = Place::of(source, prefix_node);
+    let name = Location::of(source, prefix_node);
     check_name("user", &range.name(range.count - 1), &name, fields.findings());
-    let groups = Place::of(source, fields.get("groups").unwrap_or(node));
-    Some(Claim { entry: Entry::Range(range), name, uid: place.clone(), gid: place, groups })
+    let groups = Location::of(source, fields.get("groups").unwrap_or(node));
+    Some(ParsedUser { entry: AccountEntry::Range(range), name, uid: location.clone(), gid: location, groups })
 }
 
 /// Checks a number for a user or a group.
-pub(super) fn check_id(what: &str, id: i64, place: &Place, findings: &mut Findings) -> Option<u32> {
+pub(super) fn check_id(what: &str, id: i64, location: &Location, findings: &mut Findings) -> Option<u32> {
     if PEOPLE.contains(&id) {
         return u32::try_from(id).ok();
     }
-    findings.push(findings::reserved_id(what, id, place));
+    findings.push(findings::reserved_id(what, id, location));
     None
 }
 
 /// Checks the name of a user or a group.
-pub(super) fn check_name(what: &str, name: &str, place: &Place, findings: &mut Findings) {
-    if !names::is_possible(name) {
-        findings.push(findings::impossible_name(what, name, place));
-    } else if names::is_reserved(name) {
-        findings.push(findings::reserved_name(what, name, place));
+pub(super) fn check_name(what: &str, name: &str, location: &Location, findings: &mut Findings) {
+    if !validate::is_possible(name) {
+        findings.push(findings::impossible_name(what, name, location));
+    } else if validate::is_reserved(name) {
+        findings.push(findings::reserved_name(what, name, location));
     }
 }
 
 /// `/etc/passwd` separates its fields by colons, and the parts of this one by commas (chfn(1)).
-pub(super) fn check_full_name(text: &str, place: &Place, findings: &mut Findings) {
+pub(super) fn check_full_name(text: &str, location: &Location, findings: &mut Findings) {
     if text.contains([':', ',']) || text.contains(char::is_control) {
-        findings.push(findings::impossible_full_name(place));
+        findings.push(findings::impossible_full_name(location));
     }
 }

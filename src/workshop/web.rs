@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 
-use super::{Reader, findings, names, web_findings};
+use super::{FileReader, findings, validate, web_findings};
 use crate::document::{Fields, Findings, Node, Source};
 
 pub(super) const KEYS: &[&str] = &["domain", "email", "subdomains", "certificate", "key"];
@@ -65,10 +65,15 @@ impl fmt::Debug for OwnCertificate {
 }
 
 /// Reads the section `web`.
-pub(super) fn read(source: &Arc<Source>, node: &Node, reader: Reader<'_>, findings: &mut Findings) -> Web {
+pub(super) fn read(
+    source: &Arc<Source>,
+    node: &Node,
+    reader: FileReader<'_>,
+    findings: &mut Findings,
+) -> Web {
     let mut fields = Fields::of(source, "web", node, KEYS, findings);
     let domain = fields.text("domain", "domain: workshop.example.org");
-    let is_domain = |text: &str| names::is_host_name(text) && text.contains('.');
+    let is_domain = |text: &str| validate::is_host_name(text) && text.contains('.');
     if let Some((text, node)) = domain.filter(|(text, _)| !is_domain(text)) {
         fields.findings().push(web_findings::not_a_domain(source, text, node));
     }
@@ -86,7 +91,7 @@ pub(super) fn read(source: &Arc<Source>, node: &Node, reader: Reader<'_>, findin
         (None, Some(flag), _) => Some(web_findings::names_without_a_domain(source, flag)),
         (None, None, Some(file)) => Some(web_findings::certificate_without_a_domain(source, file)),
         (Some((text, _)), Some(flag), None) => Some(web_findings::no_certificate_for_all(source, text, flag)),
-        (Some((text, node)), None, None) if is_domain(text) && names::is_private_domain(text) => {
+        (Some((text, node)), None, None) if is_domain(text) && validate::is_private_domain(text) => {
             Some(web_findings::no_certificate_for(source, text, node))
         }
         _ => None,
@@ -101,7 +106,7 @@ pub(super) fn read(source: &Arc<Source>, node: &Node, reader: Reader<'_>, findin
 fn own_certificate(
     source: &Arc<Source>,
     fields: &mut Fields<'_, '_>,
-    reader: Reader<'_>,
+    reader: FileReader<'_>,
     web: &Web,
 ) -> Option<OwnCertificate> {
     let (chain, key) = (fields.text("certificate", EXAMPLE), fields.text("key", "key: privkey.pem"));
@@ -122,17 +127,23 @@ fn own_certificate(
     let own = own.map(|(chain, key)| OwnCertificate { chain, key })?;
     match fault(&own, web) {
         None => {}
-        Some(Fault::Chain) => fields.findings().push(web_findings::not_a_certificate(source, chain_node)),
-        Some(Fault::Key) => fields.findings().push(web_findings::not_a_key(source, key_node)),
-        Some(Fault::Pair) => fields.findings().push(web_findings::not_a_pair(source, key_node, chain_node)),
-        Some(Fault::Name(name)) => fields.findings().push(web_findings::not_for(source, &name, chain_node)),
+        Some(CertificateFault::Chain) => {
+            fields.findings().push(web_findings::not_a_certificate(source, chain_node));
+        }
+        Some(CertificateFault::Key) => fields.findings().push(web_findings::not_a_key(source, key_node)),
+        Some(CertificateFault::Pair) => {
+            fields.findings().push(web_findings::not_a_pair(source, key_node, chain_node));
+        }
+        Some(CertificateFault::Name(name)) => {
+            fields.findings().push(web_findings::not_for(source, &name, chain_node));
+        }
     }
     Some(own)
 }
 
 /// Why a web server would not take a certificate, or browsers would not.
 #[derive(Debug, PartialEq, Eq)]
-enum Fault {
+enum CertificateFault {
     Chain,
     Key,
     Pair,
@@ -140,15 +151,17 @@ enum Fault {
     Name(String),
 }
 
-fn fault(own: &OwnCertificate, web: &Web) -> Option<Fault> {
+fn fault(own: &OwnCertificate, web: &Web) -> Option<CertificateFault> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(own.chain.as_bytes()).collect();
     let chain = chain.unwrap_or_default();
-    let Some(first) = chain.first() else { return Some(Fault::Chain) };
-    let Ok(certificate) = ParsedCertificate::try_from(first) else { return Some(Fault::Chain) };
-    let Ok(key) = PrivateKeyDer::from_pem_slice(own.key.as_bytes()) else { return Some(Fault::Key) };
+    let Some(first) = chain.first() else { return Some(CertificateFault::Chain) };
+    let Ok(certificate) = ParsedCertificate::try_from(first) else { return Some(CertificateFault::Chain) };
+    let Ok(key) = PrivateKeyDer::from_pem_slice(own.key.as_bytes()) else {
+        return Some(CertificateFault::Key);
+    };
     match CertifiedKey::from_der(chain.clone(), key, &default_provider()) {
-        Err(rustls::Error::InconsistentKeys(_)) => return Some(Fault::Pair),
-        Err(_) => return Some(Fault::Key),
+        Err(rustls::Error::InconsistentKeys(_)) => return Some(CertificateFault::Pair),
+        Err(_) => return Some(CertificateFault::Key),
         Ok(_) => {}
     }
     // Nobody asks for the wildcard itself; any name below the domain stands for it here.
@@ -156,13 +169,13 @@ fn fault(own: &OwnCertificate, web: &Web) -> Option<Fault> {
     let wanted = web.domain.iter().cloned().chain(web.wildcard());
     let mut missing = wanted
         .filter(|name| asked(name).is_ok_and(|asked| verify_server_name(&certificate, &asked).is_err()));
-    missing.next().map(Fault::Name)
+    missing.next().map(CertificateFault::Name)
 }
 
 fn is_email(text: &str) -> bool {
     text.split_once('@').is_some_and(|(name, host)| {
         !name.is_empty()
             && name.chars().all(|c| c.is_ascii_alphanumeric() || "._+-".contains(c))
-            && names::is_host_name(&host.to_ascii_lowercase())
+            && validate::is_host_name(&host.to_ascii_lowercase())
     })
 }

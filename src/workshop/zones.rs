@@ -6,7 +6,7 @@ const ZONES: &str = include_str!("../../userdata/zones.txt");
 
 /// What is wrong with a name of a time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum ZoneFault {
     /// It is an older name for this zone.
     Older(&'static str),
     /// It is nearly this name.
@@ -18,31 +18,31 @@ pub(super) enum Fault {
 }
 
 /// Why machines would not know a time zone; nothing where they do.
-pub(super) fn fault(text: &str) -> Option<Fault> {
+pub(super) fn fault(text: &str) -> Option<ZoneFault> {
     let bare = text.strip_prefix("posix/").or_else(|| text.strip_prefix("right/")).unwrap_or(text);
     match find(|name| name == text || name == bare) {
         Some((name, target)) if name == target && bare == text => None,
-        Some((_, target)) => Some(Fault::Older(target)),
+        Some((_, target)) => Some(ZoneFault::Older(target)),
         None => Some(nearest(bare)),
     }
 }
 
-fn nearest(text: &str) -> Fault {
+fn nearest(text: &str) -> ZoneFault {
     let wanted = plain(text);
     let same = find(|name| plain(name) == wanted).or_else(|| {
         find(|name| name.contains('/') && plain(name.rsplit('/').next().unwrap_or_default()) == wanted)
     });
     if let Some((_, target)) = same {
-        return Fault::Misspelt(target);
+        return ZoneFault::Misspelt(target);
     }
     if ["utc+", "utc-", "gmt+", "gmt-", "+", "-"].iter().any(|start| wanted.starts_with(start)) {
-        return Fault::Distance;
+        return ZoneFault::Distance;
     }
     let names: Vec<&str> = zones().map(|(name, _)| name).collect();
     // Two letters are a slip; more of them are another name.
     let near = crate::document::findings::nearest_within(text, &names, 2.min(text.len() / 4));
     let target = near.and_then(|near| find(|name| name == near));
-    target.map_or(Fault::Unknown, |(_, target)| Fault::Misspelt(target))
+    target.map_or(ZoneFault::Unknown, |(_, target)| ZoneFault::Misspelt(target))
 }
 
 /// Letters without their case, and an underscore where people write a space.
@@ -70,24 +70,24 @@ mod tests {
             ("UTC", None),
             ("Etc/UTC", None),
             ("America/Argentina/Buenos_Aires", None),
-            ("US/Pacific", Some(Fault::Older("America/Los_Angeles"))),
-            ("CET", Some(Fault::Older("Europe/Brussels"))),
-            ("Asia/Calcutta", Some(Fault::Older("Asia/Kolkata"))),
-            ("posix/Europe/Zurich", Some(Fault::Older("Europe/Zurich"))),
-            ("Europe/zurich", Some(Fault::Misspelt("Europe/Zurich"))),
-            ("EUROPE/ZURICH", Some(Fault::Misspelt("Europe/Zurich"))),
-            ("utc", Some(Fault::Misspelt("UTC"))),
-            ("us/pacific", Some(Fault::Misspelt("America/Los_Angeles"))),
-            ("Zurich", Some(Fault::Misspelt("Europe/Zurich"))),
-            ("New York", Some(Fault::Misspelt("America/New_York"))),
-            ("America/New York", Some(Fault::Misspelt("America/New_York"))),
-            ("Europe/Zürich", Some(Fault::Misspelt("Europe/Zurich"))),
-            ("Europe/Kyev", Some(Fault::Misspelt("Europe/Kyiv"))),
-            ("Mars/Olympus", Some(Fault::Unknown)),
-            ("Mars/Olympus Mons", Some(Fault::Unknown)),
-            ("UTC+2", Some(Fault::Distance)),
-            ("Factory", Some(Fault::Unknown)),
-            ("", Some(Fault::Unknown)),
+            ("US/Pacific", Some(ZoneFault::Older("America/Los_Angeles"))),
+            ("CET", Some(ZoneFault::Older("Europe/Brussels"))),
+            ("Asia/Calcutta", Some(ZoneFault::Older("Asia/Kolkata"))),
+            ("posix/Europe/Zurich", Some(ZoneFault::Older("Europe/Zurich"))),
+            ("Europe/zurich", Some(ZoneFault::Misspelt("Europe/Zurich"))),
+            ("EUROPE/ZURICH", Some(ZoneFault::Misspelt("Europe/Zurich"))),
+            ("utc", Some(ZoneFault::Misspelt("UTC"))),
+            ("us/pacific", Some(ZoneFault::Misspelt("America/Los_Angeles"))),
+            ("Zurich", Some(ZoneFault::Misspelt("Europe/Zurich"))),
+            ("New York", Some(ZoneFault::Misspelt("America/New_York"))),
+            ("America/New York", Some(ZoneFault::Misspelt("America/New_York"))),
+            ("Europe/Zürich", Some(ZoneFault::Misspelt("Europe/Zurich"))),
+            ("Europe/Kyev", Some(ZoneFault::Misspelt("Europe/Kyiv"))),
+            ("Mars/Olympus", Some(ZoneFault::Unknown)),
+            ("Mars/Olympus Mons", Some(ZoneFault::Unknown)),
+            ("UTC+2", Some(ZoneFault::Distance)),
+            ("Factory", Some(ZoneFault::Unknown)),
+            ("", Some(ZoneFault::Unknown)),
         ] {
             assert_eq!(fault(text), fault_of_it, "{text}");
         }

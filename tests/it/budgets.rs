@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use imagegen::document::{Findings, Source};
 use imagegen::failure::Failure;
-use imagegen::userdata::{Budget, Form, Image, Machine, Role};
+use imagegen::userdata::{Encoding, ImageKind, InstanceRole, InstanceSpec, Platform};
 use imagegen::workshop::{self, Secrets, Workshop};
 
 use crate::project;
@@ -14,7 +14,7 @@ use crate::project;
 const GOLDEN: usize = 8_000;
 /// What an ordinary hub's text may have.
 const STOCK: usize = 14_000;
-const NODE: Role = Role::Node { hub: Ipv4Addr::new(192, 168, 100, 200) };
+const NODE: InstanceRole = InstanceRole::Node { hub: Ipv4Addr::new(192, 168, 100, 200) };
 
 fn workshop(name: &str, text: &str) -> Workshop {
     let folder = project("tests/fixtures/workshops");
@@ -40,10 +40,15 @@ fn secrets() -> Secrets {
     Secrets::generate(today).unwrap()
 }
 
-fn render(workshop: &Workshop, secrets: &Secrets, role: Role, image: Image) -> (Form, String) {
-    let rendered = Machine { workshop, secrets, role, image }.render(Budget::Horizon).unwrap();
+fn render(
+    workshop: &Workshop,
+    secrets: &Secrets,
+    role: InstanceRole,
+    image: ImageKind,
+) -> (Encoding, String) {
+    let rendered = InstanceSpec { workshop, secrets, role, image }.render(Platform::Horizon).unwrap();
     assert!(rendered.text.is_ascii());
-    (rendered.form, rendered.text)
+    (rendered.encoding, rendered.text)
 }
 
 #[test]
@@ -53,10 +58,10 @@ fn golden_machines_of_every_fixture_have_a_short_readable_text_whatever_the_secr
     for _ in 0..100 {
         let secrets = secrets();
         for (name, workshop) in &fixtures {
-            for role in [Role::Hub, NODE] {
-                let (form, text) = render(workshop, &secrets, role, Image::Golden);
+            for role in [InstanceRole::Hub, NODE] {
+                let (form, text) = render(workshop, &secrets, role, ImageKind::Golden);
                 assert!(text.len() <= GOLDEN, "{name:?} {role:?}: {} bytes", text.len());
-                assert_eq!(form, Form::Plain, "{name:?} {role:?}");
+                assert_eq!(form, Encoding::Plain, "{name:?} {role:?}");
                 let joins = text.contains("- path: /etc/imagegen/join.py\n  content: |\n   \"\"\"");
                 assert_eq!(joins, role == NODE, "the join script is readable");
             }
@@ -89,7 +94,7 @@ fn large_class() -> Workshop {
 #[test]
 fn an_ordinary_hub_with_everything_fits_with_room_to_spare() {
     let secrets = secrets();
-    let (_, text) = render(&large_class(), &secrets, Role::Hub, Image::Stock);
+    let (_, text) = render(&large_class(), &secrets, InstanceRole::Hub, ImageKind::Stock);
     assert!(text.len() <= STOCK, "{} bytes", text.len());
 }
 
@@ -122,10 +127,10 @@ fn a_thousand_unrelated_people_fit_the_oldest_horizon() {
     let secrets = secrets();
     for seed in 0..3 {
         let workshop = thousand(seed);
-        for role in [Role::Hub, NODE] {
-            for image in [Image::Golden, Image::Stock] {
+        for role in [InstanceRole::Hub, NODE] {
+            for image in [ImageKind::Golden, ImageKind::Stock] {
                 let (_, text) = render(&workshop, &secrets, role, image);
-                assert!(text.len() <= Budget::Horizon.limit());
+                assert!(text.len() <= Platform::Horizon.limit());
             }
         }
     }
@@ -139,9 +144,9 @@ fn what_does_not_fit_names_what_the_organiser_can_change_and_nothing_of_ours() {
     let letters: Vec<String> = thousand(7).users.accounts().map(|user| user.name).collect();
     let workshop = workshop("large file", &large.replace("{}", &letters.join(" ")));
     let both = Workshop { users: thousand(8).users, ..workshop };
-    for image in [Image::Golden, Image::Stock] {
-        let machine = Machine { workshop: &both, secrets: &secrets, role: Role::Hub, image };
-        let Failure::Input(findings) = machine.render(Budget::Horizon).unwrap_err() else {
+    for image in [ImageKind::Golden, ImageKind::Stock] {
+        let machine = InstanceSpec { workshop: &both, secrets: &secrets, role: InstanceRole::Hub, image };
+        let Failure::Input(findings) = machine.render(Platform::Horizon).unwrap_err() else {
             panic!("not a matter of the input")
         };
         let said: String =

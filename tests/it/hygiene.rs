@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use assert_cmd::Command;
-use imagegen::plan::hygiene::{self, Verdict};
+use imagegen::plan::hygiene::{self, PathVerdict};
 use serde_json::{Value as Json, json};
 
 use crate::project;
@@ -119,9 +119,9 @@ fn the_script_inside_cleans_a_planted_tree_as_the_plan_judges_it() {
     for path in &planted {
         let content = std::fs::read_to_string(root.path().join(path)).ok();
         let (kind, expected) = match hygiene::verdict(path) {
-            Verdict::Drop => ("goes", None),
-            Verdict::Keep => ("stays", Some("used")),
-            Verdict::Empty => ("is emptied", Some("")),
+            PathVerdict::Drop => ("goes", None),
+            PathVerdict::Keep => ("stays", Some("used")),
+            PathVerdict::Empty => ("is emptied", Some("")),
         };
         assert_eq!(content.as_deref(), expected, "{path} {kind} by the plan");
         assert_eq!(hygiene::broken_rule(path).is_some(), content.is_none(), "an inspection of {path}");

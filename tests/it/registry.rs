@@ -201,7 +201,7 @@ fn what_a_registry_refuses_is_said_with_what_to_do() {
 
 /// The layers of the user's own cache: they are the same.
 fn share_layers(folder: &Path) {
-    let of_user = imagegen::build::Store::of_user().unwrap();
+    let of_user = imagegen::build::Cache::open_default().unwrap();
     let layers = of_user.layers.folder();
     std::fs::create_dir_all(layers).unwrap();
     std::fs::create_dir_all(folder.join("cache/imagegen")).unwrap();

@@ -10,23 +10,23 @@ use minijinja::context;
 use serde::Deserialize;
 
 use super::base::{self, BaseDisk};
+use super::context::BuildContext;
 use super::inventory::Inventory;
-use super::job::Job;
 use super::manifest::{BaseOf, Package, Product};
-use super::origin::Origin;
-use super::publish::Outcome;
+use super::publish::Artifacts;
+use super::resolved_inputs::ResolvedInputs;
 use super::rootfs::Rootfs;
 use super::{acceptance, assembly};
 use crate::failure::{Failure, Result};
-use crate::host::command::Tool;
+use crate::host::cmd::Cmd;
 use crate::host::{clock, tools};
 use crate::inspect;
 use crate::plan::{Provision, Stage, hygiene};
 use crate::report::{Step, size};
-use crate::userdata::fill;
+use crate::userdata::render_template;
 use crate::vm::Accelerator;
 use crate::vm::config_drive::fresh_uuid;
-use crate::vm::errand::Errand;
+use crate::vm::one_shot::OneShotVm;
 
 const USER_DATA: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/provision/user-data.yaml"));
@@ -42,7 +42,7 @@ const GIB: u64 = 1 << 30;
 /// What the machine says.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Word {
+enum GuestEvent {
     /// What it is doing.
     Step(String),
     /// What it has taken out.
@@ -61,7 +61,7 @@ enum Word {
 
 /// What was heard of a machine.
 #[derive(Debug, Default)]
-struct Heard {
+struct GuestReport {
     removed: Vec<String>,
     packages: Vec<Package>,
     suite: String,
@@ -69,9 +69,9 @@ struct Heard {
     done: Option<String>,
 }
 
-impl Job<'_> {
+impl BuildContext<'_> {
     /// Makes the image.
-    pub(super) fn provision(&self, stage: &Stage, provision: &Provision) -> Result<Outcome> {
+    pub(super) fn provision(&self, stage: &Stage, provision: &Provision) -> Result<Artifacts> {
         let title = stage.title();
         let step = self.progress.step(format!("{title}: overlay and payload"));
         let epoch = provision.epoch.unwrap_or_else(clock::now);
@@ -109,8 +109,9 @@ impl Job<'_> {
         let image = &provision.image;
         let [payload, overlay] =
             ["payload", "overlay"].map(|name| self.work.path(&format!("{}.{name}.tar", image.recipe)));
-        let cargo = image.carried.iter().map(|carried| self.cargo(carried)).collect::<Result<Vec<_>>>()?;
-        let laid_over = super::rootfs::lay_over(image, &cargo, &overlay, epoch)?;
+        let preloads =
+            image.carried.iter().map(|carried| self.preload_set(carried)).collect::<Result<Vec<_>>>()?;
+        let laid_over = super::rootfs::lay_over(image, &preloads, &overlay, epoch)?;
         payload::write(provision, &|set| Ok(self.hold(set)?.path()), &payload)?;
         for tar in [&payload, &overlay] {
             let length = fs_err::metadata(tar)?.len();
@@ -129,7 +130,7 @@ impl Job<'_> {
         bytes: u64,
     ) -> Result<PathBuf> {
         let path = self.work.path(&format!("{}.changed.qcow2", provision.image.recipe));
-        Tool::new(tools::QEMU_IMG.name)
+        Cmd::new(tools::QEMU_IMG.name)
             .args(["create", "-q", "-f", "qcow2", "-F", disk.format, "-b"])
             .arg(std::path::absolute(kept)?)
             .arg(&path)
@@ -145,46 +146,52 @@ impl Job<'_> {
         [payload, overlay]: [PathBuf; 2],
         accelerator: Accelerator,
         nonce: &str,
-    ) -> Result<Errand> {
+    ) -> Result<OneShotVm> {
         // Emulation takes ten times as long.
         let minutes = |fast: u64, slow: u64| {
             Duration::from_secs(60 * if accelerator == Accelerator::Kvm { fast } else { slow })
         };
-        Ok(Errand {
+        Ok(OneShotVm {
             name: provision.image.recipe.clone(),
             disk: disk.to_owned(),
             drives: vec![(payload, PAYLOAD), (overlay, OVERLAY)],
             user_data: user_data(provision.mirror.as_deref(), nonce)?,
             accelerator,
             folder: self.work.path(""),
-            first_word: minutes(5, 25),
-            patience: minutes(60, 240),
+            first_event_timeout: minutes(5, 25),
+            timeout: minutes(60, 240),
         })
     }
 
-    fn watch(&self, errand: &Errand, provision: &Provision, nonce: &str, step: &mut Step) -> Result<Heard> {
-        let mut heard = Heard::default();
-        let ran = errand.run(|word| {
-            if let Word::Step(what) = &word {
+    fn watch(
+        &self,
+        vm: &OneShotVm,
+        provision: &Provision,
+        nonce: &str,
+        step: &mut Step,
+    ) -> Result<GuestReport> {
+        let mut heard = GuestReport::default();
+        let ran = vm.run(|word| {
+            if let GuestEvent::Step(what) = &word {
                 step.reached(what);
             }
-            heard.take(word)
+            heard.on_event(word)
         });
         match ran.and_then(|()| heard.expect_done(nonce)) {
             Ok(()) => Ok(heard),
-            Err(Failure::Work(error)) => Err(self.with_log(&error, errand, provision)),
+            Err(Failure::Work(error)) => Err(self.with_log(&error, vm, provision)),
             Err(other) => Err(other),
         }
     }
 
     /// The machine's own log tells more; it stays where the image would have come.
-    fn with_log(&self, error: &anyhow::Error, errand: &Errand, provision: &Provision) -> Failure {
-        let kept = self.places.output.join(format!("{}.provision.log", provision.image.recipe));
-        let rest = match fs_err::copy(errand.log(), &kept) {
+    fn with_log(&self, error: &anyhow::Error, vm: &OneShotVm, provision: &Provision) -> Failure {
+        let kept = self.dirs.output.join(format!("{}.provision.log", provision.image.recipe));
+        let rest = match fs_err::copy(vm.log(), &kept) {
             Ok(_) => format!("the whole log is {}", kept.display()),
             Err(error) => format!("its log could not be kept: {error}"),
         };
-        let (base, tail) = (&provision.base.url, errand.log_tail());
+        let (base, tail) = (&provision.base.url, vm.log_tail());
         anyhow!("{error:#}\nThe machine on {base} last wrote to its console:\n{tail}\n{rest}").into()
     }
 
@@ -193,19 +200,19 @@ impl Job<'_> {
         provision: &Provision,
         path: PathBuf,
         virtual_bytes: u64,
-        heard: Heard,
+        heard: GuestReport,
         laid_over: Rootfs,
-        origin: &Origin,
-    ) -> Result<Outcome> {
+        resolved: &ResolvedInputs,
+    ) -> Result<Artifacts> {
         let base = BaseOf {
             url: provision.base.url.clone(),
-            digest: origin.base.clone().unwrap_or_default(),
+            digest: resolved.base.clone().unwrap_or_default(),
             removed: heard.removed,
             virtual_bytes,
         };
-        let image = crate::plan::Image { suite: heard.suite, ..provision.image.clone() };
+        let image = crate::plan::DiskImage { suite: heard.suite, ..provision.image.clone() };
         let rootfs = Rootfs { packages: heard.packages, inventory: inventory(&path)?, ..laid_over };
-        self.described(&image, path, &Product::Provisioned(&base), &rootfs, origin)
+        self.described(&image, path, &Product::Provisioned(&base), &rootfs, resolved)
     }
 }
 
@@ -217,22 +224,22 @@ fn inventory(image: &Path) -> Result<Inventory> {
     Ok(inventory)
 }
 
-impl Heard {
-    fn take(&mut self, word: Word) -> Result<()> {
+impl GuestReport {
+    fn on_event(&mut self, word: GuestEvent) -> Result<()> {
         match word {
-            Word::Step(_) => {}
-            Word::Removed(what) => self.removed.push(what),
-            Word::Failed { what, log } => return Err(anyhow!("{what}\n{}", log.trim_end()).into()),
-            Word::Packages(packages) => {
+            GuestEvent::Step(_) => {}
+            GuestEvent::Removed(what) => self.removed.push(what),
+            GuestEvent::Failed { what, log } => return Err(anyhow!("{what}\n{}", log.trim_end()).into()),
+            GuestEvent::Packages(packages) => {
                 let package =
                     |(name, version, architecture)| Package { name, version, architecture, source: None };
                 self.packages = packages.into_iter().map(package).collect();
             }
-            Word::Suite(suite) => self.suite = suite,
-            Word::Accounts { passwd, shadow, forbidden } => {
+            GuestEvent::Suite(suite) => self.suite = suite,
+            GuestEvent::Accounts { passwd, shadow, forbidden } => {
                 self.faults = faults(&passwd, &shadow, &forbidden);
             }
-            Word::Done(nonce) => self.done = Some(nonce),
+            GuestEvent::Done(nonce) => self.done = Some(nonce),
         }
         Ok(())
     }
@@ -266,17 +273,17 @@ fn faults(passwd: &str, shadow: &str, forbidden: &[String]) -> Vec<String> {
 fn user_data(mirror: Option<&str>, nonce: &str) -> Result<String> {
     // JSON is YAML, and quotes what needs it.
     let mirror = mirror.map(|url| serde_json::Value::from(url).to_string());
-    fill(USER_DATA, context! { mirror, nonce, folder => FOLDER, payload => PAYLOAD })
+    render_template(USER_DATA, context! { mirror, nonce, folder => FOLDER, payload => PAYLOAD })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn hear(words: &[&str]) -> Result<Heard> {
-        let mut heard = Heard::default();
+    fn hear(words: &[&str]) -> Result<GuestReport> {
+        let mut heard = GuestReport::default();
         for word in words {
-            heard.take(serde_json::from_str(word).expect("a word"))?;
+            heard.on_event(serde_json::from_str(word).expect("a word"))?;
         }
         Ok(heard)
     }

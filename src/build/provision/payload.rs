@@ -9,7 +9,7 @@ use tar::{Builder, EntryType};
 use super::OVERLAY;
 use crate::build::tarball::header;
 use crate::failure::Result;
-use crate::plan::{Key, Layer, Provision, hygiene};
+use crate::plan::{CacheKey, Provision, RootTree, hygiene};
 use crate::recipe::Registry;
 
 macro_rules! script {
@@ -28,7 +28,7 @@ const HOSTS: &str = "/etc/hosts";
 /// Writes the tar; `set` says where the set of packages with a key is.
 pub(super) fn write(
     provision: &Provision,
-    set: &dyn Fn(&Key) -> Result<PathBuf>,
+    set: &dyn Fn(&CacheKey) -> Result<PathBuf>,
     target: &Path,
 ) -> Result<()> {
     let mut payload = Payload(Builder::new(std::io::BufWriter::new(fs_err::File::create(target)?)));
@@ -71,8 +71,8 @@ fn script_file(step: usize, number: usize) -> String {
 }
 
 /// What userdata/provision/provision.py and finish.py are told.
-fn settings(steps: &[Layer], hosts: &str) -> Json {
-    let of_step = |(step, layer): (usize, &Layer)| {
+fn settings(steps: &[RootTree], hosts: &str) -> Json {
+    let of_step = |(step, layer): (usize, &RootTree)| {
         let sets = layer.sets.iter().enumerate().map(|(number, (_, set))| {
             let python = matches!(set.registry, Registry::Python(_));
             json!({"path": set.path, "into": set.into, "python": python, "file": set_file(step, number)})
@@ -115,7 +115,7 @@ mod tests {
     fn the_scripts_inside_know_the_same_places() {
         let text = |name| SCRIPTS.iter().find(|(script, _)| *script == name).unwrap().1;
         assert!(text("finish.py").contains(&format!("FOLDER = \"{}\"", super::super::FOLDER)));
-        assert!(text("provision.py").contains(&format!("WHEELS = \"/{}\"", crate::build::feed::WHEELS)));
+        assert!(text("provision.py").contains(&format!("WHEELS = \"/{}\"", crate::build::stdin_tar::WHEELS)));
     }
 
     #[test]

@@ -8,9 +8,9 @@ use super::inputs;
 use crate::cli::{BenchArgs, BootArgs, RehearseArgs, RehearseCommand};
 use crate::failure::Result;
 use crate::host::{signals, tools};
-use crate::rehearsal::{self, Firmware, Script, Texts, Trial};
+use crate::rehearsal::{self, BootTest, Firmware, Scenario, Texts};
 use crate::report::{self, Progress};
-use crate::userdata::Role;
+use crate::userdata::InstanceRole;
 use crate::workshop::Workshop;
 
 /// Runs the command.
@@ -30,7 +30,7 @@ pub fn run(args: &RehearseArgs) -> Result<()> {
 
 /// The rehearsal, where the machine and the images allow it; `more` is the memory in MiB that it takes beside that of its
 /// hub and nodes.
-fn prepared(wanted: &Wanted, more: u64) -> Result<Script> {
+fn prepared(wanted: &Wanted, more: u64) -> Result<Scenario> {
     let script = script(wanted)?;
     signals::listen()?;
     require(rehearsal::memory(wanted.nodes, wanted.students.into()) + more, &[script.firmware])?;
@@ -58,16 +58,19 @@ fn boot(args: &BootArgs) -> Result<()> {
     signals::listen()?;
     require(rehearsal::boot_memory(), &Firmware::ALL)?;
     rehearsal::check_images(std::slice::from_ref(&args.image))?;
-    let (workshop, secrets) = (Workshop::usual(), inputs::or_new(None)?);
+    let (workshop, secrets) = (Workshop::default_workshop(), inputs::or_new(None)?);
     let text = |role| userdata(&workshop, &secrets, role, false);
-    let texts = Texts { hub: text(Role::Hub)?, node: text(Role::Node { hub: rehearsal::hub_address() })? };
-    let trial = Trial { image: args.image.clone(), first, then, texts, logs: args.logs.clone() };
-    rehearsal::boot(&trial, &Progress::start())
+    let texts = Texts {
+        hub: text(InstanceRole::Hub)?,
+        node: text(InstanceRole::Node { hub: rehearsal::hub_address() })?,
+    };
+    let boot = BootTest { image: args.image.clone(), first, then, texts, logs: args.logs.clone() };
+    rehearsal::boot(&boot, &Progress::start())
 }
 
 fn require(memory: u64, firmware: &[Firmware]) -> Result<()> {
-    let mut lacking = tools::lacking_for_rehearsal(memory);
-    for shortage in firmware.iter().flat_map(|firmware| firmware.lacking()) {
+    let mut lacking = tools::missing_for_rehearsal(memory);
+    for shortage in firmware.iter().flat_map(|firmware| firmware.missing()) {
         lacking.push(shortage);
     }
     tools::require(lacking)

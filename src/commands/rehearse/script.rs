@@ -10,9 +10,9 @@ use crate::cli::{
 use crate::commands::inputs;
 use crate::document::Findings;
 use crate::failure::Result;
-use crate::rehearsal::{self, Cloud, Datasource, Door, Firmware, Manner, Script, Student};
-use crate::userdata::{Budget, Image, Machine, Role};
-use crate::workshop::{Engine, Entry, Network, Secrets, Subnet, Web, Workshop};
+use crate::rehearsal::{self, Cloud, Datasource, Firmware, Manner, PortForward, Scenario, Student};
+use crate::userdata::{ImageKind, InstanceRole, InstanceSpec, Platform};
+use crate::workshop::{AccountEntry, Engine, Network, Secrets, Subnet, Web, Workshop};
 
 /// What somebody wants to rehearse.
 pub(super) struct Wanted<'a> {
@@ -25,7 +25,7 @@ pub(super) struct Wanted<'a> {
     timed: bool,
     /// Whether the images carry the classic engine's own, which need no stand-ins.
     real_engine: bool,
-    door: Option<Door>,
+    forward: Option<PortForward>,
     cloud: Cloud,
     workshop: &'a WorkshopArgs,
 }
@@ -37,7 +37,7 @@ impl<'a> Wanted<'a> {
             students: args.students,
             real_engine: args.real_engine,
             plain: args.stock_image.as_deref(),
-            door: args.forward.map(|port| Door { port, then: args.exec.clone() }),
+            forward: args.forward.map(|port| PortForward { port, then: args.exec.clone() }),
             ..Self::of(&args.cluster)
         }
     }
@@ -57,7 +57,7 @@ impl<'a> Wanted<'a> {
             plain: None,
             firmware: firmware(args.firmware),
             timed: false,
-            door: None,
+            forward: None,
             real_engine: false,
             cloud: cloud(&args.cloud),
             workshop: &args.workshop,
@@ -75,7 +75,7 @@ impl<'a> Wanted<'a> {
             firmware: Firmware::Bios,
             timed: false,
             real_engine: false,
-            door: None,
+            forward: None,
             cloud: Cloud::default(),
             workshop: &args.workshop,
         }
@@ -91,7 +91,7 @@ pub(super) fn firmware(by: BootedBy) -> Firmware {
 }
 
 /// The rehearsal, where nothing keeps the workshop from it.
-pub(super) fn script(wanted: &Wanted) -> Result<Script> {
+pub(super) fn script(wanted: &Wanted) -> Result<Scenario> {
     let mut findings = Findings::default();
     let mut workshop = inputs::workshop(wanted.workshop, &mut findings)?;
     judge(wanted, &workshop, &mut findings);
@@ -105,7 +105,7 @@ pub(super) fn script(wanted: &Wanted) -> Result<Script> {
     workshop.homes.volume = workshop.homes.volume.map(|_| rehearsal::VOLUME.to_owned());
     let secrets = inputs::borrowed_secrets(wanted.workshop)?;
     let userdata = |role| userdata(&workshop, &secrets, role, wanted.plain.is_some());
-    Ok(Script {
+    Ok(Scenario {
         images: match wanted.plain {
             Some(image) => [image.to_owned(), image.to_owned()],
             None if wanted.nodes == 0 => [wanted.images.join("solo.qcow2"), wanted.images.join("solo.qcow2")],
@@ -114,8 +114,8 @@ pub(super) fn script(wanted: &Wanted) -> Result<Script> {
         plain: wanted.plain.is_some(),
         firmware: wanted.firmware,
         logs: wanted.logs.to_owned(),
-        hub: userdata(Role::Hub)?,
-        node: userdata(Role::Node { hub: rehearsal::hub_address() })?,
+        hub: userdata(InstanceRole::Hub)?,
+        node: userdata(InstanceRole::Node { hub: rehearsal::hub_address() })?,
         nodes: wanted.nodes,
         volume: workshop.homes.volume.is_some(),
         transport: workshop.homes.transport,
@@ -131,7 +131,7 @@ pub(super) fn script(wanted: &Wanted) -> Result<Script> {
         materials: if wanted.students > 0 { workshop.materials.len() } else { 0 },
         fingerprint: secrets.page_certificate(&workshop)?.fingerprint,
         timed: wanted.timed,
-        door: wanted.door.clone(),
+        forward: wanted.forward.clone(),
         cloud: wanted.cloud.clone(),
     })
 }
@@ -139,9 +139,9 @@ pub(super) fn script(wanted: &Wanted) -> Result<Script> {
 /// What an organiser would have to say of the network, and nothing else.
 fn network(wanted: &Wanted) -> Network {
     // With a second network, the hub has to be told which one is the workshop's.
-    let several = wanted.plain.is_some() || wanted.door.is_some() || wanted.cloud.second_interface;
+    let several = wanted.plain.is_some() || wanted.forward.is_some() || wanted.cloud.second_interface;
     // From an address with a subnet of its own, the hub cannot tell where its nodes are.
-    let alone = wanted.cloud.network == rehearsal::Network::Slash32;
+    let alone = wanted.cloud.network == rehearsal::LanLayout::Slash32;
     let (address, prefix) = rehearsal::LAN;
     Network {
         cidr: alone.then_some(Subnet { address, prefix }),
@@ -178,12 +178,12 @@ fn cloud(args: &CloudArgs) -> Cloud {
         product: args.product.clone(),
         manner: Manner { delay: seconds(args.metadata_delay), failures: seconds(args.metadata_failures) },
         network: match args.network {
-            NetworkKind::Default => rehearsal::Network::Vxlan,
-            NetworkKind::Dhcp => rehearsal::Network::Dhcp,
-            NetworkKind::Geneve => rehearsal::Network::Geneve,
-            NetworkKind::Jumbo => rehearsal::Network::Jumbo,
-            NetworkKind::Slash32 => rehearsal::Network::Slash32,
-            NetworkKind::DualStack => rehearsal::Network::DualStack,
+            NetworkKind::Default => rehearsal::LanLayout::Vxlan,
+            NetworkKind::Dhcp => rehearsal::LanLayout::Dhcp,
+            NetworkKind::Geneve => rehearsal::LanLayout::Geneve,
+            NetworkKind::Jumbo => rehearsal::LanLayout::Jumbo,
+            NetworkKind::Slash32 => rehearsal::LanLayout::Slash32,
+            NetworkKind::DualStack => rehearsal::LanLayout::DualStack,
         },
         second_interface: args.second_interface,
     }
@@ -209,15 +209,20 @@ fn without_mirror(workshop: &mut Workshop) {
 /// Everybody logs in with the password that is derived for the name: nobody here knows those behind hashes.
 fn with_known_passwords(workshop: &mut Workshop) {
     for entry in &mut workshop.users.entries {
-        if let Entry::Single(user) = entry {
+        if let AccountEntry::Single(user) = entry {
             user.password_hash = None;
         }
     }
 }
 
-pub(super) fn userdata(workshop: &Workshop, secrets: &Secrets, role: Role, plain: bool) -> Result<String> {
-    let image = if plain { Image::Stock } else { Image::Golden };
-    Ok(Machine { workshop, secrets, role, image }.render(Budget::Nova)?.text)
+pub(super) fn userdata(
+    workshop: &Workshop,
+    secrets: &Secrets,
+    role: InstanceRole,
+    plain: bool,
+) -> Result<String> {
+    let image = if plain { ImageKind::Stock } else { ImageKind::Golden };
+    Ok(InstanceSpec { workshop, secrets, role, image }.render(Platform::Nova)?.text)
 }
 
 fn students(workshop: &Workshop, secrets: &Secrets) -> Vec<Student> {

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::version::compare_versions;
-use super::{Installed, Outcome, Severity, Verdict};
+use super::{Applicability, Assessment, Installed, Rating};
 
 /// Whether this is such a document.
 pub(super) fn is_tracker(document: &Json) -> bool {
@@ -13,7 +13,7 @@ pub(super) fn is_tracker(document: &Json) -> bool {
 }
 
 /// What it says; the reason where it says nothing about the image's release.
-pub(super) fn judge(installed: &Installed, tracker: &Json) -> Result<Vec<Verdict>, String> {
+pub(super) fn judge(installed: &Installed, tracker: &Json) -> Result<Vec<Assessment>, String> {
     let mut verdicts = vec![];
     let mut known = false;
     for (source, advisories) in tracker.as_object().into_iter().flatten() {
@@ -34,16 +34,16 @@ pub(super) fn judge(installed: &Installed, tracker: &Json) -> Result<Vec<Verdict
 }
 
 /// A version of 0 stands for packages that never had it. What is not determined yet is taken for open.
-fn verdict(id: &str, source: &str, version: &str, release: &Json) -> Verdict {
+fn verdict(id: &str, source: &str, version: &str, release: &Json) -> Assessment {
     let fixed = release["fixed_version"].as_str();
     let outcome = match fixed {
-        Some("0") => Outcome::NotAffected,
-        Some(fixed) if compare_versions(version, fixed).is_ge() => Outcome::Fixed,
-        fixed => Outcome::Affected(fixed.map(str::to_owned)),
+        Some("0") => Applicability::NotAffected,
+        Some(fixed) if compare_versions(version, fixed).is_ge() => Applicability::Fixed,
+        fixed => Applicability::Affected(fixed.map(str::to_owned)),
     };
-    let severity = Severity::of_word(release["urgency"].as_str().unwrap_or_default());
-    Verdict {
-        severity: severity.unwrap_or(Severity::Medium),
+    let severity = Rating::of_word(release["urgency"].as_str().unwrap_or_default());
+    Assessment {
+        severity: severity.unwrap_or(Rating::Medium),
         id: id.to_owned(),
         source: source.to_owned(),
         version: version.to_owned(),

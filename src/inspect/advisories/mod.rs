@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-pub use severity::Severity;
+pub use severity::Rating;
 pub use version::compare_versions;
 pub use vex::document as vex;
 
@@ -29,9 +29,9 @@ pub struct Installed {
 
 /// What an advisory says about the version of a source package in an image.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Verdict {
+pub struct Assessment {
     /// How bad it is; the worst comes first in a report.
-    pub severity: Severity,
+    pub severity: Rating,
     /// The CVE's number, or the advisory's.
     pub id: String,
     /// The source package.
@@ -39,12 +39,12 @@ pub struct Verdict {
     /// Its version in the image.
     pub version: String,
     /// What follows for the image.
-    pub outcome: Outcome,
+    pub outcome: Applicability,
 }
 
 /// Whether a vulnerability is in an image.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
+pub enum Applicability {
     /// It is, and this version has it no longer, if there is one.
     Affected(Option<String>),
     /// The image has a version in which it is mended.
@@ -72,7 +72,7 @@ impl Installed {
     ///
     /// # Errors
     /// Where the text is neither the JSON of Debian's security tracker nor OSV's.
-    pub fn judge(&self, advisories: &str) -> Result<Vec<Verdict>, String> {
+    pub fn judge(&self, advisories: &str) -> Result<Vec<Assessment>, String> {
         let documents: Result<Vec<Json>, _> =
             serde_json::Deserializer::from_str(advisories).into_iter::<Json>().collect();
         let documents = documents.map_err(|error| format!("it is not JSON: {error}"))?;
@@ -105,7 +105,7 @@ fn source_of(stanza: &str) -> Option<(&str, &str)> {
 
 /// A report for a person: a line for each vulnerability that the image has.
 #[must_use]
-pub fn report(verdicts: &[Verdict]) -> String {
+pub fn report(verdicts: &[Assessment]) -> String {
     let mut lines: Vec<String> = verdicts.iter().filter_map(line).collect();
     let (affected, others) = (lines.len(), verdicts.len() - lines.len());
     let apply =
@@ -114,17 +114,18 @@ pub fn report(verdicts: &[Verdict]) -> String {
     lines.join("\n") + "\n"
 }
 
-fn line(verdict: &Verdict) -> Option<String> {
-    let Verdict { severity, id, source, version, outcome } = verdict;
-    let Outcome::Affected(fixed) = outcome else { return None };
+fn line(verdict: &Assessment) -> Option<String> {
+    let Assessment { severity, id, source, version, outcome } = verdict;
+    let Applicability::Affected(fixed) = outcome else { return None };
     let remedy = fixed.as_ref().map_or("not fixed".into(), |fixed| format!("fixed in {fixed}"));
     Some(format!("{} {id}: {source} {version}, {remedy}", severity.name()))
 }
 
 /// How many of those that the image has are as bad as this, or worse.
 #[must_use]
-pub fn count_from(verdicts: &[Verdict], severity: Severity) -> usize {
-    let is_bad = |it: &&Verdict| it.severity >= severity && matches!(it.outcome, Outcome::Affected(_));
+pub fn count_from(verdicts: &[Assessment], severity: Rating) -> usize {
+    let is_bad =
+        |it: &&Assessment| it.severity >= severity && matches!(it.outcome, Applicability::Affected(_));
     verdicts.iter().filter(is_bad).count()
 }
 
@@ -142,7 +143,7 @@ mod tests {
         Installed::of(OS, STATUS)
     }
 
-    fn shown(advisories: &str) -> Vec<(Severity, String, Outcome)> {
+    fn shown(advisories: &str) -> Vec<(Rating, String, Applicability)> {
         let verdicts = installed().judge(advisories).expect("known");
         verdicts.into_iter().map(|it| (it.severity, format!("{} {}", it.id, it.source), it.outcome)).collect()
     }
@@ -171,16 +172,20 @@ mod tests {
         assert_eq!(
             shown(&tracker),
             [
-                (Severity::High, "CVE-1 openssl".into(), Outcome::Affected(Some("3.5.1-1+deb13u2".into()))),
-                (Severity::Medium, "CVE-4 glibc".into(), Outcome::Affected(None)),
-                (Severity::Low, "CVE-2 openssl".into(), Outcome::Fixed),
-                (Severity::Unimportant, "CVE-3 openssl".into(), Outcome::NotAffected),
-                (Severity::Unimportant, "TEMP-1 glibc".into(), Outcome::Affected(None)),
+                (
+                    Rating::High,
+                    "CVE-1 openssl".into(),
+                    Applicability::Affected(Some("3.5.1-1+deb13u2".into()))
+                ),
+                (Rating::Medium, "CVE-4 glibc".into(), Applicability::Affected(None)),
+                (Rating::Low, "CVE-2 openssl".into(), Applicability::Fixed),
+                (Rating::Unimportant, "CVE-3 openssl".into(), Applicability::NotAffected),
+                (Rating::Unimportant, "TEMP-1 glibc".into(), Applicability::Affected(None)),
             ]
         );
         let verdicts = installed().judge(&tracker).expect("known");
         assert_eq!(
-            [Severity::Critical, Severity::High, Severity::Low].map(|it| count_from(&verdicts, it)),
+            [Rating::Critical, Rating::High, Rating::Low].map(|it| count_from(&verdicts, it)),
             [0, 1, 2]
         );
         assert!(
@@ -211,11 +216,15 @@ mod tests {
             entry("F", "Debian:13", "bash", r#"{"introduced": "9"}"#, r#", "versions": ["5.2.37-2"]"#),
         ];
         let wanted = [
-            (Severity::Critical, "A openssl".to_owned(), Outcome::Affected(Some("3.5.1-1+deb13u2".into()))),
-            (Severity::Critical, "B openssl".into(), Outcome::Fixed),
-            (Severity::Critical, "D glibc".into(), Outcome::NotAffected),
-            (Severity::Critical, "E bash".into(), Outcome::Affected(None)),
-            (Severity::Critical, "F bash".into(), Outcome::Affected(None)),
+            (
+                Rating::Critical,
+                "A openssl".to_owned(),
+                Applicability::Affected(Some("3.5.1-1+deb13u2".into())),
+            ),
+            (Rating::Critical, "B openssl".into(), Applicability::Fixed),
+            (Rating::Critical, "D glibc".into(), Applicability::NotAffected),
+            (Rating::Critical, "E bash".into(), Applicability::Affected(None)),
+            (Rating::Critical, "F bash".into(), Applicability::Affected(None)),
         ];
         assert_eq!(shown(&entries.join("\n")), wanted);
         assert_eq!(shown(&format!("[{}]", entries.join(","))), wanted);

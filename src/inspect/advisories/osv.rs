@@ -3,10 +3,10 @@
 use serde_json::Value as Json;
 
 use super::version::compare_versions;
-use super::{Installed, Outcome, Severity, Verdict};
+use super::{Applicability, Assessment, Installed, Rating};
 
 /// What they say; the reason where one of them is not in this format.
-pub(super) fn judge(installed: &Installed, documents: &[Json]) -> Result<Vec<Verdict>, String> {
+pub(super) fn judge(installed: &Installed, documents: &[Json]) -> Result<Vec<Assessment>, String> {
     let entries = documents.iter().flat_map(|document| match document {
         Json::Array(entries) => entries.as_slice(),
         entry => std::slice::from_ref(entry),
@@ -23,7 +23,7 @@ pub(super) fn judge(installed: &Installed, documents: &[Json]) -> Result<Vec<Ver
             let package = &affected["package"];
             let source = package["name"].as_str().unwrap_or_default();
             if is_of(installed, package["ecosystem"].as_str().unwrap_or_default()) {
-                verdicts.extend(installed.versions(source).map(|version| Verdict {
+                verdicts.extend(installed.versions(source).map(|version| Assessment {
                     severity: severity(entry, affected),
                     id: id.to_owned(),
                     source: source.to_owned(),
@@ -43,22 +43,22 @@ fn is_of(installed: &Installed, ecosystem: &str) -> bool {
     named && parts.next().is_none_or(|release| release == installed.version)
 }
 
-fn outcome(version: &str, affected: &Json) -> Outcome {
+fn outcome(version: &str, affected: &Json) -> Applicability {
     let mut versions = affected["versions"].as_array().into_iter().flatten();
     if versions.any(|it| it.as_str() == Some(version)) {
-        return Outcome::Affected(fix_after(version, affected));
+        return Applicability::Affected(fix_after(version, affected));
     }
     let mut fixed = false;
     for range in
         affected["ranges"].as_array().into_iter().flatten().filter(|range| range["type"] == "ECOSYSTEM")
     {
         match within(version, range) {
-            Some(true) => return Outcome::Affected(fix_after(version, affected)),
+            Some(true) => return Applicability::Affected(fix_after(version, affected)),
             Some(false) => fixed = true,
             None => {}
         }
     }
-    if fixed { Outcome::Fixed } else { Outcome::NotAffected }
+    if fixed { Applicability::Fixed } else { Applicability::NotAffected }
 }
 
 /// Whether a range has the version; none where it begins later. Events need not be in order.
@@ -95,11 +95,11 @@ fn fix_after(version: &str, affected: &Json) -> Option<String> {
 }
 
 /// The distribution's own word counts before a score.
-fn severity(entry: &Json, affected: &Json) -> Severity {
+fn severity(entry: &Json, affected: &Json) -> Rating {
     let words = [&affected["ecosystem_specific"]["urgency"], &entry["database_specific"]["severity"]];
-    let mut words = words.into_iter().filter_map(|word| Severity::of_word(word.as_str()?));
+    let mut words = words.into_iter().filter_map(|word| Rating::of_word(word.as_str()?));
     let scores = [&affected["severity"], &entry["severity"]].into_iter().filter_map(Json::as_array).flatten();
     let mut scores = scores.filter_map(|it| it["score"].as_str());
-    let by_score = |score: &str| Severity::of_word(score).or_else(|| Severity::of_vector(score));
-    words.next().or_else(|| scores.find_map(by_score)).unwrap_or(Severity::Medium)
+    let by_score = |score: &str| Rating::of_word(score).or_else(|| Rating::of_vector(score));
+    words.next().or_else(|| scores.find_map(by_score)).unwrap_or(Rating::Medium)
 }

@@ -2,7 +2,7 @@
 
 /// From what nobody minds to the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub enum Rating {
     /// Debian does not count it as a security problem.
     Unimportant,
     /// It is low.
@@ -15,7 +15,7 @@ pub enum Severity {
     Critical,
 }
 
-impl Severity {
+impl Rating {
     /// Its name in reports.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -96,15 +96,15 @@ mod tests {
     #[test]
     fn vectors_have_the_ratings_of_the_nvd() {
         for (vector, severity) in [
-            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H", Severity::Critical),
-            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N", Severity::High),
-            ("CVSS:3.0/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", Severity::Medium),
-            ("CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H", Severity::High),
-            ("CVSS:3.1/AV:P/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N", Severity::Low),
-            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N", Severity::Unimportant),
+            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H", Rating::Critical),
+            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N", Rating::High),
+            ("CVSS:3.0/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", Rating::Medium),
+            ("CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H", Rating::High),
+            ("CVSS:3.1/AV:P/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N", Rating::Low),
+            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N", Rating::Unimportant),
         ] {
-            assert_eq!(Severity::of_vector(vector), Some(severity), "{vector}");
+            assert_eq!(Rating::of_vector(vector), Some(severity), "{vector}");
         }
-        assert_eq!(Severity::of_vector("CVSS:4.0/AV:N"), None);
+        assert_eq!(Rating::of_vector("CVSS:4.0/AV:N"), None);
     }
 }

@@ -5,12 +5,12 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Installed, Outcome, Verdict};
+use super::{Applicability, Assessment, Installed};
 use crate::recipe::hex;
 
 /// The document, as of a time in seconds since 1970.
 #[must_use]
-pub fn document(installed: &Installed, verdicts: &[Verdict], time: u64) -> String {
+pub fn document(installed: &Installed, verdicts: &[Assessment], time: u64) -> String {
     let statements: Vec<Json> = verdicts.iter().filter_map(|verdict| statement(installed, verdict)).collect();
     let time = OffsetDateTime::from_unix_timestamp(time.try_into().unwrap_or_default());
     let time = time.ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default();
@@ -27,8 +27,8 @@ pub fn document(installed: &Installed, verdicts: &[Verdict], time: u64) -> Strin
     format!("{document:#}\n")
 }
 
-fn statement(installed: &Installed, verdict: &Verdict) -> Option<Json> {
-    let Verdict { id, source, version, outcome, .. } = verdict;
+fn statement(installed: &Installed, verdict: &Assessment) -> Option<Json> {
+    let Assessment { id, source, version, outcome, .. } = verdict;
     let product = format!(
         "pkg:deb/{}/{}@{}?arch=source&distro={}-{}",
         installed.id,
@@ -39,9 +39,9 @@ fn statement(installed: &Installed, verdict: &Verdict) -> Option<Json> {
     );
     let mut statement = json!({ "vulnerability": { "name": id }, "products": [{ "@id": product }] });
     match outcome {
-        Outcome::Affected(_) => return None,
-        Outcome::Fixed => statement["status"] = json!("fixed"),
-        Outcome::NotAffected => {
+        Applicability::Affected(_) => return None,
+        Applicability::Fixed => statement["status"] = json!("fixed"),
+        Applicability::NotAffected => {
             statement["status"] = json!("not_affected");
             statement["justification"] = json!("vulnerable_code_not_present");
         }

@@ -2,10 +2,10 @@
 //! stumble over later.
 
 use super::Check;
-use crate::inspect::container::Format;
 use crate::inspect::disk::Disk;
-use crate::inspect::evidence::Evidence;
-use crate::inspect::finding::{Fault, Severity};
+use crate::inspect::disk_format::Format;
+use crate::inspect::facts::ImageFacts;
+use crate::inspect::finding::{Level, Violation};
 use crate::inspect::header::{Header, feature};
 
 const CONVERT: &str = "convert it: qemu-img convert -O qcow2 OLD NEW";
@@ -13,7 +13,7 @@ const CONVERT: &str = "convert it: qemu-img convert -O qcow2 OLD NEW";
 pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "format",
-        severity: Severity::Error,
+        severity: Level::Error,
         message: "this is {}, not a disk image that can be inspected",
         remedy: "unpack or decrypt it, and turn it into one: qemu-img convert -O qcow2 OLD NEW",
         look: |evidence| match evidence.container.format {
@@ -24,14 +24,14 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         name: "qcow2-damaged",
-        severity: Severity::Error,
+        severity: Level::Error,
         message: "the file is damaged or truncated: {}",
         remedy: "copy it again and compare its SHA-256; `qemu-img check` says more",
         look: |evidence| evidence.container.faults.iter().map(|fault| file(fault.as_str())).collect(),
     },
     Check {
         name: "qcow2-version",
-        severity: Severity::Error,
+        severity: Level::Error,
         message: "this is qcow2 of version {}, which Glance refuses",
         remedy: CONVERT,
         look: |evidence| {
@@ -41,21 +41,21 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         name: "qcow2-backing-file",
-        severity: Severity::Error,
+        severity: Level::Error,
         message: "it is a layer over another file, which Glance refuses",
         remedy: "convert it with all of its data: qemu-img convert -O qcow2 OLD NEW",
         look: |evidence| header_fault(evidence, |header| header.backing_file, |_| String::new()),
     },
     Check {
         name: "qcow2-data-file",
-        severity: Severity::Error,
+        severity: Level::Error,
         message: "its data is in another file, which Glance refuses",
         remedy: "convert it with all of its data: qemu-img convert -O qcow2 OLD NEW",
         look: |evidence| has_feature(evidence, feature::DATA_FILE),
     },
     Check {
         name: "qcow2-features",
-        severity: Severity::Error,
+        severity: Level::Error,
         message: "it uses features that Glance does not know: {}",
         remedy: "convert it without them (extended_l2 is one): qemu-img convert -O qcow2 OLD NEW",
         look: |evidence| {
@@ -65,28 +65,28 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         name: "qcow2-encrypted",
-        severity: Severity::Error,
+        severity: Level::Error,
         message: "it is encrypted and cannot be inspected",
         remedy: "decrypt it: qemu-img convert with the key and -O qcow2",
         look: |evidence| header_fault(evidence, |header| header.encrypted, |_| String::new()),
     },
     Check {
         name: "qcow2-corrupt",
-        severity: Severity::Error,
+        severity: Level::Error,
         message: "QEMU has marked it as corrupt",
         remedy: "build it again, or see what `qemu-img check -r all` can save",
         look: |evidence| has_feature(evidence, feature::CORRUPT),
     },
     Check {
         name: "qcow2-dirty",
-        severity: Severity::Warning,
+        severity: Level::Warning,
         message: "it was not closed by the program that wrote it last",
         remedy: "stop that program, and repair it: qemu-img check -r all",
         look: |evidence| has_feature(evidence, feature::DIRTY),
     },
     Check {
         name: "qcow2-snapshots",
-        severity: Severity::Warning,
+        severity: Level::Warning,
         message: "{} snapshots in it keep what has been deleted since",
         remedy: "convert it without them: qemu-img convert -O qcow2 OLD NEW",
         look: |evidence| {
@@ -95,7 +95,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         name: "disk-size",
-        severity: Severity::Error,
+        severity: Level::Error,
         message: "the disk has {} bytes, which is not a whole number of sectors",
         remedy: "it is truncated, or was never a disk: copy it again and compare its SHA-256",
         look: |evidence| {
@@ -105,21 +105,21 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-fn file(detail: impl Into<String>) -> Fault {
-    Fault::at("the file", detail)
+fn file(detail: impl Into<String>) -> Violation {
+    Violation::at("the file", detail)
 }
 
 fn header_fault(
-    evidence: &Evidence,
+    facts: &ImageFacts,
     wrong: impl Fn(&Header) -> bool,
     detail: impl Fn(&Header) -> String,
-) -> Vec<Fault> {
-    match &evidence.container.format {
+) -> Vec<Violation> {
+    match &facts.container.format {
         Format::Qcow2(header) if wrong(header) => vec![file(detail(header))],
         _ => vec![],
     }
 }
 
-fn has_feature(evidence: &Evidence, bit: u64) -> Vec<Fault> {
-    header_fault(evidence, |header| header.features & bit != 0, |_| String::new())
+fn has_feature(facts: &ImageFacts, bit: u64) -> Vec<Violation> {
+    header_fault(facts, |header| header.features & bit != 0, |_| String::new())
 }

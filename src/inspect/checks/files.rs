@@ -1,28 +1,28 @@
 //! The root file system itself.
 
 use super::Check;
-use crate::inspect::evidence::{Evidence, Root};
-use crate::inspect::finding::{Fault, Severity};
-use crate::inspect::superblock::Content;
+use crate::inspect::facts::{ImageFacts, RootFacts};
+use crate::inspect::finding::{Level, Violation};
+use crate::inspect::superblock::PartitionContent;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "root-file-system",
-        severity: Severity::Error,
+        severity: Level::Error,
         message: "the root file system cannot be inspected: {}",
         remedy: "use ext4 without encryption and volume managers for the root file system",
         look: unreadable_root,
     },
     Check {
         name: "file-system-clean",
-        severity: Severity::Error,
+        severity: Level::Error,
         message: "the root file system is not clean: {}",
         remedy: "shut the machine down before its image is taken, or repair it: e2fsck -f",
         look: |evidence| root_fault(evidence, |root| root.superblock.unclean()),
     },
     Check {
         name: "file-system-size",
-        severity: Severity::Error,
+        severity: Level::Error,
         message: "the root file system is larger than its place: {}",
         remedy: "shrink the file system first and the partition then: resize2fs",
         look: |evidence| {
@@ -34,7 +34,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         name: "file-system-features",
-        severity: Severity::Error,
+        severity: Level::Error,
         message: "GRUB cannot read the root file system for its features: {}",
         remedy: "make it without them: mke2fs -O ^FEATURE",
         look: |evidence| {
@@ -46,46 +46,50 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         name: "file-system-journal",
-        severity: Severity::Warning,
+        severity: Level::Warning,
         message: "the root file system has no journal, and an instance that loses power may lose files",
         remedy: "give it one: tune2fs -j",
         look: |evidence| root_fault(evidence, |root| (!root.superblock.has_journal()).then(String::new)),
     },
     Check {
         name: "file-system-damaged",
-        severity: Severity::Error,
+        severity: Level::Error,
         message: "it cannot be read: {}",
         remedy: "repair the file system: e2fsck -f",
         look: |evidence| {
             let faults = evidence.system().map(|system| system.tree.faults()).unwrap_or_default();
-            faults.into_iter().map(|(place, fault)| Fault::at(place, fault)).collect()
+            faults.into_iter().map(|(place, fault)| Violation::at(place, fault)).collect()
         },
     },
 ];
 
-fn root_fault(evidence: &Evidence, look: impl Fn(&Root) -> Option<String>) -> Vec<Fault> {
-    let Some(root) = &evidence.root else { return vec![] };
-    look(root).map(|fault| Fault::at(place(root), fault)).into_iter().collect()
+fn root_fault(facts: &ImageFacts, look: impl Fn(&RootFacts) -> Option<String>) -> Vec<Violation> {
+    let Some(root) = &facts.root else { return vec![] };
+    look(root).map(|fault| Violation::at(place(root), fault)).into_iter().collect()
 }
 
-fn place(root: &Root) -> String {
+fn place(root: &RootFacts) -> String {
     root.partition.as_ref().map_or_else(|| "the disk".into(), |it| format!("partition {}", it.number))
 }
 
-fn unreadable_root(evidence: &Evidence) -> Vec<Fault> {
-    match &evidence.root {
-        Some(root) => {
-            root.system.as_ref().err().map(|why| Fault::at(place(root), why.as_str())).into_iter().collect()
-        }
-        None if evidence.container.disk.is_none() => vec![],
+fn unreadable_root(facts: &ImageFacts) -> Vec<Violation> {
+    match &facts.root {
+        Some(root) => root
+            .system
+            .as_ref()
+            .err()
+            .map(|why| Violation::at(place(root), why.as_str()))
+            .into_iter()
+            .collect(),
+        None if facts.container.disk.is_none() => vec![],
         None => {
-            let others = evidence.contents.iter().filter_map(|(partition, content)| match content {
-                Content::Other(name) => Some(format!("partition {} is {name}", partition.number)),
+            let others = facts.contents.iter().filter_map(|(partition, content)| match content {
+                PartitionContent::Other(name) => Some(format!("partition {} is {name}", partition.number)),
                 _ => None,
             });
             let others: Vec<String> = others.collect();
             let why = if others.is_empty() { "there is no ext4".into() } else { others.join(", ") };
-            vec![Fault::at("the disk", why)]
+            vec![Violation::at("the disk", why)]
         }
     }
 }

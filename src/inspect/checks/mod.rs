@@ -10,10 +10,10 @@ mod system;
 
 pub(super) use boot::boots_bios;
 
-use super::evidence::Evidence;
-use super::finding::{Check as CheckOf, Finding};
+use super::facts::ImageFacts;
+use super::finding::{ImageFinding, Rule as CheckOf};
 
-type Check = CheckOf<Evidence>;
+type Check = CheckOf<ImageFacts>;
 
 /// All checks, from the file inwards.
 fn all() -> impl Iterator<Item = &'static Check> {
@@ -36,8 +36,8 @@ pub(super) fn names() -> Vec<&'static str> {
 }
 
 /// What is wrong with an image: errors first, and otherwise from the file inwards.
-pub(super) fn judge(evidence: &Evidence) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = all().flat_map(|check| check.findings(evidence)).collect();
+pub(super) fn run_checks(facts: &ImageFacts) -> Vec<ImageFinding> {
+    let mut findings: Vec<ImageFinding> = all().flat_map(|check| check.findings(facts)).collect();
     findings.sort_by_key(|finding| finding.severity);
     findings
 }

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::{EMPTY, FIRST_LOGIN_UID, FORBIDDEN, LOCKED, NOT_LOGIN, Place, RULES, SHADOWED};
+use super::{EMPTY, FIRST_LOGIN_UID, FORBIDDEN, LOCKED, NOT_LOGIN, PathPattern, RULES, SHADOWED};
 
 /// What the script has to know.
 #[derive(Debug, Serialize)]
 pub struct Rules {
-    dropped: Vec<&'static Place>,
+    dropped: Vec<&'static PathPattern>,
     empty: &'static [&'static str],
     forbidden: Vec<&'static str>,
     locked: [char; 2],

@@ -7,12 +7,12 @@ mod rules;
 use accounts::{FIRST_LOGIN_UID, LOCKED, NOT_LOGIN, SHADOWED};
 pub use accounts::{accounts_with_password, login_users};
 pub use inside::{Rules, rules};
-use rules::{CARRIED, EMPTY, FORBIDDEN, Place, RULES, is_at_or_below};
-pub use rules::{Class, MACHINE_ID, Rule};
+use rules::{CARRIED, EMPTY, FORBIDDEN, PathPattern, RULES, is_at_or_below};
+pub use rules::{Class, HygieneRule, MACHINE_ID};
 
 /// What happens to an entry of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum PathVerdict {
     /// It stays.
     Keep,
     /// It goes.
@@ -23,7 +23,7 @@ pub enum Verdict {
 
 /// The rule that the entry at `path` breaks, given without a leading slash.
 #[must_use]
-pub fn broken_rule(path: &str) -> Option<&'static Rule> {
+pub fn broken_rule(path: &str) -> Option<&'static HygieneRule> {
     RULES.iter().find(|rule| rule.places.iter().any(|place| place.holds(path)))
 }
 
@@ -33,12 +33,12 @@ const OF_THE_BUILD: [&str; 2] = ["etc/resolv.conf", "imagegen-lock"];
 
 /// Decides about the entry of a layer at `path`, given without a leading slash.
 #[must_use]
-pub fn verdict(path: &str) -> Verdict {
+pub fn verdict(path: &str) -> PathVerdict {
     match broken_rule(path) {
-        Some(_) => Verdict::Drop,
-        None if OF_THE_BUILD.iter().any(|place| is_at_or_below(path, place)) => Verdict::Drop,
-        None if EMPTY.contains(&path) => Verdict::Empty,
-        None => Verdict::Keep,
+        Some(_) => PathVerdict::Drop,
+        None if OF_THE_BUILD.iter().any(|place| is_at_or_below(path, place)) => PathVerdict::Drop,
+        None if EMPTY.contains(&path) => PathVerdict::Empty,
+        None => PathVerdict::Keep,
     }
 }
 
@@ -73,13 +73,13 @@ mod tests {
             "var/lib/dhcp/dhclient.eth0.leases",
             "usr/bin/qemu-aarch64-static",
         ] {
-            assert_eq!(verdict(path), Verdict::Drop, "{path}");
+            assert_eq!(verdict(path), PathVerdict::Drop, "{path}");
         }
     }
 
     #[test]
     fn the_machine_id_is_there_and_empty() {
-        assert_eq!(verdict("etc/machine-id"), Verdict::Empty);
+        assert_eq!(verdict("etc/machine-id"), PathVerdict::Empty);
     }
 
     #[test]
@@ -94,7 +94,7 @@ mod tests {
             "home",
             "root/.bashrc",
         ] {
-            assert_eq!(verdict(path), Verdict::Keep, "{path}");
+            assert_eq!(verdict(path), PathVerdict::Keep, "{path}");
         }
     }
 

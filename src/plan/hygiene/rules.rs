@@ -17,18 +17,18 @@ pub enum Class {
 
 /// One thing that must not be in a golden image, and where it stands.
 #[derive(Debug)]
-pub struct Rule {
+pub struct HygieneRule {
     /// What kind of fault it is.
     pub class: Class,
     /// What it is, in a few words with an article.
     pub what: &'static str,
-    pub(super) places: &'static [Place],
+    pub(super) places: &'static [PathPattern],
 }
 
 /// Where something stands; paths are without a leading slash.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Place {
+pub(super) enum PathPattern {
     /// A file, or a folder with all that is in it.
     At(&'static str),
     /// All that is in a folder, which stays.
@@ -41,16 +41,20 @@ pub(super) enum Place {
     Named(&'static str),
 }
 
-use Place::{At, Home, In, Like, Named};
+use PathPattern::{At, Home, In, Like, Named};
 
-pub(super) const RULES: &[Rule] = &[
-    Rule { class: Class::Identity, what: "an SSH host key", places: &[Like("etc/ssh", "ssh_host_", "")] },
-    Rule {
+pub(super) const RULES: &[HygieneRule] = &[
+    HygieneRule {
+        class: Class::Identity,
+        what: "an SSH host key",
+        places: &[Like("etc/ssh", "ssh_host_", "")],
+    },
+    HygieneRule {
         class: Class::Identity,
         what: "the name of one machine",
         places: &[At("etc/hostname"), At("etc/mailname")],
     },
-    Rule {
+    HygieneRule {
         class: Class::Identity,
         what: "an id of one machine",
         places: &[
@@ -63,7 +67,7 @@ pub(super) const RULES: &[Rule] = &[
             At("var/lib/dbus/machine-id"),
         ],
     },
-    Rule {
+    HygieneRule {
         class: Class::Identity,
         what: "a seed or a key that systemd makes for one machine",
         places: &[
@@ -72,22 +76,22 @@ pub(super) const RULES: &[Rule] = &[
             At("var/lib/systemd/random-seed"),
         ],
     },
-    Rule {
+    HygieneRule {
         class: Class::Identity,
         what: "state of a Docker that has run",
         places: &[At("etc/docker/key.json"), In("var/lib/docker")],
     },
-    Rule {
+    HygieneRule {
         class: Class::Identity,
         what: "state of a containerd that has run",
         places: &[In("var/lib/containerd")],
     },
-    Rule {
+    HygieneRule {
         class: Class::Identity,
         what: "cloud-init's state of one instance",
         places: &[In("var/lib/cloud")],
     },
-    Rule {
+    HygieneRule {
         class: Class::Identity,
         what: "network settings of one machine",
         places: &[
@@ -98,7 +102,7 @@ pub(super) const RULES: &[Rule] = &[
             At("etc/udev/rules.d/70-persistent-net.rules"),
         ],
     },
-    Rule {
+    HygieneRule {
         class: Class::Identity,
         what: "a DHCP lease of one machine",
         places: &[
@@ -108,7 +112,7 @@ pub(super) const RULES: &[Rule] = &[
             Like("var/lib/dhcpcd", "", ".lease"),
         ],
     },
-    Rule {
+    HygieneRule {
         class: Class::Secret,
         what: "keys, credentials or settings of an account",
         places: &[
@@ -121,7 +125,7 @@ pub(super) const RULES: &[Rule] = &[
             Home(".ssh"),
         ],
     },
-    Rule {
+    HygieneRule {
         class: Class::Secret,
         what: "a history of what somebody has typed",
         places: &[
@@ -132,7 +136,7 @@ pub(super) const RULES: &[Rule] = &[
             Home(".zsh_history"),
         ],
     },
-    Rule {
+    HygieneRule {
         class: Class::Secret,
         what: "a secret of JupyterHub",
         places: &[
@@ -141,28 +145,28 @@ pub(super) const RULES: &[Rule] = &[
             Named("jupyterhub_cookie_secret"),
         ],
     },
-    Rule {
+    HygieneRule {
         class: Class::Secret,
         what: "credentials of a package source",
         places: &[At("etc/apt/auth.conf"), In("etc/apt/auth.conf.d")],
     },
-    Rule {
+    HygieneRule {
         class: Class::Secret,
         what: "a private key that was made in the build",
         places: &[At("etc/munge/munge.key"), At("etc/ssl/private/ssl-cert-snakeoil.key")],
     },
-    Rule {
+    HygieneRule {
         class: Class::Leftover,
         what: "settings of the build for apt or dpkg",
         // force-unsafe-io must not reach production.
         places: &[At("etc/apt/apt.conf.d/99mmdebstrap"), At("etc/dpkg/dpkg.cfg.d/99mmdebstrap")],
     },
-    Rule {
+    HygieneRule {
         class: Class::Leftover,
         what: "a policy that keeps services down",
         places: &[At("usr/sbin/policy-rc.d")],
     },
-    Rule {
+    HygieneRule {
         class: Class::Leftover,
         what: "settings of an installer for cloud-init",
         places: &[
@@ -173,17 +177,17 @@ pub(super) const RULES: &[Rule] = &[
             Like("etc/cloud/cloud.cfg.d", "subiquity", ".cfg"),
         ],
     },
-    Rule {
+    HygieneRule {
         class: Class::Leftover,
         what: "an emulator that a build for another architecture used",
         places: &[Like("usr/bin", "qemu-", "-static")],
     },
-    Rule {
+    HygieneRule {
         class: Class::Leftover,
         what: "what cloud-init settled for a login user",
         places: &[At("etc/ssh/sshd_config.d/50-cloud-init.conf"), At("etc/sudoers.d/90-cloud-init-users")],
     },
-    Rule {
+    HygieneRule {
         class: Class::Trace,
         what: "what the system fills while it runs",
         places: &[
@@ -197,13 +201,13 @@ pub(super) const RULES: &[Rule] = &[
             In("var/tmp"),
         ],
     },
-    Rule {
+    HygieneRule {
         class: Class::Trace,
         what: "what somebody has planned to run",
         // at(1) keeps a counter beside its jobs, whose names begin so.
         places: &[Like("var/spool/cron/atjobs", "a", ""), In("var/spool/cron/crontabs")],
     },
-    Rule {
+    HygieneRule {
         class: Class::Trace,
         what: "a cache",
         places: &[
@@ -214,7 +218,7 @@ pub(super) const RULES: &[Rule] = &[
             Like("var/cache/debconf", "", "-old"),
         ],
     },
-    Rule {
+    HygieneRule {
         class: Class::Trace,
         what: "a copy that the account tools keep of their files",
         places: &[
@@ -226,7 +230,7 @@ pub(super) const RULES: &[Rule] = &[
             At("etc/subuid-"),
         ],
     },
-    Rule {
+    HygieneRule {
         class: Class::Trace,
         what: "a log",
         places: &[
@@ -242,12 +246,16 @@ pub(super) const RULES: &[Rule] = &[
             Like("var/log", "", ".gz"),
         ],
     },
-    Rule {
+    HygieneRule {
         class: Class::Trace,
         what: "a report of a crash, or post",
         places: &[In("var/crash"), In("var/mail"), In("var/spool/mail")],
     },
-    Rule { class: Class::Trace, what: "a file for swapping", places: &[At("swap.img"), At("swapfile")] },
+    HygieneRule {
+        class: Class::Trace,
+        what: "a file for swapping",
+        places: &[At("swap.img"), At("swapfile")],
+    },
 ];
 
 /// Files that must exist and be empty. An empty machine-id makes systemd choose one at boot without the presets of a
@@ -273,7 +281,7 @@ pub(super) const FORBIDDEN: &[(&str, &str)] = &[
     ),
 ];
 
-impl Place {
+impl PathPattern {
     pub(super) fn holds(&self, path: &str) -> bool {
         match *self {
             At(place) => is_at_or_below(path, place),

@@ -2,7 +2,7 @@
 
 use super::{Lock, findings};
 use crate::document::Findings;
-use crate::recipe::{Chain, Kernel};
+use crate::recipe::{Chain, KernelPackage};
 
 /// What keeps `chains` from being built from the lock, which is called `name`; with the container images that they
 /// carry, unless the user brings another.
@@ -34,7 +34,7 @@ fn check_chain(lock: &Lock, name: &str, chain: &Chain, found: &mut Findings) {
             found.push(finding);
         }
     };
-    let kernel = chain.kernel().map(Kernel::package);
+    let kernel = chain.kernel().map(KernelPackage::package);
     let mut known: Vec<&str> = vec![];
     for (number, recipe) in chain.recipes().iter().enumerate() {
         if number > 0 && !recipe.makes_layer() {

@@ -52,7 +52,7 @@ pub fn other_suite(recipe: &str, asked: &str, locked: &str) -> Finding {
 pub fn gone(package: &LockedPackage) -> Finding {
     let LockedPackage { name, version, file, sha256, .. } = package;
     let message = format!("the archive no longer has {name} {version}");
-    let Some(place) = &package.place else {
+    let Some(place) = &package.location else {
         return Finding::error(message, "build again: the archive has changed in these seconds");
     };
     let remedy = format!(

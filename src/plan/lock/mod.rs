@@ -14,18 +14,18 @@ use serde::Serialize;
 pub use check::check;
 pub use read::{layers, parse};
 
-use crate::document::Place;
+use crate::document::Location;
 
 /// The locked layers of a build.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Lock {
     /// One per recipe that installs something.
-    pub layers: Vec<LockedLayer>,
+    pub layers: Vec<LockedTree>,
 }
 
 /// What one layer is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LockedLayer {
+pub struct LockedTree {
     /// The recipe that it belongs to.
     pub recipe: String,
     /// The package of the kernel in images of it; none in a container image. One recipe may be built on with several.
@@ -61,13 +61,13 @@ pub struct LockedPackage {
     pub required: bool,
     /// Where the lock has it, if it was read from one.
     #[serde(skip)]
-    pub place: Option<Place>,
+    pub location: Option<Location>,
 }
 
 impl Lock {
     /// The layer of a recipe for images with this kernel.
     #[must_use]
-    pub fn layer(&self, recipe: &str, kernel: Option<&str>) -> Option<&LockedLayer> {
+    pub fn layer(&self, recipe: &str, kernel: Option<&str>) -> Option<&LockedTree> {
         self.layers.iter().find(|layer| layer.recipe == recipe && layer.kernel.as_deref() == kernel)
     }
 
@@ -87,7 +87,7 @@ impl Lock {
     }
 }
 
-impl LockedLayer {
+impl LockedTree {
     /// A layer that installs none, and so needs no archive; the epoch is still open.
     #[must_use]
     pub fn without_packages(recipe: &str, kernel: Option<&str>, suite: &str) -> Self {
@@ -159,7 +159,7 @@ pub(crate) mod tests {
     /// A lock of one layer with one package.
     pub(crate) fn lock() -> Lock {
         Lock {
-            layers: vec![LockedLayer {
+            layers: vec![LockedTree {
                 recipe: "base".into(),
                 kernel: Some("linux-image-cloud-amd64".into()),
                 suite: "trixie".into(),
@@ -177,7 +177,7 @@ pub(crate) mod tests {
                     bytes: 2_800_000,
                     file: "pool/main/g/glibc/libc6_2.41-12_amd64.deb".into(),
                     required: true,
-                    place: None,
+                    location: None,
                 }],
             }],
         }
@@ -188,13 +188,13 @@ pub(crate) mod tests {
         let text = lock().to_string();
         let read = parse(Source::new("lock.yaml", text.clone())).expect("sound");
         assert_eq!(read.to_string(), text);
-        assert!(read.layers[0].packages[0].place.is_some());
+        assert!(read.layers[0].packages[0].location.is_some());
     }
 
     #[test]
     fn one_recipe_has_a_layer_for_each_kernel() {
         let mut both = lock();
-        let general = LockedLayer { kernel: Some("linux-image-amd64".into()), ..both.layers[0].clone() };
+        let general = LockedTree { kernel: Some("linux-image-amd64".into()), ..both.layers[0].clone() };
         both.merge(Lock { layers: vec![general.clone(), both.layers[0].clone()] });
         assert_eq!(both.layers.len(), 2);
         assert_eq!(both.layer("base", Some("linux-image-amd64")), Some(&general));
@@ -213,7 +213,7 @@ pub(crate) mod tests {
     fn the_time_is_that_of_the_newest_layer() {
         let mut both = lock();
         both.merge(Lock {
-            layers: vec![LockedLayer {
+            layers: vec![LockedTree {
                 recipe: "hub".into(),
                 kernel: None,
                 epoch: 1_764_000_000,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Lock, LockedLayer, LockedPackage, findings};
-use crate::document::{Document, Fields, Findings, Node, Place, Source};
+use super::{Lock, LockedPackage, LockedTree, findings};
+use crate::document::{Document, Fields, Findings, Location, Node, Source};
 
 const LAYER_KEYS: &[&str] = &["recipe", "suite", "epoch", "sources", "packages", "kernel"];
 const PACKAGE_KEYS: &[&str] = &["name", "version", "architecture", "sha256", "bytes", "file", "required"];
@@ -26,11 +26,11 @@ pub fn parse(source: Arc<Source>) -> Result<Lock, Findings> {
 }
 
 /// Reads the layers of a lock; what is wrong goes to `findings`, and what is left out is in there.
-pub fn layers(source: &Arc<Source>, items: &[Node], findings: &mut Findings) -> Vec<LockedLayer> {
+pub fn layers(source: &Arc<Source>, items: &[Node], findings: &mut Findings) -> Vec<LockedTree> {
     items.iter().filter_map(|item| layer(source, item, findings)).collect()
 }
 
-fn layer(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option<LockedLayer> {
+fn layer(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option<LockedTree> {
     let mut fields = Fields::of(source, "layers", node, LAYER_KEYS, findings);
     fields.require(&LAYER_KEYS[..LAYER_KEYS.len() - 1], "KEY: VALUE");
     let recipe = fields.text("recipe", "recipe: base");
@@ -48,7 +48,7 @@ fn layer(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option<L
     }
     let items = fields.list("packages", "packages: […]").unwrap_or_default();
     let packages = items.iter().filter_map(|item| package(source, item, findings)).collect();
-    Some(LockedLayer {
+    Some(LockedTree {
         recipe: recipe?.0.to_owned(),
         kernel,
         suite: suite?,
@@ -61,7 +61,7 @@ fn layer(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option<L
 fn package(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option<LockedPackage> {
     let mut fields = Fields::of(source, "packages", node, PACKAGE_KEYS, findings);
     fields.require(&PACKAGE_KEYS[..PACKAGE_KEYS.len() - 1], "KEY: VALUE");
-    let place = fields.get("name").map(|name| Place::of(source, name));
+    let place = fields.get("name").map(|name| Location::of(source, name));
     let name = checked(&mut fields, source, "name", "name: libc6", is_word);
     let version = checked(&mut fields, source, "version", "version: \"2.41-12\"", is_word);
     let architecture = checked(&mut fields, source, "architecture", "architecture: amd64", is_word);
@@ -72,7 +72,7 @@ fn package(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option
     let required = fields.flag("required", "required: true").unwrap_or(false);
     let (name, version, architecture) = (name?, version?, architecture?);
     let (sha256, bytes, file) = (sha256?, u64::try_from(bytes?.0).ok()?, file?);
-    Some(LockedPackage { name, version, architecture, sha256, bytes, file, required, place })
+    Some(LockedPackage { name, version, architecture, sha256, bytes, file, required, location: place })
 }
 
 /// A text that has to have a certain form.

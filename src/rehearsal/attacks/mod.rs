@@ -7,17 +7,17 @@ mod notebook;
 mod service;
 mod visitor;
 
-use super::checks::{self, Check};
-use super::machine::Machine;
+use super::checks::{self, ClusterCheck};
 use super::spec::Spec;
-use super::{BOOT, Equipment, Hall, Script, Stage, Student, finish, opening, run_checks};
+use super::vm::Vm;
+use super::{BOOT, Cluster, Scenario, Student, Testbed, TestbedSpec, finish, run_checks, startup};
 use crate::failure::Result;
 use crate::report::Progress;
 
 /// The workshop, and a machine on its network that does not belong to it.
 struct Scene {
-    stage: Stage,
-    neighbour: Machine,
+    cluster: Cluster,
+    neighbour: Vm,
 }
 
 /// The memory in MiB that an attack takes beside its workshop.
@@ -27,40 +27,46 @@ pub fn neighbour_memory() -> u64 {
 }
 
 /// Brings a workshop up, attacks it from all sides, and says what held.
-pub fn attack(script: Script, progress: &Progress) -> Result<()> {
-    let hall = Hall::open(Equipment::of(&script), progress)?;
-    let stage = opening::set(script, &hall.bench, progress)?;
-    let neighbour = Machine::start(Spec::neighbour(), &hall.bench)?;
-    let mut scene = Scene { stage, neighbour };
-    let mut failed = run_checks(&mut scene.stage, checks::for_attacks(), progress)?;
+pub fn attack(scenario: Scenario, progress: &Progress) -> Result<()> {
+    let testbed = Testbed::open(TestbedSpec::of(&scenario), progress)?;
+    let stage = startup::set(scenario, &testbed.environment, progress)?;
+    let neighbour = Vm::start(Spec::neighbour(), &testbed.environment)?;
+    let mut scene = Scene { cluster: stage, neighbour };
+    let mut failed = run_checks(&mut scene.cluster, checks::for_attacks(), progress)?;
     if failed.is_empty() {
         failed = run_checks(&mut scene, ATTACKS, progress)?;
     }
-    finish(&mut scene.stage, &failed, &hall.bench.logs)
+    finish(&mut scene.cluster, &failed, &testbed.environment.logs)
 }
 
-const ATTACKS: &[Check<Scene>] = &[
-    Check { name: "a notebook does not get out of its container", run: notebook::stays_inside },
-    Check {
+const ATTACKS: &[ClusterCheck<Scene>] = &[
+    ClusterCheck { name: "a notebook does not get out of its container", run: notebook::stays_inside },
+    ClusterCheck {
         name: "nobody reaches the parts of the kernel that no notebook needs",
         run: notebook::kernel_is_closed,
     },
-    Check { name: "a neighbour reaches neither homes nor services", run: neighbour::is_kept_out },
-    Check { name: "a node gets nothing of the hub but what is exported", run: neighbour::stays_in_the_homes },
-    Check {
+    ClusterCheck { name: "a neighbour reaches neither homes nor services", run: neighbour::is_kept_out },
+    ClusterCheck {
+        name: "a node gets nothing of the hub but what is exported",
+        run: neighbour::stays_in_the_homes,
+    },
+    ClusterCheck {
         name: "a neighbour without the key is turned away, and the hub's journal says so",
         run: neighbour::is_noted,
     },
-    Check { name: "the page's own code gets no further", run: service::gets_no_further },
-    Check { name: "the page takes neither large bodies nor endless headers", run: visitor::is_limited },
+    ClusterCheck { name: "the page's own code gets no further", run: service::gets_no_further },
+    ClusterCheck {
+        name: "the page takes neither large bodies nor endless headers",
+        run: visitor::is_limited,
+    },
 ];
 
 impl Scene {
     fn student(&self) -> Result<Student> {
-        self.stage.present_student()
+        self.cluster.present_student()
     }
 
     fn wait_for_neighbour(&mut self) -> Result<()> {
-        self.neighbour.until_ok("the neighbour's agent", BOOT, &["true"]).map(drop)
+        self.neighbour.wait_for_success("the neighbour's agent", BOOT, &["true"]).map(drop)
     }
 }

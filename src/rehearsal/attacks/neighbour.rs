@@ -7,13 +7,13 @@ use anyhow::{Context, anyhow};
 use serde_json::{Value as Json, json};
 
 use super::Scene;
-use super::attempts::{self, Outcomes, judge, program};
+use super::attempts::{self, AttemptOutcomes, judge, program};
 use crate::failure::Result;
-use crate::ports::{self, Engine, Peer, Port, Protocol};
+use crate::ports::{self, Peer, Port, PortEngine, Protocol};
 use crate::rehearsal::checks::hub::FETCH;
-use crate::rehearsal::checks::{PATIENCE, SOON, sandbox};
-use crate::rehearsal::machine::Machine;
-use crate::rehearsal::spec::Role;
+use crate::rehearsal::checks::{CHECK_TIMEOUT, SOON, sandbox};
+use crate::rehearsal::spec::VmRole;
+use crate::rehearsal::vm::Vm;
 use crate::userdata::paths;
 
 const NEIGHBOUR: &str = program!("attempts.py", "nfs4.py", "neighbour.py");
@@ -31,34 +31,34 @@ pub(super) fn is_kept_out(scene: &mut Scene) -> Result<String> {
     scene.wait_for_neighbour()?;
     let job = job(scene)?;
     let held = attempts::on(&mut scene.neighbour, NEIGHBOUR, &job)?;
-    let mark = format!("{}/{}", paths::ENROLLED, scene.neighbour.spec.place.address());
-    scene.stage.hub.read(&["touch", &mark])?;
-    sandbox::take_rules_away(&mut scene.stage)?;
+    let mark = format!("{}/{}", paths::ENROLLED, scene.neighbour.spec.address.address());
+    scene.cluster.hub.stdout_of(&["touch", &mark])?;
+    sandbox::take_rules_away(&mut scene.cluster)?;
     let control = after_the_export(scene, &job);
-    sandbox::bring_rules_back(&mut scene.stage)?;
-    scene.stage.hub.read(&["rm", &mark])?;
+    sandbox::bring_rules_back(&mut scene.cluster)?;
+    scene.cluster.hub.stdout_of(&["rm", &mark])?;
     judge(&held, &control?)
 }
 
 /// What is exported follows what is noted within seconds.
-fn after_the_export(scene: &mut Scene, job: &Json) -> Result<Outcomes> {
-    let address = scene.neighbour.spec.place.address();
+fn after_the_export(scene: &mut Scene, job: &Json) -> Result<AttemptOutcomes> {
+    let address = scene.neighbour.spec.address.address();
     let what = format!("an export to {address}");
     let exported = |list: &str| list.contains(&address.to_string()).then_some(());
-    scene.stage.hub.until(&what, SOON, &["exportfs", "-s"], exported)?;
+    scene.cluster.hub.wait_for_output(&what, SOON, &["exportfs", "-s"], exported)?;
     attempts::on(&mut scene.neighbour, NEIGHBOUR, job)
 }
 
 /// Every port at which a machine listens for others, but for those that are meant for neighbours.
 fn job(scene: &mut Scene) -> Result<Json> {
     let student = scene.student()?;
-    let homes = scene.stage.homes.clone();
-    let hub = scene.stage.hub.spec.place.address();
+    let homes = scene.cluster.homes.clone();
+    let hub = scene.cluster.hub.spec.address.address();
     let handle = handle(scene, hub, &homes)?;
     let table = ports::table()?;
     let mut ports = vec![];
-    for machine in scene.stage.machines() {
-        let (address, role) = (machine.spec.place.address(), machine.spec.role);
+    for machine in scene.cluster.machines() {
+        let (address, role) = (machine.spec.address.address(), machine.spec.role);
         let closed = listeners(machine)?.into_iter().filter(|port| !is_for_neighbours(&table, role, *port));
         ports.extend(closed.map(|port| json!([address, port])));
     }
@@ -70,31 +70,31 @@ fn job(scene: &mut Scene) -> Result<Json> {
 
 /// The homes' file handle, as a node has it.
 fn handle(scene: &mut Scene, hub: Ipv4Addr, homes: &str) -> Result<String> {
-    let node = scene.stage.nodes.first_mut().context("this needs a node")?;
+    let node = scene.cluster.nodes.first_mut().context("this needs a node")?;
     let job = json!({"hub": hub, "export": homes}).to_string();
     let path = "/run/imagegen-handle.py";
-    node.put(path, HANDLE)?;
+    node.write_file(path, HANDLE)?;
     let ended = node.script(&["python3", path], &job)?;
     node.succeeded(&ended, &["python3", path])
 }
 
 /// What listens for other machines by TCP. UDP answers nobody who does not speak its protocol.
-fn listeners(machine: &mut Machine) -> Result<BTreeSet<u16>> {
-    let own = machine.spec.place.address();
-    let printed = machine.read(&["ss", "-H", "-l", "-t", "-n"])?;
+fn listeners(machine: &mut Vm) -> Result<BTreeSet<u16>> {
+    let own = machine.spec.address.address();
+    let printed = machine.stdout_of(&["ss", "-H", "-l", "-t", "-n"])?;
     Ok(printed.lines().filter_map(|line| port_at(own, line)).collect())
 }
 
 /// Whether the table of ports lets in other machines of the network: everybody, or one that is about to join.
-fn is_for_neighbours(table: &[Port], role: Role, port: u16) -> bool {
+fn is_for_neighbours(table: &[Port], role: VmRole, port: u16) -> bool {
     let role = match role {
-        Role::Hub => ports::Role::Hub,
-        Role::Node => ports::Role::Node,
+        VmRole::Hub => ports::PortOwner::Hub,
+        VmRole::Node => ports::PortOwner::Node,
     };
     table.iter().any(|line| {
         line.role == role
             && line.protocol == Protocol::Tcp
-            && line.engines.contains(&Engine::Swarm)
+            && line.engines.contains(&PortEngine::Swarm)
             && line.only_with.is_none()
             && matches!(line.peer, Peer::Anywhere | Peer::Network)
             && (line.ports.0..=line.ports.1).contains(&port)
@@ -111,27 +111,27 @@ fn port_at(own: Ipv4Addr, line: &str) -> Option<u16> {
 
 /// The control is an export of a folder on the root file system.
 pub(super) fn stays_in_the_homes(scene: &mut Scene) -> Result<String> {
-    let hub = scene.stage.hub.spec.place.address();
-    let homes = scene.stage.homes.clone();
+    let hub = scene.cluster.hub.spec.address.address();
+    let homes = scene.cluster.homes.clone();
     let held = escape(scene, hub, &homes)?;
-    let node = scene.stage.nodes[0].spec.place.address();
+    let node = scene.cluster.nodes[0].spec.address.address();
     let client = format!("{node}:{OPENED}");
-    scene.stage.hub.read(&["mkdir", "-p", OPENED])?;
-    scene.stage.hub.read(&["exportfs", "-o", "rw,no_subtree_check", &client])?;
+    scene.cluster.hub.stdout_of(&["mkdir", "-p", OPENED])?;
+    scene.cluster.hub.stdout_of(&["exportfs", "-o", "rw,no_subtree_check", &client])?;
     let control = escape(scene, hub, OPENED);
-    scene.stage.hub.read(&["exportfs", "-u", &client])?;
+    scene.cluster.hub.stdout_of(&["exportfs", "-u", &client])?;
     judge(&held, &control?)
 }
 
-fn escape(scene: &mut Scene, hub: Ipv4Addr, export: &str) -> Result<Outcomes> {
+fn escape(scene: &mut Scene, hub: Ipv4Addr, export: &str) -> Result<AttemptOutcomes> {
     let job = json!({"hub": hub, "export": export, "target": TARGET, "gid": SHADOW});
-    attempts::on(&mut scene.stage.nodes[0], ESCAPE, &job)
+    attempts::on(&mut scene.cluster.nodes[0], ESCAPE, &job)
 }
 
 /// A wrong key gets nothing, and the journal names who showed it.
 pub(super) fn is_noted(scene: &mut Scene) -> Result<String> {
-    let hub = scene.stage.hub.spec.place.address();
-    let address = scene.neighbour.spec.place.address().to_string();
+    let hub = scene.cluster.hub.spec.address.address();
+    let address = scene.neighbour.spec.address.address().to_string();
     let url = format!("https://{hub}:7443/v1/join");
     let outcome = scene.neighbour.script(&["python3", "-", &url, "Bearer guess"], FETCH)?;
     let answer = scene.neighbour.succeeded(&outcome, &["userdata/rehearsal/fetch.py"])?;
@@ -142,7 +142,7 @@ pub(super) fn is_noted(scene: &mut Scene) -> Result<String> {
     let noted = |said: &str| {
         said.lines().find(|line| line.contains(&address) && line.contains("key")).map(str::to_owned)
     };
-    scene.stage.hub.until("a line about the wrong key", PATIENCE, &journal, noted)
+    scene.cluster.hub.wait_for_output("a line about the wrong key", CHECK_TIMEOUT, &journal, noted)
 }
 
 #[cfg(test)]
@@ -154,8 +154,8 @@ mod tests {
         let table = ports::table().unwrap();
         let open =
             |role| (1..=u16::MAX).filter(|port| is_for_neighbours(&table, role, *port)).collect::<Vec<_>>();
-        assert_eq!(open(Role::Hub), [80, 443, 2377, 7443, 7946, 8081]);
-        assert_eq!(open(Role::Node), [7946]);
+        assert_eq!(open(VmRole::Hub), [80, 443, 2377, 7443, 7946, 8081]);
+        assert_eq!(open(VmRole::Node), [7946]);
     }
 
     #[test]

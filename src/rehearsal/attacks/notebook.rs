@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use serde_json::Value as Json;
 
 use super::Scene;
-use super::attempts::{self, Outcomes, judge, program};
+use super::attempts::{self, AttemptOutcomes, judge, program};
 use crate::failure::Result;
 use crate::rehearsal::checks::students::{self, Task};
 use crate::userdata::paths;
@@ -19,12 +19,12 @@ const ASIDE: &str = "/run/imagegen-modules.conf";
 pub(super) fn stays_inside(scene: &mut Scene) -> Result<String> {
     let held = in_a_kernel(scene, NOTEBOOK)?;
     let student = scene.student()?;
-    let place = students::ask(&mut scene.stage, Task::of(&student))?;
-    let machine = scene.stage.machine(&place.node)?;
-    let image = machine.read(&["docker", "inspect", "--format", "{{.Image}}", &place.container])?;
+    let place = students::ask(&mut scene.cluster, Task::of(&student))?;
+    let machine = scene.cluster.machine(&place.node)?;
+    let image = machine.stdout_of(&["docker", "inspect", "--format", "{{.Image}}", &place.container])?;
     let mut run = vec!["docker", "run", "--rm", "--interactive", "--privileged", "--user", "0"];
     run.extend(["--security-opt", "seccomp=unconfined", "--entrypoint", "python3", &image, "-"]);
-    let ended = machine.patiently(&run, NOTEBOOK)?;
+    let ended = machine.run_with_timeout(&run, NOTEBOOK)?;
     judge(&held, &attempts::ended(machine, &ended)?)
 }
 
@@ -33,9 +33,9 @@ pub(super) fn kernel_is_closed(scene: &mut Scene) -> Result<String> {
     let by_a_student = in_a_kernel(scene, KERNEL)?;
     scene.wait_for_neighbour()?;
     let by_root = attempts::on(&mut scene.neighbour, KERNEL, &Json::Null)?;
-    scene.neighbour.read(&["mv", paths::MODULES, ASIDE])?;
+    scene.neighbour.stdout_of(&["mv", paths::MODULES, ASIDE])?;
     let control = attempts::on(&mut scene.neighbour, KERNEL, &Json::Null);
-    scene.neighbour.read(&["mv", ASIDE, paths::MODULES])?;
+    scene.neighbour.stdout_of(&["mv", ASIDE, paths::MODULES])?;
     let control = control?;
     let got = attempts::got(&control);
     for held in [&by_a_student, &by_root] {
@@ -51,8 +51,8 @@ pub(super) fn kernel_is_closed(scene: &mut Scene) -> Result<String> {
     ))
 }
 
-fn in_a_kernel(scene: &mut Scene, program: &str) -> Result<Outcomes> {
+fn in_a_kernel(scene: &mut Scene, program: &str) -> Result<AttemptOutcomes> {
     let student = scene.student()?;
-    let seen = students::alone(&mut scene.stage, Task::of(&student).runs(program))?;
+    let seen = students::alone(&mut scene.cluster, Task::of(&student).runs(program))?;
     attempts::read(seen.printed()?)
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::Scene;
-use super::attempts::{self, Outcomes, judge, program};
+use super::attempts::{self, AttemptOutcomes, judge, program};
 use crate::failure::Result;
 
 const SERVICE: &str = program!("attempts.py", "service.py");
@@ -17,16 +17,22 @@ exec setpriv --reuid "$uid" --regid "$gid" ${groups:+--groups "$groups"} --bound
 
 /// The control is root.
 pub(super) fn gets_no_further(scene: &mut Scene) -> Result<String> {
-    let pid =
-        scene.stage.hub.read(&["systemctl", "show", "--value", "--property", "MainPID", "jupyterhub"])?;
-    let job = json!({"pid": pid, "homes": scene.stage.homes, "student": scene.student()?.name});
-    let control = attempts::on(&mut scene.stage.hub, SERVICE, &job)?;
+    let pid = scene.cluster.hub.stdout_of(&[
+        "systemctl",
+        "show",
+        "--value",
+        "--property",
+        "MainPID",
+        "jupyterhub",
+    ])?;
+    let job = json!({"pid": pid, "homes": scene.cluster.homes, "student": scene.student()?.name});
+    let control = attempts::on(&mut scene.cluster.hub, SERVICE, &job)?;
     let held = as_the_service(scene, &pid, &job)?;
     judge(&held, &control)
 }
 
-fn as_the_service(scene: &mut Scene, pid: &str, job: &Json) -> Result<Outcomes> {
-    let hub = &mut scene.stage.hub;
+fn as_the_service(scene: &mut Scene, pid: &str, job: &Json) -> Result<AttemptOutcomes> {
+    let hub = &mut scene.cluster.hub;
     let ended = hub.script(&["sh", "-c", AS_THE_SERVICE, "sh", pid], &job.to_string())?;
     attempts::ended(hub, &ended)
 }

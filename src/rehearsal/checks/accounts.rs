@@ -2,36 +2,36 @@
 
 use anyhow::anyhow;
 
-use super::{PATIENCE, Stage};
+use super::{CHECK_TIMEOUT, Cluster};
 use crate::failure::Result;
 use crate::rehearsal::Student;
-use crate::rehearsal::agent::Outcome;
-use crate::rehearsal::machine::Machine;
+use crate::rehearsal::agent::CommandOutput;
+use crate::rehearsal::vm::Vm;
 use crate::rehearsal::waiting::{Look, wait_for};
 
 /// Looks for what is on standard input in the journal. It is not an argument: the guest agent notes those in there.
 const SEARCH: &str = r#"read -r password && journalctl -b -o cat | grep -F -e "$password""#;
 
 /// The card's password opens the account on the hub, on no node, and stands in no journal.
-pub(super) fn passwords_are_the_cards(stage: &mut Stage) -> Result<String> {
-    let Some(student) = stage.students.last().cloned() else {
+pub(super) fn passwords_are_the_cards(cluster: &mut Cluster) -> Result<String> {
+    let Some(student) = cluster.students.last().cloned() else {
         return Err(anyhow!("the workshop has no students").into());
     };
     let right = format!("{}\0", student.password);
     let what = format!("an account that the password of {} opens", student.name);
-    wait_for(&what, PATIENCE, || {
-        let outcome = stage.hub.script(&opening(&student), &right)?;
+    wait_for(&what, CHECK_TIMEOUT, || {
+        let outcome = cluster.hub.script(&opening(&student), &right)?;
         Ok(if outcome.ok() { Look::Found(()) } else { Look::NotYet(format!("unix_chkpwd: {outcome}")) })
     })?;
-    if opens(&mut stage.hub, &student, "not the password")? {
+    if opens(&mut cluster.hub, &student, "not the password")? {
         return Err(anyhow!("the hub takes a wrong password").into());
     }
-    for node in &mut stage.nodes {
+    for node in &mut cluster.nodes {
         if opens(node, &student, &student.password)? {
             return Err(anyhow!("{} knows the password", node.spec.name).into());
         }
     }
-    for machine in stage.machines() {
+    for machine in cluster.machines() {
         if machine.script(&["sh", "-c", SEARCH], &format!("{}\n", student.password))?.ok() {
             let name = &machine.spec.name;
             return Err(anyhow!("the journal of {name} has the password of {}", student.name).into());
@@ -41,7 +41,7 @@ pub(super) fn passwords_are_the_cards(stage: &mut Stage) -> Result<String> {
 }
 
 /// Whether PAM's own helper takes a password.
-fn opens(machine: &mut Machine, student: &Student, password: &str) -> Result<bool> {
+fn opens(machine: &mut Vm, student: &Student, password: &str) -> Result<bool> {
     Ok(machine.script(&opening(student), &format!("{password}\0"))?.ok())
 }
 
@@ -60,19 +60,19 @@ const LOOK: &str = "pwd; stat -f -c %T .; sudo -n id -u";
 
 /// The login user of an ordinary image, and the workshop's administrator, log in by SSH from another machine, and each
 /// is at home. A student with a key is refused.
-pub(super) fn log_in_by_ssh(stage: &mut Stage) -> Result<String> {
-    let key = stage.hub.read(&["sh", "-c", KEY])?;
+pub(super) fn log_in_by_ssh(cluster: &mut Cluster) -> Result<String> {
+    let key = cluster.hub.stdout_of(&["sh", "-c", KEY])?;
     for (user, home) in [("debian", "/home/debian"), ("imagegen-admin", crate::userdata::paths::ADMIN_HOME)] {
-        let outcome = ssh(stage, &key, user)?;
-        let seen = stage.hub.succeeded(&outcome, &["ssh", user])?;
+        let outcome = ssh(cluster, &key, user)?;
+        let seen = cluster.hub.succeeded(&outcome, &["ssh", user])?;
         if !(seen.starts_with(&format!("{home}\n")) && seen.ends_with("\n0")) || seen.contains("nfs") {
             return Err(anyhow!("{user} sees `{seen}` by SSH").into());
         }
     }
-    let Some(Student { name, .. }) = stage.students.last().cloned() else {
+    let Some(Student { name, .. }) = cluster.students.last().cloned() else {
         return Err(anyhow!("the workshop has no students").into());
     };
-    let refused = ssh(stage, &key, &name)?;
+    let refused = ssh(cluster, &key, &name)?;
     if refused.ok() || !refused.stderr.contains("Permission denied") {
         return Err(anyhow!("SSH as {name}, who has a key, ends with {refused}").into());
     }
@@ -81,10 +81,10 @@ pub(super) fn log_in_by_ssh(stage: &mut Stage) -> Result<String> {
 }
 
 /// Puts a key into a user's home on a node, and logs in with it from the hub.
-fn ssh(stage: &mut Stage, key: &str, user: &str) -> Result<Outcome> {
-    let node = &mut stage.nodes[0];
+fn ssh(cluster: &mut Cluster, key: &str, user: &str) -> Result<CommandOutput> {
+    let node = &mut cluster.nodes[0];
     let outcome = node.script(&["sh", "-c", ALLOW, "sh", user], &format!("{key}\n"))?;
     node.succeeded(&outcome, &["authorized_keys"])?;
-    let target = format!("{user}@{}", node.spec.place.address());
-    stage.hub.run(&["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", &target, LOOK])
+    let target = format!("{user}@{}", node.spec.address.address());
+    cluster.hub.run(&["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", &target, LOOK])
 }

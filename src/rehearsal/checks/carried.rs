@@ -2,15 +2,15 @@
 
 use anyhow::anyhow;
 
-use super::Stage;
+use super::Cluster;
 use crate::failure::Result;
 
 /// Has Docker mount each of them, and prints how many there are.
 const MOUNT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/carried.py"));
 
-pub(super) fn are_mounted(stage: &mut Stage) -> Result<String> {
+pub(super) fn are_mounted(cluster: &mut Cluster) -> Result<String> {
     let mut most = 0_usize;
-    for node in &mut stage.nodes {
+    for node in &mut cluster.nodes {
         let outcome = node.script(&["python3", "-"], MOUNT)?;
         let count = node.succeeded(&outcome, &["userdata/rehearsal/carried.py"])?;
         let count = count.parse().map_err(|_| anyhow!("a number was expected, not `{count}`"))?;

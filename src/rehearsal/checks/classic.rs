@@ -8,10 +8,10 @@ use serde_json::{Value as Json, json};
 
 use super::sandbox::{answer_at, bring_rules_back, take_rules_away};
 use super::students::{self, Task};
-use super::{API, PATIENCE, SOON, Stage, answers, connecting, until_it_answers};
+use super::{API, CHECK_TIMEOUT, Cluster, SOON, answers, connecting, until_it_answers};
 use crate::failure::Result;
-use crate::rehearsal::machine::Machine;
-use crate::rehearsal::{Student, supplies};
+use crate::rehearsal::vm::Vm;
+use crate::rehearsal::{Student, guest_setup};
 
 const DOCKER: u16 = 2375;
 const MANAGER: u16 = 4000;
@@ -30,47 +30,47 @@ const AWAY: &str = "100";
 const LIST: &[&str] = &["docker", "-H", ":4000", "ps", "-a", "--format", "{{.Names}}"];
 
 /// Waits until `docker -H :4000 ps -a` on the hub shows each node's join container.
-pub(super) fn manager_sees_nodes(stage: &mut Stage) -> Result<String> {
+pub(super) fn manager_sees_nodes(cluster: &mut Cluster) -> Result<String> {
     let wanted: Vec<String> =
-        stage.nodes.iter().map(|node| format!("{}/swarm-join", node.spec.name)).collect();
+        cluster.nodes.iter().map(|node| format!("{}/swarm-join", node.spec.name)).collect();
     let seen = |printed: &str| {
         let names: Vec<&str> = printed.lines().collect();
         wanted.iter().all(|name| names.contains(&name.as_str())).then(|| names.join(", "))
     };
-    stage.hub.until("the join containers of all nodes", PATIENCE, LIST, seen)
+    cluster.hub.wait_for_output("the join containers of all nodes", CHECK_TIMEOUT, LIST, seen)
 }
 
 /// What must be true of a student's container: `docker inspect` prints it so.
 const BOUNDS: &str = "[\"ALL\"] [\"no-new-privileges\"]";
 
 /// Students work as themselves on all nodes, in containers with bounds, and leave none behind.
-pub(super) fn students_work(stage: &mut Stage) -> Result<String> {
-    students::all_work(stage)?;
-    let printed = stage.hub.read(LIST)?;
+pub(super) fn students_work(cluster: &mut Cluster) -> Result<String> {
+    students::all_work(cluster)?;
+    let printed = cluster.hub.stdout_of(LIST)?;
     let names = || printed.lines().filter_map(|line| line.split_once("/notebook-"));
-    let spread = students::spread(stage, names().map(|(node, _)| node.to_owned()))?;
+    let spread = students::spread(cluster, names().map(|(node, _)| node.to_owned()))?;
     let show = "{{json .HostConfig.CapDrop}} {{json .HostConfig.SecurityOpt}} {{.HostConfig.Memory}}";
     for (_, uid) in names() {
         let name = format!("notebook-{uid}");
-        let seen = stage.hub.read(&["docker", "-H", ":4000", "inspect", "--format", show, &name])?;
+        let seen = cluster.hub.stdout_of(&["docker", "-H", ":4000", "inspect", "--format", show, &name])?;
         if !seen.starts_with(BOUNDS) || seen.ends_with(" 0") {
             return Err(anyhow!("{name} has the bounds {seen}").into());
         }
     }
-    let tasks: Vec<Task> = students::present(stage).iter().map(|it| Task::of(it).stops()).collect();
-    students::at_work(stage, &tasks, 0.0)?;
+    let tasks: Vec<Task> = students::present(cluster).iter().map(|it| Task::of(it).stops()).collect();
+    students::at_work(cluster, &tasks, 0.0)?;
     let none = |left: &str| (!left.contains("notebook-")).then_some(());
-    stage.hub.until("a list without containers of students", SOON, LIST, none)?;
+    cluster.hub.wait_for_output("a list without containers of students", SOON, LIST, none)?;
     Ok(spread)
 }
 
 /// Tries every port from every side.
-pub(super) fn ports_are_closed(stage: &mut Stage) -> Result<String> {
-    let hub = stage.hub.spec.place.address();
-    let nodes: Vec<Ipv4Addr> = stage.nodes.iter().map(|node| node.spec.place.address()).collect();
-    let Stage { hub: hub_machine, nodes: machines, .. } = stage;
+pub(super) fn ports_are_closed(cluster: &mut Cluster) -> Result<String> {
+    let hub = cluster.hub.spec.address.address();
+    let nodes: Vec<Ipv4Addr> = cluster.nodes.iter().map(|node| node.spec.address.address()).collect();
+    let Cluster { hub: hub_machine, nodes: machines, .. } = cluster;
     // What containers reach has to be there before they try.
-    until_it_answers(hub_machine, hub, API, PATIENCE)?;
+    until_it_answers(hub_machine, hub, API, CHECK_TIMEOUT)?;
     for node in &nodes {
         expect(hub_machine, *node, DOCKER, true)?;
     }
@@ -78,7 +78,7 @@ pub(super) fn ports_are_closed(stage: &mut Stage) -> Result<String> {
         expect(machine, hub, STORE, true)?;
         expect(machine, hub, MANAGER, false)?;
         expect(machine, hub, DOCKER, false)?;
-        let own = machine.spec.place.address();
+        let own = machine.spec.address.address();
         for other in nodes.iter().filter(|other| **other != own) {
             expect(machine, *other, DOCKER, false)?;
         }
@@ -89,7 +89,7 @@ pub(super) fn ports_are_closed(stage: &mut Stage) -> Result<String> {
     Ok(format!("{DOCKER} for the hub alone, {STORE} for nodes, none of them for containers"))
 }
 
-fn expect(machine: &mut Machine, address: Ipv4Addr, port: u16, open: bool) -> Result<()> {
+fn expect(machine: &mut Vm, address: Ipv4Addr, port: u16, open: bool) -> Result<()> {
     if open {
         return until_it_answers(machine, address, port, SOON);
     }
@@ -98,11 +98,7 @@ fn expect(machine: &mut Machine, address: Ipv4Addr, port: u16, open: bool) -> Re
 }
 
 /// The same from one container with Docker's usual network; our image has a Python to ask with.
-fn expect_in_container(
-    machine: &mut Machine,
-    open: &[(Ipv4Addr, u16)],
-    closed: &[(Ipv4Addr, u16)],
-) -> Result<()> {
+fn expect_in_container(machine: &mut Vm, open: &[(Ipv4Addr, u16)], closed: &[(Ipv4Addr, u16)]) -> Result<()> {
     let places: Vec<Json> = open
         .iter()
         .chain(closed)
@@ -110,8 +106,8 @@ fn expect_in_container(
         .collect();
     let code = format!("PLACES = {}\n{}", Json::from(places), super::sandbox::PROBE);
     let run = ["docker", "run", "--rm", "--entrypoint", "/usr/bin/python3"];
-    let command = [&run[..], &[supplies::IMAGE, "-c", &code]].concat();
-    let printed = machine.read(&command)?;
+    let command = [&run[..], &[guest_setup::IMAGE, "-c", &code]].concat();
+    let printed = machine.stdout_of(&command)?;
     let seen: Json = serde_json::from_str(&printed).with_context(|| printed.clone())?;
     for (places, wanted) in [(open, true), (closed, false)] {
         for (address, port) in places {
@@ -122,7 +118,7 @@ fn expect_in_container(
     Ok(())
 }
 
-fn judge(machine: &Machine, from: &str, address: Ipv4Addr, port: u16, open: bool, seen: bool) -> Result<()> {
+fn judge(machine: &Vm, from: &str, address: Ipv4Addr, port: u16, open: bool, seen: bool) -> Result<()> {
     if open == seen {
         return Ok(());
     }
@@ -147,23 +143,23 @@ impl Link {
         Some(Self { interface: card["ifname"].as_str()?.into(), address: found["local"].as_str()?.into() })
     }
 
-    fn on(machine: &mut Machine) -> Result<Self> {
-        let mac = machine.spec.place.mac().to_string();
+    fn on(machine: &mut Vm) -> Result<Self> {
+        let mac = machine.spec.address.mac().to_string();
         let show = ["ip", "-json", "address", "show"];
-        machine.until("an IPv6 address on the LAN", SOON, &show, |shown| Self::of(shown, &mac))
+        machine.wait_for_output("an IPv6 address on the LAN", SOON, &show, |shown| Self::of(shown, &mac))
     }
 }
 
 /// The manager listens by IPv6 as well, and rules about IPv4 do not see it. What is silent answers without the filter.
-pub(super) fn ports_are_closed_over_ipv6(stage: &mut Stage) -> Result<String> {
-    let links = stage.on_each(Link::on)?;
-    for (machine, (link, port)) in stage.machines().zip(links.iter().zip(doors())) {
+pub(super) fn ports_are_closed_over_ipv6(cluster: &mut Cluster) -> Result<String> {
+    let links = cluster.on_each(Link::on)?;
+    for (machine, (link, port)) in cluster.machines().zip(links.iter().zip(doors())) {
         answer_at(machine, &[format!("{}%{} {port}", link.address, link.interface)])?;
     }
-    neighbours_reach(stage, &links, false)?;
-    take_rules_away(stage)?;
-    let free = neighbours_reach(stage, &links, true);
-    bring_rules_back(stage)?;
+    neighbours_reach(cluster, &links, false)?;
+    take_rules_away(cluster)?;
+    let free = neighbours_reach(cluster, &links, true);
+    bring_rules_back(cluster)?;
     free?;
     Ok(format!("{MANAGER} of the hub and {DOCKER} of nodes are silent, and answer without the filter"))
 }
@@ -174,8 +170,8 @@ fn doors() -> impl Iterator<Item = u16> {
 }
 
 /// Has each machine try the doors of all others.
-fn neighbours_reach(stage: &mut Stage, links: &[Link], wanted: bool) -> Result<()> {
-    for (place, machine) in stage.machines().enumerate() {
+fn neighbours_reach(cluster: &mut Cluster, links: &[Link], wanted: bool) -> Result<()> {
+    for (place, machine) in cluster.machines().enumerate() {
         let others = links.iter().zip(doors()).enumerate().filter(|(other, _)| *other != place);
         let tried: Vec<Json> = others
             .map(|(_, (link, port))| {
@@ -184,7 +180,7 @@ fn neighbours_reach(stage: &mut Stage, links: &[Link], wanted: bool) -> Result<(
             })
             .collect();
         let code = format!("PLACES = {}\n{}", Json::from(tried), super::sandbox::PROBE);
-        let printed = machine.read(&["python3", "-c", &code])?;
+        let printed = machine.stdout_of(&["python3", "-c", &code])?;
         let seen: BTreeMap<String, bool> = serde_json::from_str(&printed).with_context(|| printed.clone())?;
         if seen.is_empty() || seen.values().any(|answers| *answers != wanted) {
             let rules = if wanted { "without the filter" } else { "with the filter" };
@@ -195,27 +191,27 @@ fn neighbours_reach(stage: &mut Stage, links: &[Link], wanted: bool) -> Result<(
 }
 
 /// The manager gives root's rights on nodes to everybody who asks.
-pub(super) fn jupyterhub_alone_asks(stage: &mut Stage) -> Result<String> {
-    let hub = stage.hub.spec.place.address();
+pub(super) fn jupyterhub_alone_asks(cluster: &mut Cluster) -> Result<String> {
+    let hub = cluster.hub.spec.address.address();
     let connect = connecting(hub, MANAGER);
     for (user, wanted) in [("jupyterhub", true), ("caddy", false)] {
         let command = ["setpriv", "--reuid", user, "--clear-groups", "sh", "-c", &connect];
-        let seen = stage.hub.run(&command)?.ok();
-        judge(&stage.hub, &format!("{user} on "), hub, MANAGER, wanted, seen)?;
+        let seen = cluster.hub.run(&command)?.ok();
+        judge(&cluster.hub, &format!("{user} on "), hub, MANAGER, wanted, seen)?;
     }
     Ok(format!("{MANAGER} is open to jupyterhub and not to caddy"))
 }
 
 /// A broken Consul is replaced, a manager that starts again and a node that was away for a while find each other, and none
 /// of that ends a student's server.
-pub(super) fn faults_are_survived(stage: &mut Stage) -> Result<String> {
-    servers_survive(stage, |stage| {
+pub(super) fn faults_are_survived(cluster: &mut Cluster) -> Result<String> {
+    servers_survive(cluster, |stage| {
         let said = consul_is_mended(stage)?;
-        stage.hub.read(&["docker", "restart", "swarm-manager"])?;
+        stage.hub.stdout_of(&["docker", "restart", "swarm-manager"])?;
         manager_sees_nodes(stage)?;
         let carrier = carrier(stage)?;
         students::set_link(stage, carrier, "down")?;
-        stage.nodes[carrier].read(&["sleep", AWAY])?;
+        stage.nodes[carrier].stdout_of(&["sleep", AWAY])?;
         students::set_link(stage, carrier, "up")?;
         manager_sees_nodes(stage)?;
         Ok(format!("`{said}`, a new start of the manager, and {AWAY} s without a node"))
@@ -223,8 +219,8 @@ pub(super) fn faults_are_survived(stage: &mut Stage) -> Result<String> {
 }
 
 /// The hub boots again: homes, Consul, manager and JupyterHub come back to servers that ran on.
-pub(super) fn a_reboot_is_survived(stage: &mut Stage) -> Result<String> {
-    servers_survive(stage, |stage| {
+pub(super) fn a_reboot_is_survived(cluster: &mut Cluster) -> Result<String> {
+    servers_survive(cluster, |stage| {
         stage.hub.reboot()?;
         manager_sees_nodes(stage)?;
         students::page_is_back(stage)?;
@@ -234,15 +230,18 @@ pub(super) fn a_reboot_is_survived(stage: &mut Stage) -> Result<String> {
 
 /// Lets something happen while a student's server runs, if there is a student. It is the same for JupyterHub afterwards,
 /// its container was not started again, and the student works on in it.
-fn servers_survive(stage: &mut Stage, happens: impl Fn(&mut Stage) -> Result<String>) -> Result<String> {
-    let Some(student) = students::present(stage).into_iter().next() else {
-        return happens(stage);
+fn servers_survive(
+    cluster: &mut Cluster,
+    happens: impl Fn(&mut Cluster) -> Result<String>,
+) -> Result<String> {
+    let Some(student) = students::present(cluster).into_iter().next() else {
+        return happens(cluster);
     };
-    let before = students::alone(stage, Task::of(&student).runs(students::WHO))?;
-    let running = container(stage, &student)?;
-    let seen = happens(stage)?;
-    students::ask_the_same(stage, &student, &before)?;
-    let now = container(stage, &student)?;
+    let before = students::alone(cluster, Task::of(&student).runs(students::WHO))?;
+    let running = container(cluster, &student)?;
+    let seen = happens(cluster)?;
+    students::ask_the_same(cluster, &student, &before)?;
+    let now = container(cluster, &student)?;
     if now != running {
         return Err(anyhow!("the container of {} was {running}, and is {now}", student.name).into());
     }
@@ -250,28 +249,30 @@ fn servers_survive(stage: &mut Stage, happens: impl Fn(&mut Stage) -> Result<Str
 }
 
 /// A student's container, and since when it runs.
-fn container(stage: &mut Stage, student: &Student) -> Result<String> {
+fn container(cluster: &mut Cluster, student: &Student) -> Result<String> {
     let name = format!("notebook-{}", student.uid);
     let show = ["docker", "-H", ":4000", "inspect", "--format", "{{.Id}} {{.State.StartedAt}}", &name];
-    stage.hub.read(&show)
+    cluster.hub.stdout_of(&show)
 }
 
 /// The node with the student's server, if there is one.
-fn carrier(stage: &mut Stage) -> Result<usize> {
-    let names = stage.hub.read(LIST)?;
+fn carrier(cluster: &mut Cluster) -> Result<usize> {
+    let names = cluster.hub.stdout_of(LIST)?;
     let place = names.lines().find_map(|line| line.split_once("/notebook-")).map(|(node, _)| node);
-    let node = stage.nodes.iter().position(|node| place.is_none_or(|name| node.spec.name == name));
+    let node = cluster.nodes.iter().position(|node| place.is_none_or(|name| node.spec.name == name));
     Ok(node.context("the server is on no node of the rehearsal")?)
 }
 
-fn consul_is_mended(stage: &mut Stage) -> Result<String> {
+fn consul_is_mended(cluster: &mut Cluster) -> Result<String> {
     let id = ["docker", "inspect", "--format", "{{.Id}}", "consul"];
-    let broken = stage.hub.read(&id)?;
-    let outcome = stage.hub.script(&["sh", "-s"], SPOIL)?;
-    stage.hub.succeeded(&outcome, &["userdata/rehearsal/spoil_consul.sh"])?;
-    stage.hub.until("another Consul", PATIENCE, &id, |found| (found != broken).then_some(()))?;
-    let said = stage.hub.until_ok("what the hub says of it", SOON, MENDED)?;
-    manager_sees_nodes(stage)?;
+    let broken = cluster.hub.stdout_of(&id)?;
+    let outcome = cluster.hub.script(&["sh", "-s"], SPOIL)?;
+    cluster.hub.succeeded(&outcome, &["userdata/rehearsal/spoil_consul.sh"])?;
+    cluster
+        .hub
+        .wait_for_output("another Consul", CHECK_TIMEOUT, &id, |found| (found != broken).then_some(()))?;
+    let said = cluster.hub.wait_for_success("what the hub says of it", SOON, MENDED)?;
+    manager_sees_nodes(cluster)?;
     Ok(said)
 }
 

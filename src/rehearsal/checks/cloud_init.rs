@@ -2,16 +2,20 @@
 
 use anyhow::anyhow;
 
-use super::{PATIENCE, SOON, Stage};
+use super::{CHECK_TIMEOUT, Cluster, SOON};
 use crate::failure::Result;
-use crate::rehearsal::spec::Role;
+use crate::rehearsal::spec::VmRole;
 use crate::userdata::paths;
 
-pub(super) fn is_content(stage: &mut Stage) -> Result<String> {
-    stage.on_each(|machine| {
+pub(super) fn is_content(cluster: &mut Cluster) -> Result<String> {
+    cluster.on_each(|machine| {
         // cloud-init writes this file last of all, and has not ended then; its own command takes more of the machine.
-        machine.until_ok("the end of cloud-init", PATIENCE, &["cat", paths::CLOUD_INIT_RESULT])?;
-        let status = machine.until("cloud-init at rest", SOON, &["sh", "-c", STATUS], at_rest)?;
+        machine.wait_for_success(
+            "the end of cloud-init",
+            CHECK_TIMEOUT,
+            &["cat", paths::CLOUD_INIT_RESULT],
+        )?;
+        let status = machine.wait_for_output("cloud-init at rest", SOON, &["sh", "-c", STATUS], at_rest)?;
         match fault(&status) {
             Some(found) => Err(anyhow!("on {}: {found}", machine.spec.name).into()),
             None => Ok(()),
@@ -44,19 +48,19 @@ fn fault(status: &str) -> Option<String> {
 }
 
 /// All nodes share a text, of which the first one's cloud-init is asked.
-pub(super) fn accepts(stage: &mut Stage) -> Result<String> {
-    let first = stage.nodes.first().map(|node| node.spec.name.clone());
-    stage.on_each(|machine| {
-        if machine.spec.role == Role::Node && first.as_ref() != Some(&machine.spec.name) {
+pub(super) fn accepts(cluster: &mut Cluster) -> Result<String> {
+    let first = cluster.nodes.first().map(|node| node.spec.name.clone());
+    cluster.on_each(|machine| {
+        if machine.spec.role == VmRole::Node && first.as_ref() != Some(&machine.spec.name) {
             return Ok(());
         }
-        let said = machine.read(&["cloud-init", "schema", "--system"])?;
+        let said = machine.stdout_of(&["cloud-init", "schema", "--system"])?;
         if said.contains("Valid schema user-data") {
             return Ok(());
         }
         Err(anyhow!("on {}, cloud-init says: {said}", machine.spec.name).into())
     })?;
-    stage.hub.read(&["cloud-init", "--version"])
+    cluster.hub.stdout_of(&["cloud-init", "--version"])
 }
 
 #[cfg(test)]

@@ -2,29 +2,31 @@
 
 use anyhow::anyhow;
 
-use super::{PATIENCE, Stage};
+use super::{CHECK_TIMEOUT, Cluster};
 use crate::failure::Result;
 use crate::rehearsal::Student;
 
-pub(super) fn travel(stage: &mut Stage) -> Result<String> {
-    let Some(Student { name, uid, gid, .. }) = stage.students.first().cloned() else {
+pub(super) fn travel(cluster: &mut Cluster) -> Result<String> {
+    let Some(Student { name, uid, gid, .. }) = cluster.students.first().cloned() else {
         return Err(anyhow!("the workshop has no students").into());
     };
     let file = format!("/home/{name}/from-the-hub");
-    let on_the_hub = format!("{}/{name}/from-the-hub", stage.homes);
-    let text = format!("written at {}", stage.hub.read(&["date", "+%s.%N"])?);
+    let on_the_hub = format!("{}/{name}/from-the-hub", cluster.homes);
+    let text = format!("written at {}", cluster.hub.stdout_of(&["date", "+%s.%N"])?);
     let write = r#"printf %s "$1" >"$2""#;
     let write = as_user(&name, &["sh", "-c", write, "sh", &text, &on_the_hub]);
-    stage.hub.until_ok(&format!("a home in which {name} writes"), PATIENCE, &write)?;
-    for node in &mut stage.nodes {
+    cluster.hub.wait_for_success(&format!("a home in which {name} writes"), CHECK_TIMEOUT, &write)?;
+    for node in &mut cluster.nodes {
         // The student reads: root is squashed by the export, and the home is the student's alone.
         let what = format!("{file} with what was written on the hub");
-        node.until(&what, PATIENCE, &as_user(&name, &["cat", &file]), |read| (read == text).then_some(()))?;
-        let owner = node.read(&as_user(&name, &["stat", "-c", "%u:%g", &file]))?;
+        node.wait_for_output(&what, CHECK_TIMEOUT, &as_user(&name, &["cat", &file]), |read| {
+            (read == text).then_some(())
+        })?;
+        let owner = node.stdout_of(&as_user(&name, &["stat", "-c", "%u:%g", &file]))?;
         if owner != format!("{uid}:{gid}") {
             return Err(anyhow!("on {}: {file} belongs to {owner}", node.spec.name).into());
         }
-        let mounts = node.read(&["cat", "/proc/mounts"])?;
+        let mounts = node.stdout_of(&["cat", "/proc/mounts"])?;
         if !is_automounted(&mounts, &format!("/home/{name}")) {
             return Err(anyhow!("on {}, the home is not NFS below autofs:\n{mounts}", node.spec.name).into());
         }
@@ -33,15 +35,17 @@ pub(super) fn travel(stage: &mut Stage) -> Result<String> {
 }
 
 /// A file in each shared folder of the hub is read on every node, by root and all; nobody there can write one.
-pub(super) fn shares_are_read(stage: &mut Stage) -> Result<String> {
-    let Stage { hub, nodes, shares, .. } = stage;
+pub(super) fn shares_are_read(cluster: &mut Cluster) -> Result<String> {
+    let Cluster { hub, nodes, shares, .. } = cluster;
     for (path, folder) in shares.iter() {
         let write = ["sh", "-c", r#"echo shared >"$1/data.csv""#, "sh", folder];
-        hub.until_ok(&format!("a folder {folder}"), PATIENCE, &write)?;
+        hub.wait_for_success(&format!("a folder {folder}"), CHECK_TIMEOUT, &write)?;
         for node in nodes.iter_mut() {
             let file = format!("{path}/data.csv");
             let what = format!("{file} with what was written on the hub");
-            node.until(&what, PATIENCE, &["cat", &file], |read| (read == "shared").then_some(()))?;
+            node.wait_for_output(&what, CHECK_TIMEOUT, &["cat", &file], |read| {
+                (read == "shared").then_some(())
+            })?;
             let written = node.run(&["sh", "-c", r#"echo mine >"$1""#, "sh", &file])?;
             if written.ok() || !written.stderr.contains("Read-only") {
                 return Err(anyhow!("on {}, writing {file} ends with {written}", node.spec.name).into());

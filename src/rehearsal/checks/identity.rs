@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::anyhow;
 
-use super::{SOON, Stage};
+use super::{Cluster, SOON};
 use crate::failure::Result;
 use crate::rehearsal::Student;
 use crate::rehearsal::waiting::{Look, wait_for};
 
-pub(super) fn ids_are_equal(stage: &mut Stage) -> Result<String> {
-    let students = stage.students.clone();
-    for machine in stage.machines() {
+pub(super) fn ids_are_equal(cluster: &mut Cluster) -> Result<String> {
+    let students = cluster.students.clone();
+    for machine in cluster.machines() {
         let name = machine.spec.name.clone();
         wait_for(&format!("the workshop's accounts on {name}"), SOON, || {
             machine.look(&["getent", "passwd"], |printed| {
@@ -42,13 +42,13 @@ fn difference(students: &[Student], table: &BTreeMap<String, (u32, u32)>) -> Opt
     })
 }
 
-pub(super) fn clones_differ(stage: &mut Stage) -> Result<String> {
+pub(super) fn clones_differ(cluster: &mut Cluster) -> Result<String> {
     let mut seen = BTreeSet::new();
     let mut count = 0;
-    for machine in stage.machines() {
+    for machine in cluster.machines() {
         for what in ["/etc/machine-id", "/var/lib/docker/engine-id"] {
             let whole = |id: &str| (id.len() >= 32).then(|| id.to_owned());
-            let id = machine.until(&format!("an id in {what}"), SOON, &["cat", what], whole)?;
+            let id = machine.wait_for_output(&format!("an id in {what}"), SOON, &["cat", what], whole)?;
             if !seen.insert(id.clone()) {
                 return Err(anyhow!("{what} of {} is `{id}`, as elsewhere", machine.spec.name).into());
             }

@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 
 use super::students::{self, Task};
-use super::{PATIENCE, Stage};
+use super::{CHECK_TIMEOUT, Cluster};
 use crate::failure::Result;
 
 /// Makes an archive and serves it where the rehearsal's workshop looks for its materials.
@@ -16,18 +16,18 @@ const LOOK: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/r
 const IN_THE_SHARE: &str = "/srv/imagegen-share/data/README";
 
 /// A copy is in each home, of the student's own; another is in /share, where nobody may write.
-pub(super) fn arrive(stage: &mut Stage) -> Result<String> {
-    let outcome = stage.hub.script(&["sh", "-s"], SERVE)?;
-    stage.hub.succeeded(&outcome, &["userdata/rehearsal/materials.sh"])?;
-    for student in students::present(stage) {
-        let file = format!("{}/{}/course/README", stage.homes, student.name);
-        are_there(stage, &file, &format!("{}:{}", student.uid, student.gid))?;
+pub(super) fn arrive(cluster: &mut Cluster) -> Result<String> {
+    let outcome = cluster.hub.script(&["sh", "-s"], SERVE)?;
+    cluster.hub.succeeded(&outcome, &["userdata/rehearsal/materials.sh"])?;
+    for student in students::present(cluster) {
+        let file = format!("{}/{}/course/README", cluster.homes, student.name);
+        are_there(cluster, &file, &format!("{}:{}", student.uid, student.gid))?;
     }
-    are_there(stage, IN_THE_SHARE, "0:0")?;
-    let Some(student) = students::present(stage).into_iter().next() else {
+    are_there(cluster, IN_THE_SHARE, "0:0")?;
+    let Some(student) = students::present(cluster).into_iter().next() else {
         return Err(anyhow!("nobody is present").into());
     };
-    let seen = students::alone(stage, Task::of(&student).runs(LOOK))?;
+    let seen = students::alone(cluster, Task::of(&student).runs(LOOK))?;
     let output = seen.output.clone().unwrap_or_default();
     if output.trim() != "Welcome Welcome Read-only file system" {
         return Err(anyhow!("a notebook sees {seen:?}").into());
@@ -36,7 +36,9 @@ pub(super) fn arrive(stage: &mut Stage) -> Result<String> {
 }
 
 /// Waits until a file of the materials is on the hub, with its owner.
-fn are_there(stage: &mut Stage, file: &str, owner: &str) -> Result<()> {
+fn are_there(cluster: &mut Cluster, file: &str, owner: &str) -> Result<()> {
     let what = format!("{file} of {owner}");
-    stage.hub.until(&what, PATIENCE, &["stat", "-c", "%u:%g", file], |seen| (seen == owner).then_some(()))
+    cluster.hub.wait_for_output(&what, CHECK_TIMEOUT, &["stat", "-c", "%u:%g", file], |seen| {
+        (seen == owner).then_some(())
+    })
 }

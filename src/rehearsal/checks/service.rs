@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 
-use super::{PATIENCE, SOON, Stage};
+use super::{CHECK_TIMEOUT, Cluster, SOON};
 use crate::failure::Result;
 use crate::rehearsal::Student;
 
@@ -13,36 +13,41 @@ const START: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/
 /// Prints where the service runs: the node, its address, the published port.
 const WHERE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/where.sh"));
 
-pub(super) fn works(stage: &mut Stage) -> Result<String> {
-    let Some(student) = stage.students.first().cloned() else {
+pub(super) fn works(cluster: &mut Cluster) -> Result<String> {
+    let Some(student) = cluster.students.first().cloned() else {
         return Err(anyhow!("the workshop has no students").into());
     };
-    for node in &mut stage.nodes {
+    for node in &mut cluster.nodes {
         let outcome = node.script(&["sh", "-s"], IMAGE)?;
         node.succeeded(&outcome, &["userdata/rehearsal/image.sh"])?;
     }
     let (uid, gid) = (student.uid.to_string(), student.gid.to_string());
-    let outcome = stage.hub.script(&["sh", "-s", &student.name, &uid, &gid], START)?;
-    stage.hub.succeeded(&outcome, &["userdata/rehearsal/service.sh"])?;
-    let seen = look(stage, &student);
-    stage.hub.run(&["docker", "service", "rm", "imagegen-rehearsal"])?;
+    let outcome = cluster.hub.script(&["sh", "-s", &student.name, &uid, &gid], START)?;
+    cluster.hub.succeeded(&outcome, &["userdata/rehearsal/service.sh"])?;
+    let seen = look(cluster, &student);
+    cluster.hub.run(&["docker", "service", "rm", "imagegen-rehearsal"])?;
     seen
 }
 
-fn look(stage: &mut Stage, student: &Student) -> Result<String> {
+fn look(cluster: &mut Cluster, student: &Student) -> Result<String> {
     let Student { name, uid, gid, .. } = student;
-    let place = stage.hub.until("a task that runs or has ended", PATIENCE, &["sh", "-c", WHERE], settled)?;
+    let place = cluster.hub.wait_for_output(
+        "a task that runs or has ended",
+        CHECK_TIMEOUT,
+        &["sh", "-c", WHERE],
+        settled,
+    )?;
     let place = place.map_err(|reason| anyhow!(reason))?;
-    if !stage.nodes.iter().any(|node| node.spec.name == place.node) {
+    if !cluster.nodes.iter().any(|node| node.spec.name == place.node) {
         return Err(anyhow!("the task runs on {}, which is no node", place.node).into());
     }
     let file = format!("/home/{name}/from-a-container");
     let wanted = format!("{uid}:{gid}");
-    let on_the_hub = format!("{}/{name}/from-a-container", stage.homes);
+    let on_the_hub = format!("{}/{name}/from-a-container", cluster.homes);
     let what = format!("what the container writes to {on_the_hub}");
     let whole = |read: &str| (!read.is_empty()).then(|| read.to_owned());
-    let written = stage.hub.until(&what, PATIENCE, &["cat", &on_the_hub], whole)?;
-    let owner = stage.hub.read(&["stat", "-c", "%u:%g", &on_the_hub])?;
+    let written = cluster.hub.wait_for_output(&what, CHECK_TIMEOUT, &["cat", &on_the_hub], whole)?;
+    let owner = cluster.hub.stdout_of(&["stat", "-c", "%u:%g", &on_the_hub])?;
     if written != wanted || owner != wanted {
         return Err(anyhow!("{file} says `{written}` and belongs to {owner}, in place of {wanted}").into());
     }
@@ -50,7 +55,7 @@ fn look(stage: &mut Stage, student: &Student) -> Result<String> {
     // The container writes first and serves then.
     let fetch = ["busybox", "wget", "-q", "-O", "-", "-T", "20", &page];
     let what = format!("`{written}` at {page}");
-    stage.hub.until(&what, SOON, &fetch, |fetched| (fetched == written).then_some(()))?;
+    cluster.hub.wait_for_output(&what, SOON, &fetch, |fetched| (fetched == written).then_some(()))?;
     Ok(format!("on {} as {wanted}, and its page answers at port {}", place.node, place.port))
 }
 

@@ -3,7 +3,7 @@
 use anyhow::{Context, anyhow};
 use serde_json::Value;
 
-use super::{PATIENCE, SOON, Stage};
+use super::{CHECK_TIMEOUT, Cluster, SOON};
 use crate::failure::Result;
 
 /// Looks at the file systems and at what is exported.
@@ -18,23 +18,23 @@ const USAGE: &str = "/run/imagegen/usage.json";
 const MUCH: u64 = 11 << 30;
 
 /// Homes and shared folders are on file systems of their own, which the nodes alone mount.
-pub(super) fn is_apart(stage: &mut Stage) -> Result<String> {
-    let nodes = stage.nodes.iter().map(|node| format!("{}/32", node.spec.place.address()));
-    let clients: Vec<String> = if stage.classic { vec!["10.77.0.0/24".into()] } else { nodes.collect() };
-    let mut command = vec!["sh", "-s", &stage.homes];
-    command.extend(stage.shares.iter().map(|(_, folder)| folder.as_str()));
+pub(super) fn is_apart(cluster: &mut Cluster) -> Result<String> {
+    let nodes = cluster.nodes.iter().map(|node| format!("{}/32", node.spec.address.address()));
+    let clients: Vec<String> = if cluster.classic { vec!["10.77.0.0/24".into()] } else { nodes.collect() };
+    let mut command = vec!["sh", "-s", &cluster.homes];
+    command.extend(cluster.shares.iter().map(|(_, folder)| folder.as_str()));
     command.push("--");
     command.extend(clients.iter().map(String::as_str));
-    let outcome = stage.hub.script(&command, APART)?;
-    let exported = stage.hub.succeeded(&outcome, &["userdata/rehearsal/apart.sh"])?;
+    let outcome = cluster.hub.script(&command, APART)?;
+    let exported = cluster.hub.succeeded(&outcome, &["userdata/rehearsal/apart.sh"])?;
     Ok(format!("{} for {}", exported.trim(), clients.join(", ")))
 }
 
 /// A node's kernel encrypts what it mounts, and the hub gives nothing to a node that does not ask for that, or has no
 /// certificate.
-pub(super) fn is_encrypted(stage: &mut Stage) -> Result<String> {
-    let folder = stage.homes.clone();
-    for node in &mut stage.nodes {
+pub(super) fn is_encrypted(cluster: &mut Cluster) -> Result<String> {
+    let folder = cluster.homes.clone();
+    for node in &mut cluster.nodes {
         let outcome = node.script(&["sh", "-s", &folder], ENCRYPTED)?;
         node.succeeded(&outcome, &["userdata/rehearsal/encrypted.sh"])?;
     }
@@ -42,17 +42,17 @@ pub(super) fn is_encrypted(stage: &mut Stage) -> Result<String> {
 }
 
 /// A student who stores too much is stopped, and nobody else.
-pub(super) fn is_limited(stage: &mut Stage) -> Result<String> {
-    let [one, other, ..] = stage.students.as_slice() else {
+pub(super) fn is_limited(cluster: &mut Cluster) -> Result<String> {
+    let [one, other, ..] = cluster.students.as_slice() else {
         return Ok("there are no two students".into());
     };
-    let usage = stage.hub.until_ok("quotas of the homes", SOON, &["cat", USAGE])?;
+    let usage = cluster.hub.wait_for_success("quotas of the homes", SOON, &["cat", USAGE])?;
     let usage: Value = serde_json::from_str(&usage).context("reading what students store")?;
     let limit = usage["limit"].as_u64().ok_or_else(|| anyhow!("{USAGE} names no limit"))?;
-    let node = stage.nodes.first_mut().ok_or_else(|| anyhow!("there is no node"))?;
+    let node = cluster.nodes.first_mut().ok_or_else(|| anyhow!("there is no node"))?;
     // Root is nobody in a home.
     let look = ["runuser", "-u", &other.name, "--", "ls", &format!("/home/{}", other.name)];
-    node.until_ok("a home of the second student", PATIENCE, &look)?;
+    node.wait_for_success("a home of the second student", CHECK_TIMEOUT, &look)?;
     let (limit, much) = (limit.to_string(), MUCH.to_string());
     let outcome = node.script(&["sh", "-s", &one.name, &other.name, &limit, &much], QUOTA)?;
     node.succeeded(&outcome, &["userdata/rehearsal/quota.sh"])?;

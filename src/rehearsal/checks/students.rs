@@ -7,13 +7,13 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use crate::failure::Result;
-use crate::rehearsal::{Stage, Student};
+use crate::rehearsal::{Cluster, Student};
 
 /// The client; it needs what JupyterHub needs, and so runs where that is.
 const CLIENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/students.py"));
 const PYTHON: &str = "/opt/jupyterhub/bin/python3";
 /// How long a student's server, and each piece of code, may take under emulation, in seconds.
-const PATIENCE: u32 = 1500;
+const STUDENT_TIMEOUT_SECONDS: u32 = 1500;
 
 /// What one student does.
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ impl Task {
 
 /// What became of a student.
 #[derive(Debug, Clone, Deserialize)]
-pub(in crate::rehearsal) struct Seen {
+pub(in crate::rehearsal) struct StudentResult {
     pub(in crate::rehearsal) name: String,
     /// From the press on Start to the server's first answer.
     pub(in crate::rehearsal) seconds: Option<f64>,
@@ -67,7 +67,7 @@ pub(in crate::rehearsal) struct Seen {
     pub(in crate::rehearsal) failed: Option<String>,
 }
 
-impl Seen {
+impl StudentResult {
     /// The output of the code, of which the last line counts; a failure otherwise.
     pub(in crate::rehearsal) fn printed(&self) -> Result<&str> {
         let output = self.output.as_deref().and_then(|output| output.trim().lines().last());
@@ -81,30 +81,34 @@ impl Seen {
 }
 
 /// Lets students do their tasks, all at the same time but for `pace` seconds between them.
-pub(in crate::rehearsal) fn at_work(stage: &mut Stage, tasks: &[Task], pace: f64) -> Result<Vec<Seen>> {
+pub(in crate::rehearsal) fn at_work(
+    cluster: &mut Cluster,
+    tasks: &[Task],
+    pace: f64,
+) -> Result<Vec<StudentResult>> {
     let job = json!({
-        "address": stage.hub.spec.place.address(),
-        "fingerprint": stage.fingerprint,
+        "address": cluster.hub.spec.address.address(),
+        "fingerprint": cluster.fingerprint,
         "pace": pace,
-        "patience": PATIENCE,
+        "patience": STUDENT_TIMEOUT_SECONDS,
         "students": tasks.iter().map(Task::to_json).collect::<Vec<_>>(),
     });
-    stage.hub.put("/run/imagegen-students.py", CLIENT)?;
-    let outcome = stage.hub.patiently(&[PYTHON, "/run/imagegen-students.py"], &job.to_string())?;
-    let printed = stage.hub.succeeded(&outcome, &["userdata/rehearsal/students.py"])?;
+    cluster.hub.write_file("/run/imagegen-students.py", CLIENT)?;
+    let outcome = cluster.hub.run_with_timeout(&[PYTHON, "/run/imagegen-students.py"], &job.to_string())?;
+    let printed = cluster.hub.succeeded(&outcome, &["userdata/rehearsal/students.py"])?;
     let last = printed.lines().last().unwrap_or_default();
     Ok(serde_json::from_str(last).with_context(|| format!("reading what the students saw: {printed}"))?)
 }
 
 /// One student alone.
-pub(in crate::rehearsal) fn alone(stage: &mut Stage, task: Task) -> Result<Seen> {
-    let seen = at_work(stage, &[task], 0.0)?;
+pub(in crate::rehearsal) fn alone(cluster: &mut Cluster, task: Task) -> Result<StudentResult> {
+    let seen = at_work(cluster, &[task], 0.0)?;
     Ok(seen.into_iter().next().ok_or_else(|| anyhow!("the student did nothing"))?)
 }
 
 /// The students of the rehearsal, who are the first ones of the workshop.
-pub(in crate::rehearsal) fn present(stage: &Stage) -> Vec<Student> {
-    stage.students.iter().take(stage.present).cloned().collect()
+pub(in crate::rehearsal) fn present(cluster: &Cluster) -> Vec<Student> {
+    cluster.students.iter().take(cluster.present).cloned().collect()
 }
 
 /// Who a kernel is and where, and proof that it writes at home, and reads there what an earlier one wrote.
@@ -121,7 +125,7 @@ print(json.dumps({"found": found, "uid": os.getuid(), "gid": os.getgid(), "group
 
 /// What a kernel says of itself.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
-pub(in crate::rehearsal) struct Kernel {
+pub(in crate::rehearsal) struct KernelIdentity {
     uid: u32,
     gid: u32,
     groups: Vec<u32>,
@@ -133,20 +137,23 @@ pub(in crate::rehearsal) struct Kernel {
 }
 
 /// Starts a student's server unless it runs, and asks a kernel in it who and where it is.
-pub(in crate::rehearsal) fn ask(stage: &mut Stage, task: Task) -> Result<Kernel> {
-    kernel(&alone(stage, task.runs(WHO))?)
+pub(in crate::rehearsal) fn ask(cluster: &mut Cluster, task: Task) -> Result<KernelIdentity> {
+    kernel(&alone(cluster, task.runs(WHO))?)
 }
 
 /// As [`ask`], two at the same time.
-pub(in crate::rehearsal) fn ask_both(stage: &mut Stage, students: [&Student; 2]) -> Result<[Kernel; 2]> {
+pub(in crate::rehearsal) fn ask_both(
+    cluster: &mut Cluster,
+    students: [&Student; 2],
+) -> Result<[KernelIdentity; 2]> {
     let tasks = students.map(|student| Task::of(student).runs(WHO));
-    let kernels = at_work(stage, &tasks, 0.0)?.iter().map(kernel).collect::<Result<Vec<_>>>()?;
+    let kernels = at_work(cluster, &tasks, 0.0)?.iter().map(kernel).collect::<Result<Vec<_>>>()?;
     Ok(kernels.try_into().map_err(|_| anyhow!("two students were asked"))?)
 }
 
 /// Asks a kernel who and where it is; a failure unless its server is the one `before`.
-pub(super) fn ask_the_same(stage: &mut Stage, student: &Student, before: &Seen) -> Result<()> {
-    let after = alone(stage, Task::of(student).runs(WHO))?;
+pub(super) fn ask_the_same(cluster: &mut Cluster, student: &Student, before: &StudentResult) -> Result<()> {
+    let after = alone(cluster, Task::of(student).runs(WHO))?;
     kernel(&after)?;
     if before.server.is_none() || after.server != before.server {
         return Err(anyhow!("{before:?} became {after:?}").into());
@@ -154,15 +161,15 @@ pub(super) fn ask_the_same(stage: &mut Stage, student: &Student, before: &Seen) 
     Ok(())
 }
 
-fn kernel(seen: &Seen) -> Result<Kernel> {
+fn kernel(seen: &StudentResult) -> Result<KernelIdentity> {
     let printed = seen.printed()?;
     Ok(serde_json::from_str(printed).with_context(|| format!("{}: {printed}", seen.name))?)
 }
 
 /// All log in at once, work as themselves, and are spread over all nodes.
-pub(in crate::rehearsal) fn work(stage: &mut Stage) -> Result<String> {
-    let (kernels, mut seconds) = all_work(stage)?;
-    let spread = spread(stage, kernels.into_iter().map(|kernel| kernel.node))?;
+pub(in crate::rehearsal) fn work(cluster: &mut Cluster) -> Result<String> {
+    let (kernels, mut seconds) = all_work(cluster)?;
+    let spread = spread(cluster, kernels.into_iter().map(|kernel| kernel.node))?;
     seconds.sort_by(f64::total_cmp);
     let (median, longest) = (seconds[seconds.len() / 2], seconds[seconds.len() - 1]);
     Ok(format!("{spread}; the median started in {median:.0} s, the last in {longest:.0} s"))
@@ -170,10 +177,10 @@ pub(in crate::rehearsal) fn work(stage: &mut Stage) -> Result<String> {
 
 /// All log in within ten seconds; each works as the own UID, in the own home, and the file is on the hub. Gives what the
 /// kernels say, and how many seconds each server took to start.
-pub(in crate::rehearsal) fn all_work(stage: &mut Stage) -> Result<(Vec<Kernel>, Vec<f64>)> {
-    let students = present(stage);
+pub(in crate::rehearsal) fn all_work(cluster: &mut Cluster) -> Result<(Vec<KernelIdentity>, Vec<f64>)> {
+    let students = present(cluster);
     let tasks: Vec<Task> = students.iter().map(|student| Task::of(student).runs(WHO)).collect();
-    let results = at_work(stage, &tasks, 10.0 / tasks.len().max(1) as f64)?;
+    let results = at_work(cluster, &tasks, 10.0 / tasks.len().max(1) as f64)?;
     let (mut kernels, mut troubles) = (vec![], vec![]);
     for seen in &results {
         match kernel(seen) {
@@ -192,22 +199,25 @@ pub(in crate::rehearsal) fn all_work(stage: &mut Stage) -> Result<(Vec<Kernel>, 
     }
     for (student, kernel) in students.iter().zip(&kernels) {
         judge(student, kernel)?;
-        file_is_on_the_hub(stage, student)?;
+        file_is_on_the_hub(cluster, student)?;
     }
     Ok((kernels, results.iter().filter_map(|seen| seen.seconds).collect()))
 }
 
 /// How many students are where; a failure where a node stays empty.
-pub(in crate::rehearsal) fn spread(stage: &Stage, places: impl Iterator<Item = String>) -> Result<String> {
+pub(in crate::rehearsal) fn spread(
+    cluster: &Cluster,
+    places: impl Iterator<Item = String>,
+) -> Result<String> {
     let mut nodes: BTreeMap<String, usize> = BTreeMap::new();
     places.for_each(|node| *nodes.entry(node).or_default() += 1);
-    if nodes.len() < stage.nodes.len().min(stage.present) {
+    if nodes.len() < cluster.nodes.len().min(cluster.present) {
         return Err(anyhow!("all work on {}", nodes.into_keys().collect::<Vec<_>>().join(", ")).into());
     }
     Ok(nodes.iter().map(|(node, count)| format!("{count} on {node}")).collect::<Vec<_>>().join(", "))
 }
 
-fn judge(student: &Student, kernel: &Kernel) -> Result<()> {
+fn judge(student: &Student, kernel: &KernelIdentity) -> Result<()> {
     let home = format!("/home/{}", student.name);
     let right = kernel.uid == student.uid
         && kernel.gid == student.gid
@@ -217,9 +227,9 @@ fn judge(student: &Student, kernel: &Kernel) -> Result<()> {
     if right { Ok(()) } else { Err(anyhow!("{student:?} works as {kernel:?}").into()) }
 }
 
-fn file_is_on_the_hub(stage: &mut Stage, student: &Student) -> Result<()> {
-    let file = format!("{}/{}/from-a-notebook", stage.homes, student.name);
-    let owner = stage.hub.read(&["stat", "-c", "%u:%g", &file])?;
+fn file_is_on_the_hub(cluster: &mut Cluster, student: &Student) -> Result<()> {
+    let file = format!("{}/{}/from-a-notebook", cluster.homes, student.name);
+    let owner = cluster.hub.stdout_of(&["stat", "-c", "%u:%g", &file])?;
     let wanted = format!("{}:{}", student.uid, student.gid);
     if owner == wanted {
         Ok(())
@@ -229,12 +239,12 @@ fn file_is_on_the_hub(stage: &mut Stage, student: &Student) -> Result<()> {
 }
 
 /// A wrong password and an unknown name do not get in, and read the same sentence.
-pub(in crate::rehearsal) fn strangers_are_refused(stage: &mut Stage) -> Result<String> {
-    let student = present(stage).into_iter().next().context("nobody is present")?;
+pub(in crate::rehearsal) fn strangers_are_refused(cluster: &mut Cluster) -> Result<String> {
+    let student = present(cluster).into_iter().next().context("nobody is present")?;
     let task = Task::of(&student);
     let wrong = task.clone().says(&student.name, "0000-0000-0000");
     let tasks = [wrong, task.clone().says("root", &student.password), task.says("nobody-here", "guess")];
-    for seen in at_work(stage, &tasks, 0.0)? {
+    for seen in at_work(cluster, &tasks, 0.0)? {
         if !seen.refused.as_deref().is_some_and(|said| said.contains("Invalid username or password")) {
             return Err(anyhow!("{seen:?}").into());
         }
@@ -243,16 +253,16 @@ pub(in crate::rehearsal) fn strangers_are_refused(stage: &mut Stage) -> Result<S
 }
 
 /// When a node is lost, its students start again elsewhere, with their files; and the node comes back by itself.
-pub(in crate::rehearsal) fn a_lost_node_is_survived(stage: &mut Stage) -> Result<String> {
-    let student = present(stage).into_iter().next().context("nobody is present")?;
-    let before = ask(stage, Task::of(&student))?;
-    let lost = stage.nodes.iter().position(|node| node.spec.name == before.node).context("no such node")?;
-    set_link(stage, lost, "down")?;
-    let seen = after_the_loss(stage, &student, &before);
-    set_link(stage, lost, "up")?;
+pub(in crate::rehearsal) fn a_lost_node_is_survived(cluster: &mut Cluster) -> Result<String> {
+    let student = present(cluster).into_iter().next().context("nobody is present")?;
+    let before = ask(cluster, Task::of(&student))?;
+    let lost = cluster.nodes.iter().position(|node| node.spec.name == before.node).context("no such node")?;
+    set_link(cluster, lost, "down")?;
+    let seen = after_the_loss(cluster, &student, &before);
+    set_link(cluster, lost, "up")?;
     // The next check finds the node as this one did.
     let name = &before.node;
-    wait_until_node_is(stage, name, "Ready")?;
+    wait_until_node_is(cluster, name, "Ready")?;
     let now = seen?;
     Ok(format!(
         "{name} was cut off, {} went on on {now} with the same files, and {name} is back",
@@ -260,9 +270,9 @@ pub(in crate::rehearsal) fn a_lost_node_is_survived(stage: &mut Stage) -> Result
     ))
 }
 
-fn after_the_loss(stage: &mut Stage, student: &Student, before: &Kernel) -> Result<String> {
-    wait_until_node_is(stage, &before.node, "Down")?;
-    let after = ask(stage, Task::of(student))?;
+fn after_the_loss(cluster: &mut Cluster, student: &Student, before: &KernelIdentity) -> Result<String> {
+    wait_until_node_is(cluster, &before.node, "Down")?;
+    let after = ask(cluster, Task::of(student))?;
     let is_new = after.node != before.node && after.container != before.container;
     if !is_new || after.found != "written in a notebook\n" {
         return Err(anyhow!("{before:?} became {after:?}").into());
@@ -270,70 +280,70 @@ fn after_the_loss(stage: &mut Stage, student: &Student, before: &Kernel) -> Resu
     Ok(after.node)
 }
 
-fn wait_until_node_is(stage: &mut Stage, name: &str, wanted: &str) -> Result<()> {
+fn wait_until_node_is(cluster: &mut Cluster, name: &str, wanted: &str) -> Result<()> {
     let show = ["docker", "node", "ls", "--filter", &format!("name={name}"), "--format", "{{.Status}}"];
     let what = format!("{name} to be {wanted}");
-    stage.hub.until(&what, super::PATIENCE, &show, |status| (status == wanted).then_some(()))
+    cluster.hub.wait_for_output(&what, super::CHECK_TIMEOUT, &show, |status| (status == wanted).then_some(()))
 }
 
 /// Cuts a node off from the LAN (`down`), or connects it again (`up`).
-pub(super) fn set_link(stage: &mut Stage, node: usize, to: &str) -> Result<()> {
+pub(super) fn set_link(cluster: &mut Cluster, node: usize, to: &str) -> Result<()> {
     let script = r#"ip link set "$(basename "$(dirname "$(grep -l "$1" /sys/class/net/*/address)")")" "$2""#;
-    let mac = stage.nodes[node].spec.place.mac();
-    stage.nodes[node].read(&["sh", "-c", script, "sh", &mac.to_string(), to]).map(drop)
+    let mac = cluster.nodes[node].spec.address.mac();
+    cluster.nodes[node].stdout_of(&["sh", "-c", script, "sh", &mac.to_string(), to]).map(drop)
 }
 
 /// Neither the hub nor the proxy takes a student's server along when it starts again: the hub's API is where notebooks know
 /// it, and they reach it.
-pub(in crate::rehearsal) fn restarts_are_survived(stage: &mut Stage) -> Result<String> {
-    let students = present(stage);
+pub(in crate::rehearsal) fn restarts_are_survived(cluster: &mut Cluster) -> Result<String> {
+    let students = present(cluster);
     let student = students.last().context("nobody is present")?;
-    let before = alone(stage, Task::of(student).runs(WHO))?;
+    let before = alone(cluster, Task::of(student).runs(WHO))?;
     let place = kernel(&before)?;
-    let api = api_address(stage)?;
-    stage.hub.read(&["systemctl", "restart", "jupyterhub.service", "imagegen-proxy.service"])?;
-    page_is_back(stage)?;
-    let now = api_address(stage)?;
+    let api = api_address(cluster)?;
+    cluster.hub.stdout_of(&["systemctl", "restart", "jupyterhub.service", "imagegen-proxy.service"])?;
+    page_is_back(cluster)?;
+    let now = api_address(cluster)?;
     if now != api {
         return Err(
             anyhow!("the hub's API was at {api}, and is at {now}, where no notebook looks for it").into()
         );
     }
-    let seen = api_answers(stage, &place)?;
-    ask_the_same(stage, student, &before)?;
+    let seen = api_answers(cluster, &place)?;
+    ask_the_same(cluster, student, &before)?;
     Ok(format!("the server of {} was the same before and after, and reached {seen}", student.name))
 }
 
 /// Where JupyterHub listens for notebooks.
-fn api_address(stage: &mut Stage) -> Result<String> {
+fn api_address(cluster: &mut Cluster) -> Result<String> {
     let show = ["ss", "-H", "-l", "-t", "-n", "sport", "=", &format!(":{}", super::API)];
     let local = |printed: &str| printed.split_whitespace().nth(3).map(str::to_owned);
-    stage.hub.until("the hub's API", super::SOON, &show, local)
+    cluster.hub.wait_for_output("the hub's API", super::SOON, &show, local)
 }
 
 /// Asks the hub's API for its version, by the address that a container was given.
 const ASK_THE_API: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/ask_api.py"));
 
-fn api_answers(stage: &mut Stage, place: &Kernel) -> Result<String> {
+fn api_answers(cluster: &mut Cluster, place: &KernelIdentity) -> Result<String> {
     let ask = ["docker", "exec", &place.container, "python3", "-c", ASK_THE_API];
     let what = format!("an answer of the hub's API to {}", place.name);
-    stage.machine(&place.node)?.until_ok(&what, super::SOON, &ask)
+    cluster.machine(&place.node)?.wait_for_success(&what, super::SOON, &ask)
 }
 
 /// Waits until the hub answers through web server and proxy.
-pub(in crate::rehearsal) fn page_is_back(stage: &mut Stage) -> Result<()> {
-    let page = format!("https://{}/hub/health", stage.hub.spec.place.address());
-    super::hub::fetch(stage, "the hub's page", &[&page], |shown| shown.starts_with("200 ").then_some(()))
+pub(in crate::rehearsal) fn page_is_back(cluster: &mut Cluster) -> Result<()> {
+    let page = format!("https://{}/hub/health", cluster.hub.spec.address.address());
+    super::hub::fetch(cluster, "the hub's page", &[&page], |shown| shown.starts_with("200 ").then_some(()))
 }
 
 /// A kernel that takes more memory than there is dies, and nothing else does.
-pub(in crate::rehearsal) fn memory_is_limited(stage: &mut Stage) -> Result<String> {
-    let student = present(stage).into_iter().next().context("nobody is present")?;
+pub(in crate::rehearsal) fn memory_is_limited(cluster: &mut Cluster) -> Result<String> {
+    let student = present(cluster).into_iter().next().context("nobody is present")?;
     let greedy = "hoard = []\nwhile True:\n    hoard.append(bytearray(b'x') * 2**24)\n";
-    let seen = alone(stage, Task::of(&student).runs(greedy))?;
+    let seen = alone(cluster, Task::of(&student).runs(greedy))?;
     if seen.printed()? != "the kernel died" {
         return Err(anyhow!("{seen:?}").into());
     }
-    ask_the_same(stage, &student, &seen)?;
+    ask_the_same(cluster, &student, &seen)?;
     Ok("the kernel died, and its server started another".into())
 }

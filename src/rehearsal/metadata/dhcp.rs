@@ -8,7 +8,7 @@ use smoltcp::wire::{
     EthernetFrame, EthernetProtocol, EthernetRepr, IpProtocol, Ipv4Packet, Ipv4Repr, UdpPacket, UdpRepr,
 };
 
-use super::super::network::{ANY, Mac, Network};
+use super::super::network::{ANY, LanLayout, Mac};
 use super::{HOST, HOST_MAC, SERVICE};
 
 /// The number of the option with classless static routes (RFC 3442).
@@ -23,7 +23,7 @@ const HOPS: u8 = 64;
 /// The frame that answers `frame`, where that is a question by DHCP of a card that `address_of` knows.
 pub fn answer(
     frame: &[u8],
-    network: Network,
+    network: LanLayout,
     address_of: impl Fn(Mac) -> Option<Ipv4Addr>,
 ) -> Option<Vec<u8>> {
     let ethernet = EthernetFrame::new_checked(frame).ok()?;
@@ -85,7 +85,7 @@ fn reply<'a>(question: &DhcpRepr, address: Ipv4Addr) -> Option<DhcpRepr<'a>> {
 
 /// The reply with its options, in the packets around it. It goes to the client's card, and to an address that everybody
 /// takes: the client has none yet.
-fn framed(reply: &DhcpRepr, network: Network) -> Vec<u8> {
+fn framed(reply: &DhcpRepr, network: LanLayout) -> Vec<u8> {
     let (routes, mtu) = (encoded_routes(network), network.mtu().to_be_bytes());
     let options = [
         DhcpOption { kind: CLASSLESS_ROUTES, data: &routes },
@@ -132,7 +132,7 @@ fn framed(reply: &DhcpRepr, network: Network) -> Vec<u8> {
 
 /// The way to the service, and other routes of the network, as RFC 3442 packs them. A client may not look at any other
 /// routes besides; where its subnet is itself alone, also we are only on its link by a route.
-fn encoded_routes(network: Network) -> Vec<u8> {
+fn encoded_routes(network: LanLayout) -> Vec<u8> {
     let mut routes = network.routes();
     if network.mask() == Ipv4Addr::BROADCAST {
         routes.push((HOST, Ipv4Addr::BROADCAST, ANY));
@@ -196,7 +196,7 @@ mod tests {
 
     /// The question as a frame from the client.
     fn asked(question: &DhcpRepr) -> Vec<u8> {
-        let mut frame = framed(question, Network::Vxlan);
+        let mut frame = framed(question, LanLayout::Vxlan);
         let mut packet = Ipv4Packet::new_unchecked(&mut frame[14..]);
         let mut udp = UdpPacket::new_unchecked(packet.payload_mut());
         udp.set_src_port(DHCP_CLIENT_PORT);
@@ -204,7 +204,7 @@ mod tests {
         frame
     }
 
-    fn answered(question: &DhcpRepr, network: Network) -> Option<Vec<u8>> {
+    fn answered(question: &DhcpRepr, network: LanLayout) -> Option<Vec<u8>> {
         answer(&asked(question), network, |mac| (mac == CARD).then_some(ADDRESS))
     }
 
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_known_card_is_offered_its_address_and_the_way_to_the_service() {
-        let frame = answered(&question(DhcpMessageType::Discover), Network::Geneve).unwrap();
+        let frame = answered(&question(DhcpMessageType::Discover), LanLayout::Geneve).unwrap();
         parsed(&frame, |reply, packet| {
             assert_eq!((reply.message_type, reply.transaction_id), (DhcpMessageType::Offer, 77));
             assert_eq!((reply.your_ip, reply.server_identifier), (ADDRESS, Some(HOST)));
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn an_address_of_its_own_alone_comes_with_routes_on_the_link() {
-        let frame = answered(&question(DhcpMessageType::Discover), Network::Slash32).unwrap();
+        let frame = answered(&question(DhcpMessageType::Discover), LanLayout::Slash32).unwrap();
         parsed(&frame, |reply, packet| {
             assert_eq!(reply.subnet_mask, Some(Ipv4Addr::BROADCAST));
             let routes = option(packet, CLASSLESS_ROUTES);
@@ -252,14 +252,14 @@ mod tests {
     #[test]
     fn the_offered_address_is_granted_and_another_refused() {
         let wish = |address| DhcpRepr { requested_ip: Some(address), ..question(DhcpMessageType::Request) };
-        parsed(&answered(&wish(ADDRESS), Network::Vxlan).unwrap(), |reply, _| {
+        parsed(&answered(&wish(ADDRESS), LanLayout::Vxlan).unwrap(), |reply, _| {
             assert_eq!((reply.message_type, reply.lease_duration), (DhcpMessageType::Ack, Some(LEASE)));
         });
-        parsed(&answered(&wish(Ipv4Addr::new(10, 77, 0, 12)), Network::Vxlan).unwrap(), |reply, _| {
+        parsed(&answered(&wish(Ipv4Addr::new(10, 77, 0, 12)), LanLayout::Vxlan).unwrap(), |reply, _| {
             assert_eq!((reply.message_type, reply.your_ip), (DhcpMessageType::Nak, ANY));
         });
         let renewed = DhcpRepr { client_ip: ADDRESS, ..question(DhcpMessageType::Request) };
-        parsed(&answered(&renewed, Network::Vxlan).unwrap(), |reply, _| {
+        parsed(&answered(&renewed, LanLayout::Vxlan).unwrap(), |reply, _| {
             assert_eq!(reply.message_type, DhcpMessageType::Ack);
         });
     }
@@ -267,17 +267,17 @@ mod tests {
     #[test]
     fn strangers_other_servers_and_nonsense_get_nothing() {
         let discover = question(DhcpMessageType::Discover);
-        assert_eq!(answer(&asked(&discover), Network::Vxlan, |_| None), None);
+        assert_eq!(answer(&asked(&discover), LanLayout::Vxlan, |_| None), None);
         let elsewhere = DhcpRepr {
             server_identifier: Some(Ipv4Addr::new(10, 77, 0, 3)),
             requested_ip: Some(ADDRESS),
             ..question(DhcpMessageType::Request)
         };
-        assert_eq!(answered(&elsewhere, Network::Vxlan), None);
+        assert_eq!(answered(&elsewhere, LanLayout::Vxlan), None);
         let whole = asked(&discover);
         for length in 0..whole.len() {
-            let _ = answer(&whole[..length], Network::Vxlan, |_| Some(ADDRESS));
+            let _ = answer(&whole[..length], LanLayout::Vxlan, |_| Some(ADDRESS));
         }
-        assert_eq!(answer(&whole[..60], Network::Vxlan, |_| Some(ADDRESS)), None);
+        assert_eq!(answer(&whole[..60], LanLayout::Vxlan, |_| Some(ADDRESS)), None);
     }
 }

@@ -14,7 +14,7 @@ use smoltcp::wire::{
     EthernetAddress, EthernetFrame, EthernetProtocol, IpCidr, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket,
 };
 
-use super::super::network::{Mac, Network};
+use super::super::network::{LanLayout, Mac};
 use super::http::{self, Health};
 use super::{HOST, HOST_MAC, Instances, Manner, SERVICE, dhcp};
 
@@ -28,7 +28,7 @@ const WINDOW: usize = 16384;
 /// How long a silent client keeps its connection.
 const SILENCE: u64 = 10;
 /// How long nothing has to be done at most.
-const PATIENCE: Duration = Duration::from_secs(1);
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(1);
 /// How many addresses of machines are remembered: two each of all machines that a rehearsal can have, and some.
 const SENDERS: usize = 64;
 
@@ -38,7 +38,7 @@ const SERVICE_6: std::net::Ipv6Addr = std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, 0
 /// Everything behind the cable.
 pub(super) struct Endpoint {
     instances: Instances,
-    network: Network,
+    network: LanLayout,
     manner: Manner,
     begun: Instant,
     interface: Interface,
@@ -57,7 +57,7 @@ struct Connection {
 }
 
 impl Endpoint {
-    pub(super) fn new(instances: Instances, network: Network, manner: Manner) -> Self {
+    pub(super) fn new(instances: Instances, network: LanLayout, manner: Manner) -> Self {
         let mut link = Link { mtu: usize::from(network.mtu()), incoming: None, outgoing: VecDeque::new() };
         let config = Config::new(EthernetAddress(HOST_MAC.0).into());
         let mut interface = Interface::new(config, &mut link, Moment::ZERO);
@@ -85,7 +85,7 @@ impl Endpoint {
     pub(super) fn patience(&mut self) -> Duration {
         let now = self.moment(Instant::now());
         let delay = self.interface.poll_delay(now, &self.sockets);
-        delay.map_or(PATIENCE, Into::into).clamp(Duration::from_millis(1), PATIENCE)
+        delay.map_or(CONNECTION_TIMEOUT, Into::into).clamp(Duration::from_millis(1), CONNECTION_TIMEOUT)
     }
 
     /// Takes a frame, if there is one, and gives those that are to be sent.
@@ -276,9 +276,9 @@ pub(super) mod tests {
 
     use super::super::tests::instance;
     use super::*;
-    use crate::rehearsal::network::Place;
+    use crate::rehearsal::network::LanAddress;
 
-    pub fn arp_request(from: Place, wanted: Ipv4Addr) -> Vec<u8> {
+    pub fn arp_request(from: LanAddress, wanted: Ipv4Addr) -> Vec<u8> {
         let source = EthernetAddress(from.mac().0);
         let arp = ArpRepr::EthernetIpv4 {
             operation: ArpOperation::Request,
@@ -312,7 +312,7 @@ pub(super) mod tests {
     }
 
     fn endpoint(manner: Manner) -> Endpoint {
-        Endpoint::new(Arc::new(Mutex::new(vec![instance()])), Network::Vxlan, manner)
+        Endpoint::new(Arc::new(Mutex::new(vec![instance()])), LanLayout::Vxlan, manner)
     }
 
     /// A machine with smoltcp, on a cable to the service of its own.
@@ -325,14 +325,14 @@ pub(super) mod tests {
     }
 
     impl Client {
-        fn new(place: Place) -> Self {
+        fn new(address: LanAddress) -> Self {
             let mut link = Link { mtu: 1450, incoming: None, outgoing: VecDeque::new() };
-            let config = Config::new(EthernetAddress(place.mac().0).into());
+            let config = Config::new(EthernetAddress(address.mac().0).into());
             let mut interface = Interface::new(config, &mut link, Moment::ZERO);
-            let address = smoltcp::wire::Ipv6Address::new(0xfe80, 0, 0, 0, 0, 0, 0, 11);
+            let link_local = smoltcp::wire::Ipv6Address::new(0xfe80, 0, 0, 0, 0, 0, 0, 11);
             interface.update_ip_addrs(|addresses| {
-                addresses.push(IpCidr::new(place.address().into(), 24)).unwrap();
-                addresses.push(IpCidr::new(address.into(), 64)).unwrap();
+                addresses.push(IpCidr::new(address.address().into(), 24)).unwrap();
+                addresses.push(IpCidr::new(link_local.into(), 64)).unwrap();
             });
             interface.routes_mut().add_default_ipv4_route(HOST).unwrap();
             let mut sockets = SocketSet::new(vec![]);
@@ -380,28 +380,28 @@ pub(super) mod tests {
     fn its_addresses_answer_arp_and_others_do_not() {
         let mut endpoint = endpoint(Manner::default());
         for address in [HOST, SERVICE] {
-            let answers = endpoint.handle(Some(arp_request(Place::node(1), address)), Instant::now());
+            let answers = endpoint.handle(Some(arp_request(LanAddress::node(1), address)), Instant::now());
             expect_arp_reply(&answers[0], address);
         }
-        let other = arp_request(Place::node(1), Place::HUB.address());
+        let other = arp_request(LanAddress::node(1), LanAddress::HUB.address());
         assert_eq!(endpoint.handle(Some(other), Instant::now()), Vec::<Vec<u8>>::new());
     }
 
     #[test]
     fn a_known_machine_gets_its_user_data_by_ipv4_and_by_ipv6() {
-        let (mut service, mut client) = (endpoint(Manner::default()), Client::new(Place::node(1)));
+        let (mut service, mut client) = (endpoint(Manner::default()), Client::new(LanAddress::node(1)));
         let mut now = Instant::now();
         for to in [SERVICE.into(), SERVICE_6.into()] {
             let said = client.ask(&mut service, &mut now, to, 5);
             assert!(said.starts_with("HTTP/1.1 200 ") && said.ends_with("#cloud-config\n"), "{to}: {said}");
         }
-        let said = Client::new(Place::node(2)).ask(&mut service, &mut now, SERVICE.into(), 5);
+        let said = Client::new(LanAddress::node(2)).ask(&mut service, &mut now, SERVICE.into(), 5);
         assert!(said.starts_with("HTTP/1.1 404 "), "{said}");
     }
 
     #[test]
     fn more_connections_than_there_is_room_for_come_one_after_the_other() {
-        let (mut service, mut client) = (endpoint(Manner::default()), Client::new(Place::node(1)));
+        let (mut service, mut client) = (endpoint(Manner::default()), Client::new(LanAddress::node(1)));
         let mut now = Instant::now();
         for _ in 0..3 * CONNECTIONS {
             let said = client.ask(&mut service, &mut now, SERVICE.into(), 5);
@@ -414,15 +414,16 @@ pub(super) mod tests {
         let mut big = instance();
         let text = "x".repeat(3 * WINDOW);
         big.files = vec![("user_data", text.clone())];
-        let mut service = Endpoint::new(Arc::new(Mutex::new(vec![big])), Network::Vxlan, Manner::default());
-        let said = Client::new(Place::node(1)).ask(&mut service, &mut Instant::now(), SERVICE.into(), 20);
+        let mut service = Endpoint::new(Arc::new(Mutex::new(vec![big])), LanLayout::Vxlan, Manner::default());
+        let said =
+            Client::new(LanAddress::node(1)).ask(&mut service, &mut Instant::now(), SERVICE.into(), 20);
         assert!(said.ends_with(&format!("\r\n\r\n{text}")), "{} bytes", said.len());
     }
 
     #[test]
     fn it_is_silent_and_then_fails_for_as_long_as_it_is_told() {
         let manner = Manner { delay: Duration::from_secs(90), failures: Duration::from_secs(30) };
-        let (mut service, mut client) = (endpoint(manner), Client::new(Place::node(1)));
+        let (mut service, mut client) = (endpoint(manner), Client::new(LanAddress::node(1)));
         let begun = Instant::now();
         let mut now = begun;
         assert_eq!(client.ask(&mut service, &mut now, SERVICE.into(), 85), "");
@@ -437,7 +438,7 @@ pub(super) mod tests {
     #[test]
     fn nonsense_gets_nothing() {
         let mut service = endpoint(Manner::default());
-        let whole = arp_request(Place::node(1), SERVICE);
+        let whole = arp_request(LanAddress::node(1), SERVICE);
         for length in 0..whole.len() {
             assert!(service.handle(Some(whole[..length].to_vec()), Instant::now()).is_empty());
         }

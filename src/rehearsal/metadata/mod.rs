@@ -18,9 +18,9 @@ use anyhow::Context;
 use serde_json::Value as Json;
 
 use super::lan;
-use super::network::{Mac, Network, Place};
+use super::network::{LanAddress, LanLayout, Mac};
 use crate::failure::Result;
-use crate::vm::{Identity, config_drive};
+use crate::vm::{InstanceIdentity, config_drive};
 use endpoint::Endpoint;
 
 /// The address of the service.
@@ -72,7 +72,7 @@ pub struct Metadata {
 
 impl Metadata {
     /// Plugs the service into the LAN with the socket `lan`.
-    pub fn start(lan: &Path, network: Network, manner: Manner) -> Result<Self> {
+    pub fn start(lan: &Path, network: LanLayout, manner: Manner) -> Result<Self> {
         let cable = UnixStream::connect(lan).context("plugging the metadata service into the LAN")?;
         let (mut incoming, outgoing) = (cable.try_clone()?, cable.try_clone()?);
         let (queue, waiting) = sync_channel(QUEUE);
@@ -91,10 +91,16 @@ impl Metadata {
     }
 
     /// Makes an instance known before it is switched on. One that was at this place before is not any more.
-    pub fn introduce(&self, place: Place, identity: &Identity, network: &Json, user_data: Option<&str>) {
+    pub fn introduce(
+        &self,
+        address: LanAddress,
+        identity: &InstanceIdentity,
+        network: &Json,
+        user_data: Option<&str>,
+    ) {
         let instance = Instance {
-            mac: place.mac(),
-            address: place.address(),
+            mac: address.mac(),
+            address: address.address(),
             name: identity.name.clone(),
             uuid: identity.uuid.clone(),
             files: config_drive::files(identity, network, user_data),
@@ -138,10 +144,10 @@ mod tests {
 
     pub(super) fn instance() -> Instance {
         let identity =
-            Identity { name: "node-1".into(), uuid: "00000000-0000-4000-8000-000000000000".into() };
+            InstanceIdentity { name: "node-1".into(), uuid: "00000000-0000-4000-8000-000000000000".into() };
         Instance {
-            mac: Place::node(1).mac(),
-            address: Place::node(1).address(),
+            mac: LanAddress::node(1).mac(),
+            address: LanAddress::node(1).address(),
             name: identity.name.clone(),
             uuid: identity.uuid.clone(),
             files: config_drive::files(&identity, &serde_json::json!({"links": []}), Some("#cloud-config\n")),
@@ -154,15 +160,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("lan");
         let lan = lan::Lan::start(&socket).unwrap();
-        let service = Metadata::start(&socket, Network::Vxlan, Manner::default()).unwrap();
-        let network = Place::HUB.network_data(Network::Vxlan, MoreLinks::default());
-        let identity = Identity { name: "hub".into(), uuid: "0".into() };
-        service.introduce(Place::HUB, &identity, &network, None);
-        service.introduce(Place::HUB, &identity, &network, None);
+        let service = Metadata::start(&socket, LanLayout::Vxlan, Manner::default()).unwrap();
+        let network = LanAddress::HUB.network_data(LanLayout::Vxlan, MoreLinks::default());
+        let identity = InstanceIdentity { name: "hub".into(), uuid: "0".into() };
+        service.introduce(LanAddress::HUB, &identity, &network, None);
+        service.introduce(LanAddress::HUB, &identity, &network, None);
         assert_eq!(service.instances.lock().unwrap().len(), 1);
         let mut machine = UnixStream::connect(&socket).unwrap();
         machine.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        let question = endpoint::tests::arp_request(Place::HUB, SERVICE);
+        let question = endpoint::tests::arp_request(LanAddress::HUB, SERVICE);
         // Asked again and again: the switch may not have served the one or the other yet.
         let begun = Instant::now();
         let answer = loop {

@@ -11,7 +11,7 @@ pub(super) struct Line<'a> {
 
 /// The logical lines of a source that Python accepts.
 pub(super) fn lines(source: &str) -> Vec<Line<'_>> {
-    let mut reader = Reader { rest: source, brackets: 0 };
+    let mut reader = Tokenizer { rest: source, brackets: 0 };
     let mut indents = vec![0];
     let mut lines = vec![];
     while !reader.rest.is_empty() {
@@ -31,13 +31,13 @@ pub(super) fn lines(source: &str) -> Vec<Line<'_>> {
     lines
 }
 
-struct Reader<'a> {
+struct Tokenizer<'a> {
     rest: &'a str,
     /// How many brackets are open: within them a line's end is white space.
     brackets: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Tokenizer<'a> {
     fn indent(&mut self) -> usize {
         let inner = self.rest.trim_start_matches(' ');
         let indent = self.rest.len() - inner.len();

@@ -2,7 +2,7 @@
 
 use super::values::{ANY, DURATION, SIZE};
 use super::{Judge, rule};
-use crate::document::{Key, Node, Value};
+use crate::document::{MapKey, Node, Value};
 
 const POLICY: &str = "policy: [{keepStorage: 10GB, filter: [\"unused-for=48h\"]}]";
 
@@ -50,7 +50,7 @@ fn each(
         if known.contains(&lower.as_str()) {
             judge_one(judge, &lower, value);
         } else {
-            let lower = Key { name: lower, span: key.span.clone() };
+            let lower = MapKey { name: lower, span: key.span.clone() };
             judge.findings.push(crate::document::findings::unknown_key(judge.source, &lower, known));
         }
     }

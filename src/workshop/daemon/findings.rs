@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::values::Kind;
+use super::values::ValueKind;
 use crate::document::findings::{instead, nearest};
-use crate::document::{Finding, Key, Node, Place, Source};
+use crate::document::{Finding, Location, MapKey, Node, Source};
 
 /// A key that dockerd does not have.
-pub(super) fn unknown_key(source: &Arc<Source>, key: &Key, known: &[&str]) -> Finding {
+pub(super) fn unknown_key(source: &Arc<Source>, key: &MapKey, known: &[&str]) -> Finding {
     let remedy = match nearest(&key.name, known) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "remove it; the keys of daemon.json are in dockerd's reference".to_owned(),
@@ -20,7 +20,7 @@ pub(super) fn unknown_key(source: &Arc<Source>, key: &Key, known: &[&str]) -> Fi
 }
 
 /// A key of a later version than the images have.
-pub(super) fn newer_key(source: &Arc<Source>, key: &Key, version: &str) -> Finding {
+pub(super) fn newer_key(source: &Arc<Source>, key: &MapKey, version: &str) -> Finding {
     Finding::error(
         format!(
             "`{}` is an option of Docker {version}; the images have 26.1.5, which would not start with it",
@@ -32,13 +32,13 @@ pub(super) fn newer_key(source: &Arc<Source>, key: &Key, version: &str) -> Findi
 }
 
 /// A key that has one of ours.
-pub(super) fn key_of_our_own(source: &Arc<Source>, key: &Key, own: &str) -> Finding {
+pub(super) fn key_of_our_own(source: &Arc<Source>, key: &MapKey, own: &str) -> Finding {
     Finding::error(format!("`{}` has a place of its own", key.name), format!("write it as `docker.{own}`"))
         .at(source, key.span.clone(), "not here")
 }
 
 /// An option that does harm.
-pub(super) fn refused(source: &Arc<Source>, key: &Key, reason: &str, remedy: &str) -> Finding {
+pub(super) fn refused(source: &Arc<Source>, key: &MapKey, reason: &str, remedy: &str) -> Finding {
     Finding::error(reason, remedy).at(source, key.span.clone(), "refused")
 }
 
@@ -59,7 +59,13 @@ pub(super) fn listener(tcp: bool, swarm: bool) -> (&'static str, &'static str) {
 }
 
 /// Text that an option does not take.
-pub(super) fn wrong_text(source: &Arc<Source>, name: &str, text: &str, node: &Node, kind: &Kind) -> Finding {
+pub(super) fn wrong_text(
+    source: &Arc<Source>,
+    name: &str,
+    text: &str,
+    node: &Node,
+    kind: &ValueKind,
+) -> Finding {
     Finding::error(
         format!("`{name}` cannot be `{text}`: it takes {}", kind.wanted),
         format!("write it like `{}`", kind.example),
@@ -122,22 +128,22 @@ pub(super) const PRIORITY: Loosening = (
 );
 
 /// Addresses of IPv6 without rules.
-pub(super) fn ipv6_without_rules(place: &Place) -> Finding {
+pub(super) fn ipv6_without_rules(location: &Location) -> Finding {
     Finding::warning(
         "containers get addresses of IPv6, and Docker makes no firewall rules for them",
         "add `ip6tables: true` and `experimental: true`, or remove this",
     )
-    .at_place(place, "without rules")
+    .at_place(location, "without rules")
 }
 
 /// Another program that starts all containers.
-pub(super) fn another_runtime(place: &Place) -> Finding {
+pub(super) fn another_runtime(location: &Location) -> Finding {
     Finding::warning(
         "this runtime itself decides which limits of notebooks it enforces: that capabilities, AppArmor, the list of \
          system calls and `no-new-privileges` hold was seen with runc alone",
         "remove it, or try in a notebook what must not work there",
     )
-    .at_place(place, "weakens protection")
+    .at_place(location, "weakens protection")
 }
 
 /// A profile that dockerd would not find.
@@ -181,7 +187,7 @@ pub(super) fn too_many_files(source: &Arc<Source>, node: &Node, most: i64) -> Fi
 }
 
 /// A runtime with the name of dockerd's own.
-pub(super) fn reserved_runtime(source: &Arc<Source>, key: &Key) -> Finding {
+pub(super) fn reserved_runtime(source: &Arc<Source>, key: &MapKey) -> Finding {
     Finding::error("the runtime `runc` is dockerd's own, which would not start", "choose another name").at(
         source,
         key.span.clone(),
@@ -190,7 +196,7 @@ pub(super) fn reserved_runtime(source: &Arc<Source>, key: &Key) -> Finding {
 }
 
 /// A runtime of two kinds, or of none.
-pub(super) fn path_or_type(source: &Arc<Source>, key: &Key) -> Finding {
+pub(super) fn path_or_type(source: &Arc<Source>, key: &MapKey) -> Finding {
     Finding::error(
         format!(
             "the runtime `{}` has not either a `path` or a `runtimeType`, and dockerd would not start",
@@ -202,25 +208,25 @@ pub(super) fn path_or_type(source: &Arc<Source>, key: &Key) -> Finding {
 }
 
 /// A runtime that is nowhere.
-pub(super) fn absent_runtime(place: &Place, name: &str) -> Finding {
+pub(super) fn absent_runtime(location: &Location, name: &str) -> Finding {
     Finding::error(
         format!("there is no runtime `{name}`, and dockerd would not start"),
         format!("add it, like `runtimes: {{{name}: {{path: /usr/bin/{name}}}}}`, or remove this"),
     )
-    .at_place(place, "not a runtime")
+    .at_place(location, "not a runtime")
 }
 
 /// A runtime that the images do not have.
-pub(super) fn nobody_brings_the_runtime(place: &Place, program: &str) -> Finding {
+pub(super) fn nobody_brings_the_runtime(location: &Location, program: &str) -> Finding {
     Finding::warning(
         format!("the images do not have `{program}`, and without it no container starts"),
         "name its package under `packages` of `node`, and of `hub` if that carries notebooks",
     )
-    .at_place(place, "not in the images")
+    .at_place(location, "not in the images")
 }
 
 /// An option that a log driver does not have.
-pub(super) fn unknown_log_option(place: &Place, option: &str, driver: &str, known: &[&str]) -> Finding {
+pub(super) fn unknown_log_option(location: &Location, option: &str, driver: &str, known: &[&str]) -> Finding {
     let remedy = if ["max-size", "max-file"].contains(&option) && driver != "local" {
         "remove it with `log_max_size` and `log_max_files`, or remove the other driver".to_owned()
     } else {
@@ -230,85 +236,85 @@ pub(super) fn unknown_log_option(place: &Place, option: &str, driver: &str, know
         format!("the log driver `{driver}` has no option `{option}`, and dockerd would not start"),
         remedy,
     )
-    .at_place(place, "unknown to the driver")
+    .at_place(location, "unknown to the driver")
 }
 
 /// A value that an option of a log driver does not take.
-pub(super) fn wrong_log_option(place: &Place, option: &str, wanted: &str) -> Finding {
+pub(super) fn wrong_log_option(location: &Location, option: &str, wanted: &str) -> Finding {
     Finding::error(format!("`{option}` takes {wanted}"), "no container would start; correct it or remove it")
-        .at_place(place, "not possible")
+        .at_place(location, "not possible")
 }
 
 /// An option without which a log driver does nothing.
-pub(super) fn missing_log_option(place: &Place, option: &str, driver: &str) -> Finding {
+pub(super) fn missing_log_option(location: &Location, option: &str, driver: &str) -> Finding {
     Finding::error(
         format!("the log driver `{driver}` needs `{option}`, and no container would start"),
         format!("add it to `log-opts`: `{option}: …`"),
     )
-    .at_place(place, "needs more")
+    .at_place(location, "needs more")
 }
 
 /// Logs that are to be compressed and are never put aside.
-pub(super) fn nothing_to_compress(place: &Place) -> Finding {
+pub(super) fn nothing_to_compress(location: &Location) -> Finding {
     Finding::error(
         "a single log file cannot be compressed, and no container would start",
         "keep 2 files or more, or write `log-opts: {compress: \"false\"}`",
     )
-    .at_place(place, "a single one")
+    .at_place(location, "a single one")
 }
 
 /// IPv6 without addresses.
-pub(super) fn ipv6_without_network(place: &Place) -> Finding {
+pub(super) fn ipv6_without_network(location: &Location) -> Finding {
     Finding::error(
         "Docker's bridge has no IPv6 network, and dockerd would not start",
         "add one, like `fixed-cidr-v6: \"fd00:1::/64\"`",
     )
-    .at_place(place, "needs `fixed-cidr-v6`")
+    .at_place(location, "needs `fixed-cidr-v6`")
 }
 
 /// Rules for IPv6 that this version has only for trial.
-pub(super) fn ip6tables_is_an_experiment(place: &Place) -> Finding {
+pub(super) fn ip6tables_is_an_experiment(location: &Location) -> Finding {
     Finding::error(
         "`ip6tables` is an experiment in Docker 26, which would not start with it unless `experimental` is set",
         "add `experimental: true`",
     )
-    .at_place(place, "needs `experimental`")
+    .at_place(location, "needs `experimental`")
 }
 
 /// Another store for images.
-pub(super) fn another_image_store(place: &Place) -> Finding {
+pub(super) fn another_image_store(location: &Location) -> Finding {
     Finding::error(
         "with containerd's image store dockerd would not see the image that nodes preload",
         "remove it",
     )
-    .at_place(place, "hides the image")
+    .at_place(location, "hides the image")
 }
 
 /// What does not lie in the network of the bridge.
-pub(super) fn outside_of_the_bridge(place: &Place, network: &str) -> Finding {
+pub(super) fn outside_of_the_bridge(location: &Location, network: &str) -> Finding {
     Finding::error(
         format!(
             "this is not another address in Docker's own bridge, {network}: containers would have no network"
         ),
         "choose it within `bip`, like `bip: 172.30.0.1/24` with `fixed-cidr: 172.30.0.128/25`",
     )
-    .at_place(place, "outside")
+    .at_place(location, "outside")
 }
 
 /// A parent of control groups that systemd does not take.
-pub(super) fn not_a_slice(place: &Place) -> Finding {
+pub(super) fn not_a_slice(location: &Location) -> Finding {
     Finding::error(
         "systemd takes a slice as parent, and dockerd would not start",
         "write it like `workshop.slice`",
     )
-    .at_place(place, "not a slice")
+    .at_place(location, "not a slice")
 }
 
 /// A resource that has both a number and names.
-pub(super) fn number_and_names(place: &Place, name: &str) -> Finding {
+pub(super) fn number_and_names(location: &Location, name: &str) -> Finding {
     Finding::error(
         format!("the resource `{name}` has a number and names, and dockerd would not start"),
         format!("write `{name}=2`, or each by a name, like `{name}=a` and `{name}=b`"),
     )
-    .at_place(place, "both")
+    .at_place(location, "both")
 }

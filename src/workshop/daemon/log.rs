@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::places::Places;
+use super::places::OptionLocations;
 use super::values::is_size;
 use super::{Judge, findings};
 use crate::document::{Findings, Node, Value};
@@ -150,7 +150,7 @@ pub(super) fn judge_kinds(judge: &mut Judge<'_, '_>, node: &Node) {
 }
 
 /// Judges the options that the log driver gets.
-pub(super) fn judge(rendered: &Map<String, Json>, places: &Places<'_>, findings: &mut Findings) {
+pub(super) fn judge(rendered: &Map<String, Json>, places: &OptionLocations<'_>, findings: &mut Findings) {
     let name = rendered
         .get("log-driver")
         .and_then(Json::as_str)

@@ -5,10 +5,10 @@ use serde_json::Value as Json;
 
 use super::findings::{self, Loosening};
 use super::{Judge, json};
-use crate::document::{Key, Node, Value};
+use crate::document::{MapKey, Node, Value};
 
 /// What is weaker with an option, if anything is.
-pub(super) fn judge(judge: &mut Judge<'_, '_>, key: &Key, node: &Node) {
+pub(super) fn judge(judge: &mut Judge<'_, '_>, key: &MapKey, node: &Node) {
     match (key.name.as_str(), &node.value) {
         ("insecure-registries", Value::List(items)) => {
             for item in items {

@@ -20,9 +20,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::{Docker, Engine, Extras};
-use crate::document::{Findings, Key, Node, Source, Value};
+use crate::document::{Findings, MapKey, Node, Source, Value};
 
-use places::Places;
+use places::OptionLocations;
 pub(super) use places::at;
 
 /// What decides beside the options themselves whether they can be.
@@ -60,7 +60,7 @@ pub(super) fn judge_whole(
     findings: &mut Findings,
 ) {
     let rendered = docker.daemon_json();
-    let places = Places::new(source, node);
+    let places = OptionLocations::new(source, node);
     log::judge(&rendered, &places, findings);
     together::judge(&rendered, &places, machines, findings);
 }
@@ -73,7 +73,7 @@ struct Judge<'a, 'f> {
 }
 
 impl Judge<'_, '_> {
-    fn option(&mut self, key: &Key, node: &Node) {
+    fn option(&mut self, key: &MapKey, node: &Node) {
         let Some(rule) = table::rule(&key.name) else {
             let finding = match table::since(&key.name) {
                 Some(version) => findings::newer_key(self.source, key, version),
@@ -94,7 +94,7 @@ impl Judge<'_, '_> {
     }
 
     /// The entries of a mapping, or a finding.
-    fn entries<'n>(&mut self, name: &str, node: &'n Node, example: &str) -> &'n [(Key, Node)] {
+    fn entries<'n>(&mut self, name: &str, node: &'n Node, example: &str) -> &'n [(MapKey, Node)] {
         if let Value::Map(entries) = &node.value {
             return entries;
         }

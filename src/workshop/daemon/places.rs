@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use crate::document::{Node, Place, Source, Value};
+use crate::document::{Location, Node, Source, Value};
 
 /// The section `docker` as it was written.
-pub(super) struct Places<'a> {
+pub(super) struct OptionLocations<'a> {
     source: &'a Arc<Source>,
     section: &'a Node,
 }
 
-impl<'a> Places<'a> {
+impl<'a> OptionLocations<'a> {
     pub(super) fn new(source: &'a Arc<Source>, section: &'a Node) -> Self {
         Self { source, section }
     }
 
     /// Where the value of an option of dockerd stands, or of the key of ours that stands for it; the whole section where
     /// neither is written.
-    pub(super) fn of(&self, path: &[&str]) -> Place {
+    pub(super) fn of(&self, path: &[&str]) -> Location {
         let own = match path {
             ["log-opts", "max-size"] => "log_max_size",
             ["log-opts", "max-file"] => "log_max_files",
@@ -25,7 +25,7 @@ impl<'a> Places<'a> {
         };
         let inner = at(self.section, "options")
             .and_then(|options| path.iter().try_fold(options, |node, key| at(node, key)));
-        Place::of(self.source, inner.or_else(|| at(self.section, own)).unwrap_or(self.section))
+        Location::of(self.source, inner.or_else(|| at(self.section, own)).unwrap_or(self.section))
     }
 }
 

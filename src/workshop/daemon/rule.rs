@@ -1,13 +1,13 @@
 //! What an option takes.
 
-use super::values::Kind;
+use super::values::ValueKind;
 use super::{Judge, builder, findings, log, runtimes, ulimits, values};
-use crate::document::{Key, Node, Value};
+use crate::document::{MapKey, Node, Value};
 use crate::workshop::Engine;
 
 /// What an option takes.
 #[derive(Clone, Copy)]
-pub(super) enum Rule {
+pub(super) enum OptionRule {
     /// True or false.
     Flag,
     /// Only one of the two, because the other one breaks a workshop: for that reason.
@@ -15,11 +15,11 @@ pub(super) enum Rule {
     /// A whole number between these two.
     Count(i64, i64),
     /// Text of a kind.
-    Text(&'static Kind),
+    Text(&'static ValueKind),
     /// A list of such texts.
-    Texts(&'static Kind),
+    Texts(&'static ValueKind),
     /// A mapping with such texts under these keys.
-    Keys(&'static [&'static str], &'static Kind),
+    Keys(&'static [&'static str], &'static ValueKind),
     /// A mapping with true or false under these keys.
     Flags(&'static [&'static str]),
     /// A key of the workshop file stands for it.
@@ -45,32 +45,32 @@ pub(super) enum Rule {
 }
 
 /// Applies the rule of an option to its value.
-pub(super) fn apply(judge: &mut Judge<'_, '_>, rule: Rule, key: &Key, node: &Node) {
+pub(super) fn apply(judge: &mut Judge<'_, '_>, rule: OptionRule, key: &MapKey, node: &Node) {
     let name = key.name.as_str();
     match rule {
-        Rule::Flag => flag(judge, name, node),
-        Rule::Only(wanted, reason) => only(judge, key, node, wanted, reason),
-        Rule::Count(least, most) => count(judge, name, node, least, most),
+        OptionRule::Flag => flag(judge, name, node),
+        OptionRule::Only(wanted, reason) => only(judge, key, node, wanted, reason),
+        OptionRule::Count(least, most) => count(judge, name, node, least, most),
         // To dockerd an empty text is an option that is not there.
-        Rule::Text(_) if node.value == Value::Text(String::new()) => {}
-        Rule::Text(kind) => text(judge, name, node, kind),
-        Rule::Texts(kind) => texts(judge, name, node, kind),
-        Rule::Keys(keys, kind) => {
+        OptionRule::Text(_) if node.value == Value::Text(String::new()) => {}
+        OptionRule::Text(kind) => text(judge, name, node, kind),
+        OptionRule::Texts(kind) => texts(judge, name, node, kind),
+        OptionRule::Keys(keys, kind) => {
             mapping(judge, name, node, keys, |judge, name, node| text(judge, name, node, kind));
         }
-        Rule::Flags(keys) => mapping(judge, name, node, keys, flag),
-        Rule::Own(own) => judge.findings.push(findings::key_of_our_own(judge.source, key, own)),
-        Rule::Refused(reason, remedy) => {
+        OptionRule::Flags(keys) => mapping(judge, name, node, keys, flag),
+        OptionRule::Own(own) => judge.findings.push(findings::key_of_our_own(judge.source, key, own)),
+        OptionRule::Refused(reason, remedy) => {
             judge.findings.push(findings::refused(judge.source, key, reason, remedy));
         }
-        Rule::NotInASwarm(reason, remedy) => not_in_a_swarm(judge, key, node, reason, remedy),
-        Rule::Hosts => hosts(judge, key, node),
-        Rule::LogOptions => log::judge_kinds(judge, node),
-        Rule::Ulimits => ulimits::judge(judge, node),
-        Rule::Runtimes => runtimes::judge(judge, node),
-        Rule::Seccomp => seccomp(judge, node),
-        Rule::NetworkOptions => network_options(judge, node),
-        Rule::Builder => builder::judge(judge, node),
+        OptionRule::NotInASwarm(reason, remedy) => not_in_a_swarm(judge, key, node, reason, remedy),
+        OptionRule::Hosts => hosts(judge, key, node),
+        OptionRule::LogOptions => log::judge_kinds(judge, node),
+        OptionRule::Ulimits => ulimits::judge(judge, node),
+        OptionRule::Runtimes => runtimes::judge(judge, node),
+        OptionRule::Seccomp => seccomp(judge, node),
+        OptionRule::NetworkOptions => network_options(judge, node),
+        OptionRule::Builder => builder::judge(judge, node),
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) fn flag(judge: &mut Judge<'_, '_>, name: &str, node: &Node) {
     }
 }
 
-fn only(judge: &mut Judge<'_, '_>, key: &Key, node: &Node, wanted: bool, reason: &str) {
+fn only(judge: &mut Judge<'_, '_>, key: &MapKey, node: &Node, wanted: bool, reason: &str) {
     flag(judge, &key.name, node);
     if node.value == Value::Bool(!wanted) {
         judge.findings.push(findings::refused(judge.source, key, reason, "remove it"));
@@ -99,7 +99,7 @@ pub(super) fn count(judge: &mut Judge<'_, '_>, name: &str, node: &Node, least: i
     }
 }
 
-pub(super) fn text(judge: &mut Judge<'_, '_>, name: &str, node: &Node, kind: &Kind) {
+pub(super) fn text(judge: &mut Judge<'_, '_>, name: &str, node: &Node, kind: &ValueKind) {
     match &node.value {
         Value::Text(text) if (kind.is)(text) => {}
         Value::Text(text) => judge.findings.push(findings::wrong_text(judge.source, name, text, node, kind)),
@@ -107,7 +107,7 @@ pub(super) fn text(judge: &mut Judge<'_, '_>, name: &str, node: &Node, kind: &Ki
     }
 }
 
-pub(super) fn texts(judge: &mut Judge<'_, '_>, name: &str, node: &Node, kind: &Kind) {
+pub(super) fn texts(judge: &mut Judge<'_, '_>, name: &str, node: &Node, kind: &ValueKind) {
     let Value::List(items) = &node.value else {
         return judge.wrong_kind(name, node, "a list of texts", &format!("{name}: [\"{}\"]", kind.example));
     };
@@ -133,14 +133,14 @@ pub(super) fn mapping(
     }
 }
 
-fn not_in_a_swarm(judge: &mut Judge<'_, '_>, key: &Key, node: &Node, reason: &str, remedy: &str) {
+fn not_in_a_swarm(judge: &mut Judge<'_, '_>, key: &MapKey, node: &Node, reason: &str, remedy: &str) {
     flag(judge, &key.name, node);
     if matches!(judge.machines.engine, Engine::Swarm) && node.value != Value::Bool(false) {
         judge.findings.push(findings::refused(judge.source, key, reason, remedy));
     }
 }
 
-fn hosts(judge: &mut Judge<'_, '_>, key: &Key, node: &Node) {
+fn hosts(judge: &mut Judge<'_, '_>, key: &MapKey, node: &Node) {
     let is_tcp = |node: &Node| matches!(&node.value, Value::Text(text) if text.starts_with("tcp:"));
     let tcp = match &node.value {
         Value::List(items) => items.iter().any(is_tcp),

@@ -2,7 +2,7 @@
 
 use super::values::ANY;
 use super::{Judge, findings, rule};
-use crate::document::{Key, Node};
+use crate::document::{MapKey, Node};
 
 const EXAMPLE: &str = "runtimes: {crun: {path: /usr/bin/crun}}";
 const KEYS: &[&str] = &["path", "runtimeArgs", "runtimeType", "options"];
@@ -20,7 +20,7 @@ pub(super) fn judge(judge: &mut Judge<'_, '_>, node: &Node) {
     }
 }
 
-fn parts(judge: &mut Judge<'_, '_>, key: &Key, entries: &[(Key, Node)]) {
+fn parts(judge: &mut Judge<'_, '_>, key: &MapKey, entries: &[(MapKey, Node)]) {
     for (part, value) in entries {
         match part.name.as_str() {
             "path" | "runtimeType" => rule::text(judge, &part.name, value, &ANY),

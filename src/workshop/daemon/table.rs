@@ -1,6 +1,6 @@
 //! Every key of `daemon.json`, and what it takes.
 
-use super::rule::Rule::{
+use super::rule::OptionRule::{
     self, Builder, Count, Flag, Flags, Hosts, Keys, LogOptions, NetworkOptions, NotInASwarm, Only, Own,
     Refused, Runtimes, Seccomp, Text, Texts, Ulimits,
 };
@@ -12,20 +12,22 @@ use super::values::{
 
 const FIREWALL: &str =
     "without Docker's firewall rules containers reach what students must not, or nothing at all";
-const SET_UP: Rule = Refused("systemd's unit and the set-up of the machine rely on it as it is", "remove it");
-const NO_TLS: Rule = Refused("TLS is for a TCP listener, and there is none to be had here", "remove it");
-const REAL_TIME: Rule = Refused(
+const SET_UP: OptionRule =
+    Refused("systemd's unit and the set-up of the machine rely on it as it is", "remove it");
+const NO_TLS: OptionRule =
+    Refused("TLS is for a TCP listener, and there is none to be had here", "remove it");
+const REAL_TIME: OptionRule = Refused(
     "dockerd does not start with it on control groups of version 2, which the images have",
     "remove it",
 );
-const IN_PROXIES: Rule = Refused(
+const IN_PROXIES: OptionRule = Refused(
     "dockerd reads the addresses of proxies only under `proxies`: this would do nothing",
     "write it as `proxies: {http-proxy: …, https-proxy: …, no-proxy: …}`",
 );
 const A_MOST: i64 = 1000;
 
 /// The keys of Docker 26.1.5 in alphabetical order.
-const TABLE: &[(&str, Rule)] = &[
+const TABLE: &[(&str, OptionRule)] = &[
     ("allow-nondistributable-artifacts", Texts(&REGISTRY)),
     (
         "api-cors-header",
@@ -171,7 +173,7 @@ const LATER: &[(&str, &str)] = &[
 ];
 
 /// The rule of a key.
-pub(super) fn rule(name: &str) -> Option<Rule> {
+pub(super) fn rule(name: &str) -> Option<OptionRule> {
     TABLE.iter().find(|(key, _)| *key == name).map(|(_, rule)| *rule)
 }
 

@@ -63,7 +63,7 @@ fn each_fault_is_told_once_where_it_stands() {
 #[test]
 fn each_key_is_in_some_case() {
     for name in table::names() {
-        use rule::Rule::{Hosts, Own, Refused};
+        use rule::OptionRule::{Hosts, Own, Refused};
         let never = matches!(table::rule(name), Some(Own(_) | Refused(..) | Hosts));
         assert!(
             never || CASES.contains(&format!("{{{name}:")) || CASES.contains(&format!(", {name}:")),

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use serde_json::{Map, Value as Json};
 
-use super::places::Places;
+use super::places::OptionLocations;
 use super::runtimes::STOCK;
 use super::values::{interface_4, network_4};
 use super::{Machines, findings};
@@ -14,7 +14,7 @@ use crate::document::Findings;
 /// Judges the options as `daemon.json` has them.
 pub(super) fn judge(
     rendered: &Map<String, Json>,
-    places: &Places<'_>,
+    places: &OptionLocations<'_>,
     machines: Machines<'_>,
     findings: &mut Findings,
 ) {
@@ -30,7 +30,7 @@ pub(super) fn judge(
 /// The options, where they stand, and what is wrong with them.
 struct Whole<'a, 'p, 'f> {
     rendered: &'a Map<String, Json>,
-    places: &'p Places<'p>,
+    places: &'p OptionLocations<'p>,
     findings: &'f mut Findings,
 }
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A kind of text.
-pub(super) struct Kind {
+pub(super) struct ValueKind {
     /// Whether a text is of it.
     pub(super) is: fn(&str) -> bool,
     /// What it is called in a message.
@@ -14,7 +14,7 @@ pub(super) struct Kind {
 
 macro_rules! kind {
     ($name:ident, $is:expr, $wanted:literal, $example:literal) => {
-        pub(super) const $name: Kind = Kind { is: $is, wanted: $wanted, example: $example };
+        pub(super) const $name: ValueKind = ValueKind { is: $is, wanted: $wanted, example: $example };
     };
 }
 

@@ -6,7 +6,7 @@ use std::io::{Cursor, Write};
 use imagegen::build::untrusted;
 use imagegen::document::{Findings, Source};
 use imagegen::inspect;
-use imagegen::plan::claim::Claim;
+use imagegen::plan::manifest_input::ManifestInput;
 use imagegen::recipe::{Catalogue, Chain};
 use imagegen::workshop;
 
@@ -88,7 +88,7 @@ fn archive(bytes: &[u8]) {
 }
 
 fn manifest(bytes: &[u8]) {
-    let _ = Claim::parse(&Source::new("node.manifest.json", String::from_utf8_lossy(bytes)));
+    let _ = ManifestInput::parse(&Source::new("node.manifest.json", String::from_utf8_lossy(bytes)));
 }
 
 fn checksums(bytes: &[u8]) {
