@@ -24,7 +24,7 @@ pub use workshop::{AuthorityArgs, OutputArgs, RestoreSecretsArgs, UserFormat, Us
 ///
 /// Exit codes: 0 done, 1 the input is wrong, 2 usage, 3 this machine lacks something, 4 the work failed, 130 interrupted.
 #[derive(Debug, Parser)]
-#[command(name = "imagegen", version = crate::VERSION, max_term_width = 100)]
+#[command(name = "imagegen", version = crate::util::VERSION, max_term_width = 100)]
 pub struct Cli {
     /// When to colour output
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto, display_order = 900)]

@@ -1,6 +1,7 @@
 //! Reading a container image out of an archive: an OCI archive, as we, skopeo, podman and `docker save` (25 or later)
 //! write it, or the older docker-archive, which has no manifest.
 
+use crate::util::hex;
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -13,7 +14,7 @@ use super::findings;
 use super::names::relative;
 use crate::document::Findings;
 use crate::failure::Result;
-use crate::recipe::{hex, is_digest, is_name, is_tag};
+use crate::recipe::{is_digest, is_name, is_tag};
 
 /// How far JSON of an image may go, in bytes (the limit of registries for manifests).
 pub(super) const LARGEST_JSON: u64 = 4 << 20;

@@ -8,8 +8,9 @@ use gpt::disk::LogicalBlockSize;
 use gpt::partition::Partition;
 use gpt::partition_types::{self, Type};
 
+use super::compose::RootfsSpec;
 use super::resolved_inputs::ResolvedInputs;
-use super::rootfs::{Rootfs, RootfsSpec};
+use super::rootfs::Rootfs;
 use super::target_tools::TargetTools;
 use super::{esp, file_tree, qcow2};
 use crate::failure::Result;

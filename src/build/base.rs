@@ -19,7 +19,7 @@ use crate::inspect::header::{Header, MAGIC, feature};
 use crate::plan::Stage;
 use crate::plan::disk::SECTOR;
 use crate::recipe::{CloudImage, Proof, Signature};
-use crate::report::size;
+use crate::util::size;
 
 /// How large a list of checksums or a signature may be, in bytes.
 const LARGEST_LIST: u64 = 4 << 20;
@@ -38,34 +38,37 @@ pub(super) struct BaseDisk {
     pub(super) virtual_bytes: u64,
 }
 
-impl BuildContext<'_> {
-    /// Downloads a cloud image into the store.
-    pub(super) fn base(&self, stage: &Stage, image: &CloudImage) -> Result<()> {
-        self.keep(stage, &self.dirs.cache.bases, true, |target| self.download(stage, image, target))
-    }
+/// Downloads a cloud image into the store.
+pub(super) fn fetch(context: &BuildContext<'_>, stage: &Stage, image: &CloudImage) -> Result<()> {
+    context.keep(stage, &context.dirs.cache.bases, true, |target| download(context, stage, image, target))
+}
 
-    fn download(&self, stage: &Stage, image: &CloudImage, target: &mut PendingEntry) -> Result<()> {
-        let mut step = self.progress.step(format!("{}: downloaded and verified", stage.title()));
-        let expected = expected(image, self.work)?;
-        if let Some(path) = fetch::local(&image.url) {
-            take(&path, &expected, image, target.path())?;
-        } else {
-            let tell = &mut |have, all: Option<u64>| {
-                step.reached(&format!("{} of {}", size(have), all.map_or("?".into(), size)));
-            };
-            let partial = self.dirs.cache.bases.partial(&stage.key);
-            let downloaded = fetch::to_file(&image.url, &partial, tell)?;
-            let taken = take(downloaded.path(), &expected, image, target.path());
-            // What is wrong would be gone on with the next time, and be wrong again; what is whole need not come again.
-            if taken.as_ref().err().is_none_or(Failure::is_of_content) {
-                downloaded.remove()?;
-            }
-            taken?;
+fn download(
+    context: &BuildContext<'_>,
+    stage: &Stage,
+    image: &CloudImage,
+    target: &mut PendingEntry,
+) -> Result<()> {
+    let mut step = context.progress.step(format!("{}: downloaded and verified", stage.title()));
+    let expected = expected(image, context.work)?;
+    if let Some(path) = fetch::local(&image.url) {
+        take(&path, &expected, image, target.path())?;
+    } else {
+        let tell = &mut |have, all: Option<u64>| {
+            step.reached(&format!("{} of {}", size(have), all.map_or("?".into(), size)));
+        };
+        let partial = context.dirs.cache.bases.partial(&stage.key);
+        let downloaded = fetch::to_file(&image.url, &partial, tell)?;
+        let taken = take(downloaded.path(), &expected, image, target.path());
+        // What is wrong would be gone on with the next time, and be wrong again; what is whole need not come again.
+        if taken.as_ref().err().is_none_or(Failure::is_of_content) {
+            downloaded.remove()?;
         }
-        target.proof = Some(with_kind(&expected));
-        step.done(&size(target.bytes()?));
-        Ok(())
+        taken?;
     }
+    target.proof = Some(with_kind(&expected));
+    step.done(&size(target.bytes()?));
+    Ok(())
 }
 
 /// Verifies a file and unpacks it.
@@ -230,7 +233,7 @@ mod tests {
     use sha2::Digest;
 
     use super::*;
-    use crate::recipe::hex;
+    use crate::util::hex;
 
     /// A raw disk of three parts, with a boot sector's mark, zeros and an end.
     fn raw_disk() -> Vec<u8> {

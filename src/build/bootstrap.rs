@@ -1,118 +1,26 @@
 //! A layer by mmdebstrap: bootstrapped, or another layer with more packages.
 
+use super::bootstrap_context::{BootstrapContext, in_environment};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::deb::Deb;
 use super::entry::PendingEntry;
 use super::mmdebstrap::{self, BootstrapFiles};
-use super::packages::{PackageStore, Provided};
+use super::packages::Provided;
 use super::stdin_tar;
 use super::{embedded_lock, resolve};
 use crate::failure::{Failure, Result};
 use crate::host::clock;
 use crate::host::cmd::Cmd;
-use crate::host::memory::{MemoryBudget, MemoryReservation};
-use crate::host::privilege::Privilege;
 use crate::host::tools;
-use crate::host::workdir::WorkDir;
 use crate::plan::RootTree;
 use crate::plan::lock::LockedTree;
 
-/// Room for what the scripts of packages make, in bytes: the initramfs and indices before all.
-const MARGIN: u64 = 256 << 20;
-/// Mounts a file system of `$2` bytes in memory on `$1`, has mmdebstrap fill it, and prints it by `$3`. A signal reaches
-/// mmdebstrap too, which is waited for.
-const IN_MEMORY: &str = r#"trap : HUP INT TERM; tree=$1 size=$2 pack=$3; shift 3
-mount -t tmpfs -o "mode=0755,size=$size" imagegen "$tree" && "$@" >&2 && eval "exec $pack""#;
-/// What programs say where no room is left: ENOSPC in errno(3), and apt before it begins.
-const FULL: [&str; 2] = ["No space left on device", "You don't have enough free space"];
-
-/// What a layer is made from, and where.
-pub(super) struct BootstrapContext<'a> {
-    /// What its files on the way are called: a recipe may have several layers in one build.
-    pub(super) name: String,
-    /// The tar of the layer below.
-    pub(super) parent: Option<PathBuf>,
-    /// The tars of the layer's sets of packages, in their order.
-    pub(super) sets: Vec<PathBuf>,
-    /// Where the Debian packages are.
-    pub(super) packages: &'a PackageStore,
-    /// For files on the way.
-    pub(super) work: &'a WorkDir,
-    /// For what mmdebstrap unpacks.
-    pub(super) scratch: &'a WorkDir,
-    /// What the layer may be made in.
-    pub(super) budget: &'a MemoryBudget,
-    /// For what it says.
-    pub(super) log: PathBuf,
-    /// What mmdebstrap may do.
-    pub(super) privilege: Privilege,
-}
-
-impl BootstrapContext<'_> {
-    /// A path for a file on the way.
-    pub(super) fn file(&self, name: &str) -> PathBuf {
-        self.work.path(&format!("{}-{name}", self.name))
-    }
-
-    /// mmdebstrap as every step needs it.
-    pub(super) fn mmdebstrap(&self) -> Cmd {
-        self.prepared(mmdebstrap::tool(self.privilege))
-    }
-
-    fn prepared(&self, cmd: Cmd) -> Cmd {
-        cmd.env("TMPDIR", self.scratch.path("")).logged(&self.log)
-    }
-
-    /// What a layer takes while it is made, in bytes: what is below, what its packages say of themselves, and twice the
-    /// files of packages and sets, which apt and installers copy.
-    fn room(&self, locked: &LockedTree) -> Result<u64> {
-        let mut room = MARGIN;
-        if let Some(path) = &self.parent {
-            room += fs_err::metadata(path)?.len();
-        }
-        for set in &self.sets {
-            room += 2 * fs_err::metadata(set)?.len();
-        }
-        for package in &locked.packages {
-            room += Deb::read(&self.packages.path(&package.sha256))?.installed + 2 * package.bytes;
-        }
-        Ok(room)
-    }
-
-    /// Whether what failed says in its log that there was no room.
-    fn was_full(&self) -> bool {
-        let log = fs_err::read(&self.log).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        FULL.iter().any(|words| log.contains(words))
-    }
-
-    /// Memory to make a layer in: whoever mounts file systems has to be root.
-    fn promise(&self, locked: &LockedTree) -> Result<Option<MemoryReservation>> {
-        match self.privilege {
-            Privilege::Root => Ok(self.budget.try_reserve(self.room(locked)?)),
-            Privilege::RootWithoutMounts | Privilege::User => Ok(None),
-        }
-    }
-
-    /// tar, which prints what mmdebstrap has unpacked in `tree`: the same bytes for the same files.
-    fn pack(&self, tree: &Path, epoch: u64) -> Cmd {
-        let tool = match self.privilege {
-            // Its files belong to subordinate ids.
-            Privilege::User => Cmd::new(tools::MMDEBSTRAP.name).args(["--unshare-helper", "tar"]),
-            Privilege::Root | Privilege::RootWithoutMounts => Cmd::new("tar"),
-        };
-        tool.args(["--create", "--file=-", "--sort=name", "--clamp-mtime", "--numeric-owner", "--xattrs"])
-            .arg(format!("--mtime=@{epoch}"))
-            .args(["--one-file-system", "--format=pax", "--exclude=./dev"])
-            // The names of these records carry the number of the process otherwise.
-            .arg("--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime")
-            .arg("--directory")
-            .arg(tree)
-            .arg(".")
-    }
-}
+/// The format of kept layers. Whoever changes what they consist of raises it: with the same number, what was kept is used.
+pub(super) const ROOTFS_FORMAT: u32 = 1;
+/// Has mmdebstrap fill a file system in memory, and prints that.
+const IN_MEMORY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/images/scripts/in-memory.sh"));
 
 /// Makes the layer `target` from its packages, which are in the store: in memory if there is plenty, and else on the
 /// disk, in a folder that is given. `on_retry` is called if there was too little memory after all.
@@ -159,7 +67,7 @@ impl Bootstrap<'_> {
     fn in_memory(&self, bytes: u64, target: &mut PendingEntry) -> Result<()> {
         let cmd = Cmd::new("unshare").args(["--mount", "--", "sh", "-c", IN_MEMORY, "imagegen"]);
         let tool = cmd.arg(self.dir).arg(bytes.to_string()).arg(self.pack().line());
-        let tool = mmdebstrap::in_environment(tool.arg(tools::MMDEBSTRAP.name), self.context.privilege);
+        let tool = in_environment(tool.arg(tools::MMDEBSTRAP.name), self.context.privilege);
         let tool = self.command(self.context.prepared(tool))?;
         tool.run_stdin_then_stdout(|pipe| self.feed(pipe), |tar| target.fill(tar))
     }
@@ -241,4 +149,77 @@ fn newest(locked: &LockedTree, context: &BootstrapContext<'_>) -> Result<u64> {
         newest = newest.max(Deb::read(&context.packages.path(&package.sha256))?.epoch);
     }
     Ok(newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::super::cache::Cache;
+    use super::super::resolve;
+    use super::*;
+    use crate::host::memory::MemoryBudget;
+    use crate::host::privilege::Privilege;
+    use crate::host::workdir::WorkDir;
+    use crate::plan::lock::tests::lock;
+    use crate::util::hex;
+
+    /// A layer of settings and one set, without packages.
+    fn layer() -> RootTree {
+        RootTree {
+            recipe: "base".into(),
+            kernel: None,
+            suite: "trixie".into(),
+            parent: None,
+            packages: vec![],
+            dpkg: vec![("etc/dpkg/dpkg.cfg.d/small".into(), "path-exclude=/usr/share/doc/*\n".into())],
+            sets: vec![],
+            initramfs: String::new(),
+            installer: String::new(),
+            scripts: vec![],
+            mirror: None,
+            locked: None,
+            epoch: None,
+        }
+    }
+
+    /// The tar of a set with one file.
+    fn set(path: &Path) {
+        let mut builder = tar::Builder::new(fs_err::File::create(path).unwrap());
+        let mut header = super::super::tarball::header(tar::EntryType::Regular, 0o644, 0, 1);
+        builder.append_data(&mut header, "a.whl", &b"1"[..]).unwrap();
+        builder.finish().unwrap();
+    }
+
+    #[test]
+    fn what_mmdebstrap_gets_is_what_the_format_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let wheels = folder.path().join("set.tar");
+        set(&wheels);
+        let (store, memory) = (Cache::within(&folder.path().join("cache")), MemoryBudget::of_build());
+        let work = WorkDir::within(folder.path()).unwrap();
+        let context = BootstrapContext {
+            name: "base".into(),
+            parent: None,
+            sets: vec![wheels],
+            packages: &store.packages,
+            work: &work,
+            scratch: &work,
+            budget: &memory,
+            log: folder.path().join("log"),
+            privilege: Privilege::User,
+        };
+        let locked = LockedTree { epoch: 1, ..LockedTree::without_packages("base", None, "trixie") };
+        let mut bytes = vec![];
+        stdin_tar::write(&layer(), &locked, &context, &mut bytes).unwrap();
+        let pack = context.pack(Path::new("tree"), 1).line();
+        for text in [IN_MEMORY, resolve::SCRIPT, &pack, &lock().to_string()] {
+            bytes.extend(text.as_bytes());
+        }
+        assert_eq!(
+            (ROOTFS_FORMAT, hex(&Sha256::digest(&bytes)).as_str()),
+            (1, "2a0086a3105cf8b1f40cb3dfa4f3b468fdc93d41a97ed1a549185f6d945586b3"),
+            "layers are made in another way than before: raise ROOTFS_FORMAT, and note the new hash here"
+        );
+    }
 }

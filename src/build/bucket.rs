@@ -4,6 +4,7 @@
 //! long as a build uses it, whatever becomes of its name. Whoever takes an entry away first makes sure that nobody
 //! holds it. The kernel gives such locks back when their holder dies.
 
+use super::hash::hash;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -11,11 +12,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::cache::CacheEntry;
+use super::cache_entry::{CacheEntry, CacheKind};
 use super::entry::{
     EntryGuard, EntryMeta, Lookup, PendingEntry, UNFINISHED, open_shared, pending_in, write_whole,
 };
-use super::manifest;
 use crate::failure::Result;
 use crate::host::clock::{now, seconds};
 use crate::host::files::{names, remove_if_there};
@@ -38,7 +38,7 @@ const CLOCKS_DIFFER: u64 = 60;
 pub struct CacheBucket {
     pub(super) folder: PathBuf,
     /// What is on it, for a person.
-    pub(super) kind: &'static str,
+    pub(super) kind: CacheKind,
     /// The ending of its files' names.
     pub(super) suffix: &'static str,
     /// After how many seconds an entry is of no use any more.
@@ -87,7 +87,7 @@ impl CacheBucket {
         let Some(file) = open_shared(&path)? else { return Ok(Lookup::Miss) };
         let Some(record) = self.record(key.as_str())? else { return Ok(Lookup::Corrupt) };
         let guard = EntryGuard { file, sha256: record.sha256 };
-        let is_whole = manifest::hash(&guard.path())? == (guard.sha256.clone(), record.bytes);
+        let is_whole = hash(&guard.path())? == (guard.sha256.clone(), record.bytes);
         Ok(if is_whole { Lookup::Hit(guard) } else { Lookup::Corrupt })
     }
 
@@ -104,7 +104,7 @@ impl CacheBucket {
     /// Takes a finished file in, and holds it.
     pub(super) fn keep(&self, pending: PendingEntry, key: &CacheKey, what: &str) -> Result<EntryGuard> {
         let PendingEntry { path, lock: file, proof, base, known } = pending;
-        let (sha256, bytes) = known.map_or_else(|| manifest::hash(&path), Ok)?;
+        let (sha256, bytes) = known.map_or_else(|| hash(&path), Ok)?;
         let record =
             EntryMeta { what: what.to_owned(), bytes, sha256: sha256.clone(), made: now(), proof, base };
         write_whole(&self.meta_path(key.as_str()), &serde_json::to_vec(&record).context("a record")?)?;
@@ -260,7 +260,7 @@ mod tests {
     fn bucket(folder: &Path) -> CacheBucket {
         CacheBucket {
             folder: folder.to_owned(),
-            kind: "layer",
+            kind: CacheKind::Layer,
             suffix: ".tar",
             useful_for: Some(100),
             recorded: true,

@@ -1,9 +1,9 @@
 //! What is kept between builds, in the user's cache folder: a bucket for each kind of thing.
 
+use super::cache_entry::{CacheEntry, CacheKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use serde::Serialize;
 
 use super::bucket::{CacheBucket, JSON};
 use super::entry::EntryMeta;
@@ -28,28 +28,6 @@ pub struct Cache {
     pub results: CacheBucket,
     /// What failed tools said.
     pub logs: CacheBucket,
-}
-
-/// An entry, for a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CacheEntry {
-    /// What stands on its bucket.
-    pub kind: &'static str,
-    /// Its key.
-    pub key: String,
-    /// What it is, where that is known.
-    #[serde(rename = "description")]
-    pub what: Option<String>,
-    /// Its size in bytes.
-    pub bytes: u64,
-    /// How many seconds ago it was made; unknown for what is from the future.
-    #[serde(rename = "age_seconds")]
-    pub age: Option<u64>,
-    /// Whether a build uses it now.
-    pub in_use: bool,
-    /// Whether a build could use it: it has its record, and the size in it.
-    #[serde(rename = "valid")]
-    pub usable: bool,
 }
 
 /// Which entries to take away.
@@ -99,13 +77,13 @@ impl Cache {
             recorded,
         };
         Self {
-            layers: bucket("layers", "layer", ".tar", Some(LAYER_FRESH_FOR), true),
-            sets: bucket("sets", "set", ".tar", None, true),
-            packages: PackageStore::new(bucket("packages", PackageStore::KIND, ".deb", None, false)),
-            containers: bucket("containers", "container", ".tar", None, true),
-            bases: bucket("bases", "base", ".img", None, true),
-            results: bucket("results", "result", JSON, None, false),
-            logs: bucket("logs", "log", ".log", Some(7 * LAYER_FRESH_FOR), false),
+            layers: bucket("layers", CacheKind::Layer, ".tar", Some(LAYER_FRESH_FOR), true),
+            sets: bucket("sets", CacheKind::Set, ".tar", None, true),
+            packages: PackageStore::new(bucket("packages", CacheKind::Package, ".deb", None, false)),
+            containers: bucket("containers", CacheKind::Container, ".tar", None, true),
+            bases: bucket("bases", CacheKind::Base, ".img", None, true),
+            results: bucket("results", CacheKind::Result, JSON, None, false),
+            logs: bucket("logs", CacheKind::Log, ".log", Some(7 * LAYER_FRESH_FOR), false),
         }
     }
 
@@ -132,8 +110,8 @@ impl Cache {
     }
 
     /// Takes an entry away, unless a build makes it or uses it; says whether it did.
-    fn remove(&self, kind: &str, key: &str) -> Result<bool> {
-        if kind == PackageStore::KIND {
+    fn remove(&self, kind: CacheKind, key: &str) -> Result<bool> {
+        if kind == CacheKind::Package {
             return self.packages.remove(key);
         }
         let its_shelf = self.buckets().into_iter().find(|it| it.kind == kind);
@@ -214,7 +192,15 @@ mod tests {
     use crate::report::Progress;
 
     fn entry(key: &str, bytes: u64, age: Option<u64>) -> CacheEntry {
-        CacheEntry { kind: "layer", key: key.into(), what: None, bytes, age, in_use: false, usable: true }
+        CacheEntry {
+            kind: CacheKind::Layer,
+            key: key.into(),
+            what: None,
+            bytes,
+            age,
+            in_use: false,
+            usable: true,
+        }
     }
 
     fn keys(pruning: Pruning) -> Vec<String> {

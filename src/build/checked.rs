@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::failure::Result;
 use crate::host::signals;
-use crate::recipe::hex;
+use crate::util::hex;
 
 const BUFFER: usize = 1 << 16;
 

@@ -217,8 +217,8 @@ mod tests {
     use tar::{Archive, Builder};
 
     use super::super::archive::sha256;
+    use super::super::compose::RootfsSpec;
     use super::super::preload::PreloadSet;
-    use super::super::rootfs::RootfsSpec;
     use super::*;
     use crate::failure::Failure;
     use crate::plan::DiskImage;

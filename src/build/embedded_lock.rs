@@ -1,15 +1,15 @@
 //! What a layer is made of, read from its tar. Each layer carries its own record and those of the layers below it, so
 //! that a kept layer can never be apart from its record; hygiene drops them from images.
 
+use crate::inspect::DPKG_STATUS;
+use crate::inspect::installed_packages;
 use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use tar::Archive;
 
-use super::manifest::installed_packages;
 use super::names::relative;
-use super::rootfs::DPKG_STATUS;
 use crate::document::Source;
 use crate::failure::Result;
 use crate::plan::lock::{self, Lock, LockedTree};

@@ -1,36 +1,23 @@
 //! What an image consists of, as JSON beside it.
 
-use std::path::{Path, PathBuf};
+use super::hash::hash;
+use crate::inspect::Package;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::artifacts::Artifacts;
 use super::assembly::DiskParts;
-use super::checked;
-use super::preload::PreloadedImage;
-use super::publish::Artifacts;
+use super::preloaded::PreloadedImage;
 use super::resolved_inputs::{PreloadedInputs, ResolvedInputs};
 use super::rootfs::Rootfs;
 use crate::failure::Result;
 use crate::host::workdir::WorkDir;
 use crate::plan::DiskImage;
 use crate::plan::lock::Lock;
-use crate::recipe::hex;
-
-/// An installed package.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Package {
-    /// Its name, without the architecture.
-    pub name: String,
-    /// Its version, as dpkg has it.
-    pub version: String,
-    /// Its architecture, or `all`.
-    pub architecture: String,
-    /// The source package, where it has another name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-}
+use crate::util::hex;
 
 #[derive(Serialize)]
 struct Manifest<'a> {
@@ -172,49 +159,5 @@ fn preloaded<'a>((image, origin): (&'a PreloadedImage, &'a PreloadedInputs)) -> 
         notebook: image.notebook,
         jupyterhub: image.contents.jupyterhub.as_deref(),
         origin,
-    }
-}
-
-/// SHA-256 in hexadecimal and the size in bytes.
-pub fn hash(path: &Path) -> Result<(String, u64)> {
-    checked::hash::<Sha256>(&mut fs_err::File::open(path)?)
-}
-
-/// The installed packages in dpkg's status file, by name.
-pub(crate) fn installed_packages(status: &str) -> Vec<Package> {
-    let mut packages: Vec<Package> = status
-        .split("\n\n")
-        .filter(|stanza| field(stanza, "Status") == Some("install ok installed"))
-        .filter_map(|stanza| {
-            Some(Package {
-                name: field(stanza, "Package")?.to_owned(),
-                version: field(stanza, "Version")?.to_owned(),
-                architecture: field(stanza, "Architecture")?.to_owned(),
-                // `Source: gcc-14 (14.2.0-19)` where the version differs too.
-                source: field(stanza, "Source")
-                    .and_then(|source| source.split_whitespace().next())
-                    .map(str::to_owned),
-            })
-        })
-        .collect();
-    packages.sort();
-    packages
-}
-
-fn field<'a>(stanza: &'a str, name: &str) -> Option<&'a str> {
-    stanza.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_installed_packages_count() {
-        let status = "Package: zstd\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.5\n\n\
-                      Package: gone\nStatus: deinstall ok config-files\nArchitecture: amd64\nVersion: 1\n\n\
-                      Package: autofs\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5.1\nDescription: a\n b: c\n";
-        let names: Vec<String> = installed_packages(status).into_iter().map(|package| package.name).collect();
-        assert_eq!(names, ["autofs", "zstd"]);
     }
 }

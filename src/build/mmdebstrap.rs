@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::bootstrap::BootstrapContext;
+use super::bootstrap_context::BootstrapContext;
 use super::embedded_lock;
 use super::stdin_tar::{self, PACKAGES, WHEELS};
 use crate::failure::Result;
-use crate::host::cmd::{Cmd, quote};
-use crate::host::privilege::Privilege;
-use crate::host::tools;
+use crate::host::cmd::Cmd;
+use crate::host::shell::quote;
 use crate::plan::RootTree;
 use crate::plan::lock::{Lock, LockedTree};
 use crate::recipe::{Bundle, Registry};
@@ -19,38 +18,10 @@ const INSIDE: &str = "/imagegen-script";
 /// half a minute for a layer.
 const UNPACK: &str =
     r#"tar --extract --file=- --ignore-zeros --directory="$1" --numeric-owner --xattrs --xattrs-include='*'"#;
-/// The essential packages are unpacked before dpkg is there to know what is excluded; a moment later it unpacks them once
-/// more. Patterns are those of fnmatch(3) to dpkg and find alike.
-const EXCLUDE: &str = concat!(
-    r#"cat "$1"/etc/dpkg/dpkg.cfg.d/* | sed -n "s/^path-exclude[ =]//p" | while read -r pattern; do "#,
-    r#"find "$1" -xdev ! -type d -path "$1$pattern" -delete; done"#
-);
+/// Removes from the essential packages what dpkg is told to exclude.
+const EXCLUDE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/images/scripts/exclude.sh"));
 /// What apt reads in place of `sources.list` meanwhile, beside it.
 const SOURCES: &str = "imagegen.list";
-
-/// What mmdebstrap has to know of the environment: where programs are, and how to reach the archive.
-const ENVIRONMENT: &[&str] =
-    &["PATH", "http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy", "HTTPS_PROXY", "NO_PROXY"];
-
-/// mmdebstrap by itself, as the user may run it.
-pub(super) fn tool(privilege: Privilege) -> Cmd {
-    let started = match privilege {
-        // What it mounts is seen by nobody else, and goes with it however it ends.
-        Privilege::Root => Cmd::new("unshare").args(["--mount", "--"]).arg(tools::MMDEBSTRAP.name),
-        Privilege::RootWithoutMounts | Privilege::User => Cmd::new(tools::MMDEBSTRAP.name),
-    };
-    in_environment(started, privilege)
-}
-
-/// What mmdebstrap runs in the root file system must not see who runs it, and where.
-pub(super) fn in_environment(mmdebstrap: Cmd, privilege: Privilege) -> Cmd {
-    mmdebstrap
-        .inheriting(ENVIRONMENT)
-        .env("HOME", "/root")
-        // Python orders sets by hashes that are random otherwise, also those that it writes into compiled files.
-        .env("PYTHONHASHSEED", "0")
-        .arg(if privilege == Privilege::User { "--mode=unshare" } else { "--mode=root" })
-}
 
 /// Files that go into the root file system while the layer is made.
 pub(super) struct BootstrapFiles {
@@ -147,7 +118,9 @@ pub(super) fn with_script(cmd: Cmd, path: &str, argument: &str) -> Cmd {
 
 #[cfg(test)]
 mod tests {
+    use super::super::bootstrap_context::tool;
     use super::*;
+    use crate::host::privilege::Privilege;
     use crate::plan::lock::tests::lock;
 
     fn layer() -> RootTree {
@@ -193,7 +166,12 @@ mod tests {
         '--variant=essential'
         '--setup-hook=tar --extract --file=- --ignore-zeros --directory="$1" --numeric-owner --xattrs --xattrs-include='"'*'"
         '--setup-hook=upload work/sources.list /etc/apt/sources.list'
-        '--extract-hook=cat "$1"/etc/dpkg/dpkg.cfg.d/* | sed -n "s/''^path-exclude[ =]//p" | while read -r pattern; do find "$1" -xdev ! -type d -path "$1$pattern" -delete; done'
+        "--extract-hook=# Removes what dpkg's settings exclude from the tree in "'$1: the essential packages are unpacked before dpkg is there to know
+        # them; a moment later it unpacks them once more. Patterns are those of fnmatch(3) to dpkg and find alike.
+        cat "$1"/etc/dpkg/dpkg.cfg.d/* | sed -n "s/''^path-exclude[ =]//p" | while read -r pattern; do
+        	find "$1" -xdev ! -type d -path "$1$pattern" -delete
+        done
+        '
         '--setup-hook=echo "deb [trusted=yes] copy:$1/imagegen-packages ./" >"$1"/etc/apt/imagegen.list'
         '--customize-hook=rm -r "$1"/imagegen-packages "$1"/etc/apt/imagegen.list'
         '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap'

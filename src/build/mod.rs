@@ -2,24 +2,29 @@
 
 mod acceptance;
 mod archive;
+mod artifacts;
 mod assembly;
 mod attestations;
 mod base;
 mod bootstrap;
+mod bootstrap_context;
 mod bucket;
 mod bundles;
 mod cache;
+mod cache_entry;
 mod checked;
+mod compose;
 mod confined;
 mod context;
 mod deb;
+mod describe;
 mod embedded_lock;
 mod entry;
 mod esp;
 mod file_tree;
 mod findings;
+mod hash;
 mod inventory;
-mod makers;
 mod manifest;
 mod mmdebstrap;
 mod names;
@@ -27,6 +32,7 @@ mod oci;
 mod overlay2;
 mod packages;
 mod preload;
+mod preloaded;
 mod provision;
 mod publish;
 mod qcow2;
@@ -36,9 +42,12 @@ mod resolve;
 mod resolved_inputs;
 mod rootfs;
 mod scheduler;
+mod settings;
 mod signature;
+mod stages;
 mod stamp;
 mod stdin_tar;
+mod tar_rewriter;
 mod tarball;
 mod target_tools;
 pub mod untrusted;
@@ -46,56 +55,20 @@ mod verify;
 mod whiteouts;
 mod written;
 
-use std::path::PathBuf;
-
-use crate::failure::{MissingPrerequisite, Result};
-use crate::host::space::{self, SpaceRequest};
+use crate::failure::Result;
 use crate::host::workdir::{WorkDir, set_umask_022};
 use crate::plan::lock::Lock;
-use crate::plan::{DiskEstimate, HostFacts, Plan};
+use crate::plan::{Formats, HostFacts, Plan};
 use crate::report::{Progress, Published};
 
-pub use cache::{Cache, CacheEntry, Pruned, Pruning};
+pub use cache::{Cache, Pruned, Pruning};
+pub use cache_entry::{CacheEntry, CacheKind};
 use context::BuildContext;
-pub(crate) use manifest::installed_packages;
-pub use manifest::{Package, hash};
+pub use hash::hash;
 pub use packages::PackageStore;
+pub use settings::{BuildDirs, Settings};
 pub use signature::{Signer, check_build};
 pub use verify::compare;
-
-/// Where a build reads and writes.
-#[derive(Debug)]
-pub struct BuildDirs {
-    /// Where the results go.
-    pub output: PathBuf,
-    /// The kept layers.
-    pub cache: Cache,
-}
-
-impl BuildDirs {
-    /// The room on disks that a build lacks here. `options` say how to choose other places.
-    #[must_use]
-    pub fn missing_disk_space(&self, estimate: DiskEstimate, options: &str) -> Vec<MissingPrerequisite> {
-        let temporary = std::env::temp_dir();
-        let demands = [
-            SpaceRequest { what: "kept layers", place: self.cache.layers.folder(), bytes: estimate.kept },
-            SpaceRequest { what: "mmdebstrap's work", place: &temporary, bytes: estimate.unpacked },
-            SpaceRequest { what: "images", place: &self.output, bytes: estimate.images },
-        ];
-        space::missing(&demands, options)
-    }
-}
-
-/// What a build needs to know beside its plan.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Where locked packages are looked for in place of the archives that their lock names.
-    pub mirror: Option<String>,
-    /// How many stages may go on at once.
-    pub hands: usize,
-    /// Whether somebody wants to know what the layers are made of.
-    pub wants_lock: bool,
-}
 
 /// What a plan needs to know of this machine.
 pub fn host_facts(dirs: &BuildDirs) -> Result<HostFacts> {
@@ -105,7 +78,7 @@ pub fn host_facts(dirs: &BuildDirs) -> Result<HostFacts> {
         containers: dirs.cache.containers.ages()?.into_keys().collect(),
         bases: dirs.cache.bases.ages()?,
         results: stamp::up_to_date(dirs)?,
-        makers: makers::makers(),
+        formats: Formats { rootfs: bootstrap::ROOTFS_FORMAT, oci: oci::OCI_FORMAT },
     })
 }
 
@@ -130,13 +103,14 @@ pub fn execute(
     fs_err::create_dir_all(dirs.cache.logs.folder())?;
     dirs.cache.remove_stale_temps()?;
     let (work, scratch) = (WorkDir::within(&dirs.output)?, WorkDir::scratch()?);
-    let context = BuildContext::new(plan, dirs, &work, &scratch, settings, progress)?;
+    let context = BuildContext::new(plan, dirs, &work, &scratch, settings, progress, stages::make)?;
     let kept = stamp::kept(plan, dirs)?;
-    context.locked_packages()?;
+    resolved_inputs::locked_packages(&context)?;
     plan.stages.iter().filter(|stage| stage.kept).for_each(|stage| context.tell_kept(stage));
-    let made = scheduler::run_stages(plan, settings.hands, |stage| Ok((stage, context.stage(stage)?)))?;
+    let made =
+        scheduler::run_stages(plan, settings.hands, |stage| Ok((stage, stages::run(&context, stage)?)))?;
     let made: Vec<_> = made.into_iter().filter_map(|(stage, outcome)| Some((stage, outcome?))).collect();
-    let lock = settings.wants_lock.then(|| context.lock()).transpose()?;
+    let lock = settings.wants_lock.then(|| resolved_inputs::lock_of_plan(&context)).transpose()?;
     let outcomes: Vec<_> = made.iter().map(|(_, outcome)| outcome).collect();
     let published = publish::all(&outcomes, kept, &dirs.output, progress)?;
     let remembered = made.iter().try_for_each(|(stage, outcome)| {

@@ -3,6 +3,7 @@
 //! The formats are those of the OCI image specification 1.1 (image layout, manifest, configuration); `manifest.json`
 //! is Docker's older table of contents, which `docker load` asks for first.
 
+use crate::util::hex;
 use std::io::{Read, Write};
 use std::path::Path;
 
@@ -17,8 +18,11 @@ use super::rootfs::Rootfs;
 use crate::failure::Result;
 use crate::host::memory::TemporaryFile;
 use crate::plan::DiskImage;
-use crate::recipe::{ContainerConfig, hex};
+use crate::recipe::ContainerConfig;
 
+/// The format of kept container images. Whoever changes what they consist of raises it: with the same number, what was kept
+/// is used.
+pub(super) const OCI_FORMAT: u32 = 1;
 /// The label by which an image says which JupyterHub its single-user server belongs to.
 const JUPYTERHUB_LABEL: &str = "imagegen.jupyterhub";
 /// What Docker calls an image of which no tag is known.
@@ -221,4 +225,49 @@ pub(super) fn append<W: Write>(
     header.set_mtime(0);
     header.set_size(bytes);
     Ok(builder.append_data(&mut header, path, content)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::compose::RootfsSpec;
+    use crate::build::tarball::header;
+
+    /// The tar of a layer with dpkg's list of packages, a file and a link.
+    fn layer(path: &Path) {
+        let mut builder = Builder::new(fs_err::File::create(path).unwrap());
+        for (name, text) in [("var/lib/dpkg/status", ""), ("usr/bin/a", "a"), ("etc/machine-id", "1")] {
+            let mut header = header(EntryType::Regular, 0o644, 9, text.len() as u64);
+            builder.append_data(&mut header, name, text.as_bytes()).unwrap();
+        }
+        builder.append_link(&mut header(EntryType::Symlink, 0o777, 9, 0), "usr/bin/b", "a").unwrap();
+        builder.finish().unwrap();
+    }
+
+    #[test]
+    fn an_archive_is_what_the_format_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        layer(&at("layer.tar"));
+        let container = ContainerConfig {
+            name: "example/notebook".into(),
+            entrypoint: vec!["tini".into()],
+            command: vec![],
+            environment: [("A".to_owned(), "b".to_owned())].into(),
+            folder: "/home".into(),
+        };
+        let contents = [("etc/motd".to_owned(), b"Welcome\n".to_vec())].into();
+        let overlay = vec![("etc/motd".to_owned(), 0o644, String::new())];
+        let image = DiskImage { overlay, contents, ..DiskImage::bare() };
+        let spec = RootfsSpec { layer: at("layer.tar"), image: &image, preloads: vec![], epoch: 5 };
+        let file = TemporaryFile::on_disk(at("layer.tar.zst"));
+        let (rootfs, layer) = Layer::compress(file, |tar| spec.write(tar)).unwrap();
+        archive(layer, &rootfs, &image, &container, &at("image.tar"), 5).unwrap();
+        let sha256 = hex(&Sha256::digest(fs_err::read(at("image.tar")).unwrap()));
+        assert_eq!(
+            (OCI_FORMAT, sha256.as_str()),
+            (1, "7ea2d5a125b5ac0c4b365d066e2a036756599fae7a5234683c32d7a263edb46e"),
+            "container images are made in another way than before: raise OCI_FORMAT, and note the new hash here"
+        );
+    }
 }

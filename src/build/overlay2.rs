@@ -1,5 +1,7 @@
 //! The layers of a container image, as Docker's overlay2 graph driver has them.
 
+use crate::inspect::DPKG_STATUS;
+use crate::inspect::installed_packages;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::path::Path;
@@ -13,31 +15,19 @@ use super::checked::Checked;
 use super::confined::{Admitted, Confined, EntryVerdict};
 use super::findings::{self, Refusal};
 use super::inventory::Inventory;
-use super::manifest::{Package, installed_packages};
 use super::names;
-use super::preload::DOCKER;
-use super::rootfs::{DPKG_STATUS, TarRewriter};
+use super::preloaded::{Overlay2Contents, jupyterhub_version};
+use super::tar_rewriter::TarRewriter;
 use super::tarball::{self, header};
 use super::whiteouts::Names;
 use crate::failure::{Failure, Result};
 use crate::host::signals;
-use crate::recipe::hex;
+use crate::util::hex;
 
 /// Entries of a layer that are told of those that are refused.
 const MOST_REFUSED: usize = 20;
 /// dpkg's list of packages is not read where it is larger, in bytes; that of a large system has 10 MB.
 const LARGEST_STATUS: u64 = 32 << 20;
-
-/// What was found in a layer and those below it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Overlay2Contents {
-    /// The version of JupyterHub.
-    pub(super) jupyterhub: Option<String>,
-    /// Debian's packages.
-    pub(super) packages: Vec<Package>,
-    /// All others.
-    pub(super) inventory: Inventory,
-}
 
 /// All layers of an image, from the lowest, but for those of `unpacked`, which another image has too.
 pub(super) fn layers<W: Write>(
@@ -146,7 +136,7 @@ impl Chained {
                 EntryVerdict::Refuse(refusal) => refused.note(&entry.path_bytes(), refusal),
                 EntryVerdict::Write(admitted) => {
                     bytes += admitted.header.size()?;
-                    contents.keep(rewriter, &diff, *admitted, entry)?;
+                    keep_entry(contents, rewriter, &diff, *admitted, entry)?;
                 }
             }
         }
@@ -215,43 +205,37 @@ impl Refused {
     }
 }
 
-impl Overlay2Contents {
-    /// Writes an entry, and notes what it says of what is in the layer.
-    fn keep<W: Write, R: Read>(
-        &mut self,
-        rewriter: &mut TarRewriter<W>,
-        folder: &str,
-        admitted: Admitted,
-        mut entry: Entry<'_, R>,
-    ) -> Result<()> {
-        let Admitted { name, header, target } = admitted;
-        let (path, place) = (names::shown(&name), names::below(folder, &name));
-        self.jupyterhub = jupyterhub_version(&path).or(self.jupyterhub.take());
-        // Tools that make layers without a file system leave folders out.
-        rewriter.parents(&place)?;
-        rewriter.extended_attributes(&tarball::records(&mut entry)?)?;
-        let size = header.size()?;
-        let status = path == DPKG_STATUS && size <= LARGEST_STATUS;
-        if header.entry_type() == EntryType::Link {
-            let target = target.map(|target| names::below(folder, &target));
-            return rewriter.keep(&place, target.as_deref(), header, &mut std::io::empty());
-        }
-        if !header.entry_type().is_file() || !(status || Inventory::wants(&path, size)) {
-            return rewriter.keep(&place, target.as_deref(), header, &mut entry);
-        }
-        let mut content = vec![];
-        entry.read_to_end(&mut content)?;
-        if status {
-            self.packages = installed_packages(&String::from_utf8_lossy(&content));
-        } else {
-            self.inventory.note(&path, &content);
-        }
-        rewriter.keep(&place, None, header, &mut content.as_slice())
+/// Writes an entry, and notes what it says of what is in the layer.
+fn keep_entry<W: Write, R: Read>(
+    contents: &mut Overlay2Contents,
+    rewriter: &mut TarRewriter<W>,
+    folder: &str,
+    admitted: Admitted,
+    mut entry: Entry<'_, R>,
+) -> Result<()> {
+    let Admitted { name, header, target } = admitted;
+    let (path, place) = (names::shown(&name), names::below(folder, &name));
+    contents.jupyterhub = jupyterhub_version(&path).or(contents.jupyterhub.take());
+    // Tools that make layers without a file system leave folders out.
+    rewriter.parents(&place)?;
+    rewriter.extended_attributes(&tarball::records(&mut entry)?)?;
+    let size = header.size()?;
+    let status = path == DPKG_STATUS && size <= LARGEST_STATUS;
+    if header.entry_type() == EntryType::Link {
+        let target = target.map(|target| names::below(folder, &target));
+        return rewriter.keep(&place, target.as_deref(), header, &mut std::io::empty());
     }
+    if !header.entry_type().is_file() || !(status || Inventory::wants(&path, size)) {
+        return rewriter.keep(&place, target.as_deref(), header, &mut entry);
+    }
+    let mut content = vec![];
+    entry.read_to_end(&mut content)?;
+    if status {
+        contents.packages = installed_packages(&String::from_utf8_lossy(&content));
+    } else {
+        contents.inventory.note(&path, &content);
+    }
+    rewriter.keep(&place, None, header, &mut content.as_slice())
 }
 
-/// The version in the path of an installed `jupyterhub`'s metadata.
-pub(super) fn jupyterhub_version(path: &str) -> Option<String> {
-    let (_, name) = path.strip_suffix(".dist-info/METADATA")?.rsplit_once('/')?;
-    Some(name.strip_prefix("jupyterhub-")?.to_owned())
-}
+pub(super) const DOCKER: &str = "var/lib/docker";

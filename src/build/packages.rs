@@ -9,7 +9,7 @@ use anyhow::anyhow;
 
 use super::bucket::CacheBucket;
 use super::entry::UNFINISHED;
-use super::manifest::hash;
+use super::hash::hash;
 use crate::document::Findings;
 use crate::failure::Result;
 use crate::host::cmd::Cmd;
@@ -19,6 +19,8 @@ use crate::host::workdir::WorkDir;
 use crate::plan::CacheKey;
 use crate::plan::lock::{LockedPackage, findings};
 
+/// The name of the lock that whoever fetches packages takes.
+const LOCK: &str = "package";
 /// apt's own downloader: it knows this machine's proxies, and tries again when a connection breaks.
 const DOWNLOADER: &str = "/usr/lib/apt/apt-helper";
 /// What apt says of a file that a server does not have.
@@ -55,9 +57,6 @@ impl Provided {
 }
 
 impl PackageStore {
-    /// What its entries are, in lists of what is kept.
-    pub const KIND: &'static str = "package";
-
     /// The store on a bucket.
     pub(super) fn new(bucket: CacheBucket) -> Self {
         Self { bucket }
@@ -105,7 +104,7 @@ impl PackageStore {
             return Ok(Provided::default());
         }
         // No package has this key. The lock is between the layers of one build as well as between builds.
-        let _alone = self.bucket.lock(&CacheKey::of(&Self::KIND), waiting)?;
+        let _alone = self.bucket.lock(&CacheKey::of(&LOCK), waiting)?;
         let mut provided = Provided::default();
         let mut missing = vec![];
         for package in packages {
@@ -228,7 +227,7 @@ mod tests {
     use crate::build::Cache;
     use crate::failure::Failure;
     use crate::plan::lock::tests::lock;
-    use crate::recipe::hex;
+    use crate::util::hex;
 
     const CONTENT: &str = "what a package would be";
 
@@ -331,7 +330,7 @@ mod tests {
     fn who_has_to_wait_for_the_packages_of_another_layer_says_so() {
         let (folder, store) = store();
         let server = Server::with(CONTENT);
-        let other = store.bucket.lock(&CacheKey::of(&PackageStore::KIND), free).unwrap();
+        let other = store.bucket.lock(&CacheKey::of(&LOCK), free).unwrap();
         let mut has_said = false;
         let waiting = || {
             has_said = true;

@@ -14,13 +14,13 @@ use serde_json::{Value as Json, json};
 
 use super::archive::{ArchivedImage, ImageArchive, sha256};
 use super::context::BuildContext;
-use super::overlay2::{Overlay2Contents, layers};
-use super::rootfs::TarRewriter;
+use super::overlay2::{DOCKER, layers};
+use super::preloaded::{Overlay2Contents, PreloadedImage};
+use super::tar_rewriter::TarRewriter;
 use crate::failure::Result;
 use crate::plan::PreloadSource;
 use crate::recipe::Reference;
 
-pub(super) const DOCKER: &str = "var/lib/docker";
 /// What the machine carries, for the scripts on it.
 pub(super) const LIST: &str = "usr/share/imagegen/containers.json";
 /// The options of Debian's dockerd. By a label the swarm knows which machine has which image.
@@ -45,23 +45,6 @@ impl PreloadSet {
     pub(super) fn of(path: PathBuf) -> Self {
         Self { path, name: String::new(), reference: None, hub: None }
     }
-}
-
-/// A container image that is in a root file system.
-#[derive(Debug)]
-pub(super) struct PreloadedImage {
-    /// The repository's name.
-    pub(super) name: String,
-    /// The tag, where it has one.
-    pub(super) tag: Option<String>,
-    /// The digest by which it can be run, with `sha256:`.
-    pub(super) digest: String,
-    /// Registry and repository in full, where it was fetched.
-    pub(super) repository: Option<String>,
-    /// What is in it.
-    pub(super) contents: Overlay2Contents,
-    /// Whether it is the one that notebooks run in.
-    pub(super) notebook: bool,
 }
 
 /// Puts the images of all archives into the root file system. The first with JupyterHub in it is the notebook image.
@@ -119,14 +102,6 @@ fn named(
     PreloadedImage { name, tag, digest, repository, contents, notebook }
 }
 
-impl PreloadedImage {
-    /// The names by which Docker finds it.
-    fn names(&self) -> Vec<String> {
-        let tagged = self.tag.iter().map(|tag| format!("{}:{tag}", self.name));
-        tagged.chain([format!("{}@{}", self.name, self.digest)]).collect()
-    }
-}
-
 /// Says on the machine what it carries, and by dockerd's labels to the swarm which notebook image it has.
 fn tell<W: Write>(rewriter: &mut TarRewriter<W>, preloaded: &[PreloadedImage]) -> Result<()> {
     let list = preloaded.iter().map(|PreloadedImage { name, digest, contents, notebook, .. }| {
@@ -161,21 +136,19 @@ fn fits(path: &Path, version: Option<&str>, hub: Option<&str>) -> Result<()> {
     }
 }
 
-impl BuildContext<'_> {
-    /// What an image carries.
-    pub(super) fn preload_set(&self, carried: &PreloadSource) -> Result<PreloadSet> {
-        Ok(match carried {
-            PreloadSource::Made(key) => PreloadSet::of(self.hold(key)?.path()),
-            PreloadSource::Fetched(key, reference) => {
-                PreloadSet { reference: Some(reference.clone()), ..PreloadSet::of(self.hold(key)?.path()) }
-            }
-            PreloadSource::Archive(archive) => PreloadSet {
-                name: archive.name.clone(),
-                hub: archive.hub.clone(),
-                ..PreloadSet::of(archive.path.clone())
-            },
-        })
-    }
+/// What an image carries.
+pub(super) fn preload_set(context: &BuildContext<'_>, carried: &PreloadSource) -> Result<PreloadSet> {
+    Ok(match carried {
+        PreloadSource::Made(key) => PreloadSet::of(context.hold(key)?.path()),
+        PreloadSource::Fetched(key, reference) => {
+            PreloadSet { reference: Some(reference.clone()), ..PreloadSet::of(context.hold(key)?.path()) }
+        }
+        PreloadSource::Archive(archive) => PreloadSet {
+            name: archive.name.clone(),
+            hub: archive.hub.clone(),
+            ..PreloadSet::of(archive.path.clone())
+        },
+    })
 }
 
 #[cfg(test)]
@@ -185,13 +158,15 @@ mod tests {
     use sha2::{Digest, Sha256};
     use tar::{Archive, Builder, Header};
 
+    use super::super::compose::RootfsSpec;
     use super::super::names::relative;
     use super::super::oci;
-    use super::super::rootfs::{Rootfs, RootfsSpec};
+    use super::super::rootfs::Rootfs;
     use super::*;
     use crate::host::memory::TemporaryFile;
     use crate::plan::DiskImage;
-    use crate::recipe::{ContainerConfig, hex};
+    use crate::recipe::ContainerConfig;
+    use crate::util::hex;
 
     fn image(container: Option<ContainerConfig>) -> DiskImage {
         DiskImage { container, ..DiskImage::bare() }

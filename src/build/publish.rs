@@ -1,12 +1,13 @@
 //! Finished files get their final names, each in one step, so that a half image is never seen under them.
 
+use super::artifacts::Artifacts;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::manifest::hash;
+use super::hash::hash;
 use super::signature;
 use crate::failure::Result;
 use crate::host::{files, lock};
@@ -14,26 +15,6 @@ use crate::report::{Progress, Published};
 
 /// The checksums of all files in an output folder, in the format of sha256sum(1).
 const CHECKSUMS: &str = "SHA256SUMS";
-
-/// What one image resulted in.
-#[derive(Debug)]
-pub(super) struct Artifacts {
-    /// Finished files in the work folder, with their SHA-256.
-    pub(super) files: Vec<(PathBuf, String)>,
-    /// The image's own size in bytes.
-    pub(super) image_size: u64,
-}
-
-impl Artifacts {
-    /// The final names of the files, with their SHA-256.
-    pub(super) fn names(&self) -> Result<Vec<(String, String)>> {
-        let named = self.files.iter().map(|(path, sha256)| {
-            let name = path.file_name().context("a result without a name")?;
-            Ok((name.to_string_lossy().into_owned(), sha256.clone()))
-        });
-        named.collect()
-    }
-}
 
 /// Moves what was made into `output` and writes the checksums anew; gives that, the checksums and the `kept` files.
 pub(super) fn all(

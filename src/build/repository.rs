@@ -12,13 +12,13 @@ use super::tarball::header;
 use crate::failure::Result;
 use crate::host::signals;
 use crate::plan::lock::LockedPackage;
-use crate::recipe::hex;
+use crate::util::hex;
 
 /// Writes the tar, with the archive in `folder`; the `packages` have to be in the `store`.
 pub(super) fn write(
     packages: &[LockedPackage],
     suite: &str,
-    store: &PackageStore,
+    cache: &PackageStore,
     folder: &str,
     target: impl Write,
 ) -> Result<()> {
@@ -27,13 +27,13 @@ pub(super) fn write(
     let mut index = String::new();
     for package in packages {
         signals::check()?;
-        let path = store.path(&package.sha256);
+        let path = cache.path(&package.sha256);
         index.push_str(&stanza(&Deb::read(&path)?.control, package));
         let mut header = header(EntryType::Regular, 0o644, 0, package.bytes);
         let name = format!("{folder}/{}", file(package));
         builder.append_data(&mut header, name, fs_err::File::open(&path)?)?;
     }
-    for (name, text) in [("Packages", &index), ("Release", &release(&index, suite))] {
+    for (name, text) in [("Packages", &index), ("Release", &untrack_group(&index, suite))] {
         let mut header = header(EntryType::Regular, 0o644, 0, text.len() as u64);
         builder.append_data(&mut header, format!("{folder}/{name}"), text.as_bytes())?;
     }
@@ -52,7 +52,7 @@ fn stanza(control: &str, package: &LockedPackage) -> String {
 }
 
 /// mmdebstrap looks for essential packages of the suite.
-fn release(index: &str, suite: &str) -> String {
+fn untrack_group(index: &str, suite: &str) -> String {
     let sha256 = hex(&Sha256::digest(index.as_bytes()));
     format!(
         "Suite: {suite}\nCodename: {suite}\nArchitectures: amd64 all\nSHA256:\n {sha256} {} Packages\n",

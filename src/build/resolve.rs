@@ -4,14 +4,15 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::bootstrap::BootstrapContext;
+use super::bootstrap_context::BootstrapContext;
 use super::embedded_lock;
 use crate::failure::Result;
-use crate::host::cmd::quote;
+use crate::host::shell::quote;
 use crate::plan::RootTree;
 use crate::plan::lock::{LockedPackage, LockedTree};
 
-const SCRIPT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/images/scripts/resolve.sh"));
+pub(super) const SCRIPT: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/images/scripts/resolve.sh"));
 /// Where the script stands while it runs; mmdebstrap is alone in that root file system.
 const INSIDE: &str = "/imagegen-resolve";
 /// The folder of its results, as it knows too.

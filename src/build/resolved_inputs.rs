@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::archive::ImageArchive;
 use super::context::BuildContext;
-use super::embedded_lock;
+use super::{embedded_lock, preload};
 use crate::failure::Result;
 use crate::plan::lock::Lock;
 use crate::plan::{Action, CacheKey, DiskImage, PreloadSource};
@@ -45,109 +45,111 @@ pub(super) struct PreloadedInputs {
     archive_sha256: Option<String>,
 }
 
-impl BuildContext<'_> {
-    /// The origin of an image whose layers are there.
-    pub(super) fn origin(&self, image: &DiskImage) -> Result<ResolvedInputs> {
-        let lock = self.lock_of(image)?;
-        let epoch = lock.epoch().context("an image without layers")?;
-        let carries = self.carries(image)?;
-        // The layer's own key would say which mirror it came from, and whether there was a lock.
-        let image = DiskImage { layer: CacheKey::of(&lock), carried: vec![], ..image.clone() };
-        let identity = CacheKey::of(&(&image, &carries));
-        Ok(ResolvedInputs { lock, epoch, base: None, carries, identity })
-    }
+/// The origin of an image whose layers are there.
+pub(super) fn of_image(context: &BuildContext<'_>, image: &DiskImage) -> Result<ResolvedInputs> {
+    let lock = lock_of(context, image)?;
+    let epoch = lock.epoch().context("an image without layers")?;
+    let carries = carries(context, image)?;
+    // The layer's own key would say which mirror it came from, and whether there was a lock.
+    let image = DiskImage { layer: CacheKey::of(&lock), carried: vec![], ..image.clone() };
+    let identity = CacheKey::of(&(&image, &carries));
+    Ok(ResolvedInputs { lock, epoch, base: None, carries, identity })
+}
 
-    /// The origin of an image on a cloud image, whose packages no lock names.
-    pub(super) fn origin_on_cloud_image(&self, image: &DiskImage, epoch: u64) -> Result<ResolvedInputs> {
-        let record = self.dirs.cache.bases.record(image.layer.as_str())?;
-        let proof = record.and_then(|record| record.proof);
-        let base = proof.context("a cloud image that was never verified")?;
-        let carries = self.carries(image)?;
-        let identity = CacheKey::of(&(image, &carries, &base));
-        Ok(ResolvedInputs { lock: Lock::default(), epoch, base: Some(base), carries, identity })
-    }
+/// The origin of an image on a cloud image, whose packages no lock names.
+pub(super) fn on_cloud_image(
+    context: &BuildContext<'_>,
+    image: &DiskImage,
+    epoch: u64,
+) -> Result<ResolvedInputs> {
+    let record = context.dirs.cache.bases.record(image.layer.as_str())?;
+    let proof = record.and_then(|record| record.proof);
+    let base = proof.context("a cloud image that was never verified")?;
+    let carries = carries(context, image)?;
+    let identity = CacheKey::of(&(image, &carries, &base));
+    Ok(ResolvedInputs { lock: Lock::default(), epoch, base: Some(base), carries, identity })
+}
 
-    fn carries(&self, image: &DiskImage) -> Result<Vec<PreloadedInputs>> {
-        image.carried.iter().map(|carried| self.carried_origin(carried)).collect()
-    }
+fn carries(context: &BuildContext<'_>, image: &DiskImage) -> Result<Vec<PreloadedInputs>> {
+    image.carried.iter().map(|carried| carried_origin(context, carried)).collect()
+}
 
-    fn carried_origin(&self, carried: &PreloadSource) -> Result<PreloadedInputs> {
-        let digest = ImageArchive::open(&self.preload_set(carried)?.path)?.image()?.digest;
-        let made = self.made(carried);
-        Ok(PreloadedInputs {
-            manifest_digest: digest,
-            recipe: made.map(|image| image.recipe.clone()),
-            recipe_sha256: made.map(|image| image.recipe_digest.clone()),
-            reference: match carried {
-                PreloadSource::Fetched(_, reference) => Some(reference.to_string()),
-                PreloadSource::Made(_) | PreloadSource::Archive(_) => None,
-            },
-            archive_sha256: match carried {
-                PreloadSource::Archive(archive) => Some(archive.sha256.clone()),
-                PreloadSource::Made(_) | PreloadSource::Fetched(..) => None,
-            },
-        })
-    }
+fn carried_origin(context: &BuildContext<'_>, carried: &PreloadSource) -> Result<PreloadedInputs> {
+    let digest = ImageArchive::open(&preload::preload_set(context, carried)?.path)?.image()?.digest;
+    let made = made(context, carried);
+    Ok(PreloadedInputs {
+        manifest_digest: digest,
+        recipe: made.map(|image| image.recipe.clone()),
+        recipe_sha256: made.map(|image| image.recipe_digest.clone()),
+        reference: match carried {
+            PreloadSource::Fetched(_, reference) => Some(reference.to_string()),
+            PreloadSource::Made(_) | PreloadSource::Archive(_) => None,
+        },
+        archive_sha256: match carried {
+            PreloadSource::Archive(archive) => Some(archive.sha256.clone()),
+            PreloadSource::Made(_) | PreloadSource::Fetched(..) => None,
+        },
+    })
+}
 
-    /// Sees to it that all packages which a lock names are at hand, before anything is built.
-    pub(super) fn locked_packages(&self) -> Result<()> {
-        let stages = self.plan.stages.iter().filter(|stage| !stage.kept);
-        let layers = stages.filter_map(|stage| match &stage.action {
-            Action::Layer(layer) => layer.locked.as_ref(),
-            _ => None,
-        });
-        let (mut packages, mut archives) = (vec![], vec![]);
-        for locked in layers {
-            packages.extend(locked.packages.iter().cloned());
-            for archive in locked.archives() {
-                if !archives.contains(&archive) {
-                    archives.push(archive);
-                }
+/// Sees to it that all packages which a lock names are at hand, before anything is built.
+pub(super) fn locked_packages(context: &BuildContext<'_>) -> Result<()> {
+    let stages = context.plan.stages.iter().filter(|stage| !stage.kept);
+    let layers = stages.filter_map(|stage| match &stage.action {
+        Action::Layer(layer) => layer.locked.as_ref(),
+        _ => None,
+    });
+    let (mut packages, mut archives) = (vec![], vec![]);
+    for locked in layers {
+        packages.extend(locked.packages.iter().cloned());
+        for archive in locked.archives() {
+            if !archives.contains(&archive) {
+                archives.push(archive);
             }
         }
-        if packages.is_empty() {
-            return Ok(());
-        }
-        let archives = self.settings.mirror.clone().map_or(archives, |mirror| vec![mirror]);
-        let step = self.progress.step("locked packages");
-        let provided = self.dirs.cache.packages.provide(
-            &packages,
-            &archives,
-            &self.dirs.cache.logs.path("packages"),
-            || self.tell_packages_wait("locked packages"),
-        )?;
-        step.done(&format!("{}{}", packages.len(), provided.told()));
-        Ok(())
     }
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let archives = context.settings.mirror.clone().map_or(archives, |mirror| vec![mirror]);
+    let step = context.progress.step("locked packages");
+    let provided = context.dirs.cache.packages.provide(
+        &packages,
+        &archives,
+        &context.dirs.cache.logs.path("packages"),
+        || context.tell_packages_wait("locked packages"),
+    )?;
+    step.done(&format!("{}{}", packages.len(), provided.told()));
+    Ok(())
+}
 
-    /// What all layers of the plan are made of.
-    pub(super) fn lock(&self) -> Result<Lock> {
-        let mut lock = Lock::default();
-        for stage in &self.plan.stages {
-            if matches!(stage.action, Action::Layer(_)) {
-                lock.merge(embedded_lock::lock_of(&self.hold(&stage.key)?.path())?);
-            }
+/// What all layers of the plan are made of.
+pub(super) fn lock_of_plan(context: &BuildContext<'_>) -> Result<Lock> {
+    let mut lock = Lock::default();
+    for stage in &context.plan.stages {
+        if matches!(stage.action, Action::Layer(_)) {
+            lock.merge(embedded_lock::lock_of(&context.hold(&stage.key)?.path())?);
         }
-        Ok(lock)
     }
+    Ok(lock)
+}
 
-    /// What an image and the container images in it are made of.
-    fn lock_of(&self, image: &DiskImage) -> Result<Lock> {
-        let mut lock = embedded_lock::lock_of(&self.hold(&image.layer)?.path())?;
-        for carried in &image.carried {
-            if let Some(carried) = self.made(carried) {
-                lock.merge(embedded_lock::lock_of(&self.hold(&carried.layer)?.path())?);
-            }
+/// What an image and the container images in it are made of.
+fn lock_of(context: &BuildContext<'_>, image: &DiskImage) -> Result<Lock> {
+    let mut lock = embedded_lock::lock_of(&context.hold(&image.layer)?.path())?;
+    for carried in &image.carried {
+        if let Some(carried) = made(context, carried) {
+            lock.merge(embedded_lock::lock_of(&context.hold(&carried.layer)?.path())?);
         }
-        Ok(lock)
     }
+    Ok(lock)
+}
 
-    /// The container image that a stage of this plan makes.
-    fn made(&self, carried: &PreloadSource) -> Option<&DiskImage> {
-        let PreloadSource::Made(key) = carried else { return None };
-        self.plan.stages.iter().find_map(|stage| match &stage.action {
-            Action::Container(image) if stage.key == *key => Some(image),
-            _ => None,
-        })
-    }
+/// The container image that a stage of this plan makes.
+fn made<'a>(context: &BuildContext<'a>, carried: &PreloadSource) -> Option<&'a DiskImage> {
+    let PreloadSource::Made(key) = carried else { return None };
+    context.plan.stages.iter().find_map(|stage| match &stage.action {
+        Action::Container(image) if stage.key == *key => Some(image),
+        _ => None,
+    })
 }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::findings;
-use super::manifest::hash;
+use super::hash::hash;
 use crate::document::Finding;
 use crate::failure::{Failure, Result};
 use crate::host::cmd::Cmd;

@@ -4,6 +4,7 @@
 //! the same nobody has written to them: a change of a file's content or attributes gives it a new change time, which
 //! no program can set. Where it differs, as after a copy, the files are read and compared with the hashes.
 
+use super::hash::hash;
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::write_whole;
 use super::publish::read_checksums;
-use super::{BuildDirs, Cache, manifest};
+use super::{BuildDirs, Cache};
 use crate::failure::Result;
 use crate::host::clock::now;
 use crate::plan::{CacheKey, Plan, Stage};
@@ -23,8 +24,10 @@ use crate::report::Published;
 /// What is remembered of a finished image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct BuildStamp {
-    /// What it is, for a person.
+    /// What it is and where, for a person.
     what: String,
+    /// The title of its stage.
+    title: String,
     /// The key of its stage.
     key: String,
     /// What made it, beside the stages that it needs.
@@ -80,6 +83,7 @@ pub(super) fn record_stamp(
     }
     let stamp = BuildStamp {
         what: format!("{} in {}", stage.title(), absolute(&dirs.output)?),
+        title: stage.title(),
         key: stage.key.as_str().to_owned(),
         surroundings: surroundings()?,
         made: now(),
@@ -101,7 +105,7 @@ pub(super) fn up_to_date(dirs: &BuildDirs) -> Result<BTreeMap<String, u64>> {
         let text = fs_err::read(&path).unwrap_or_default();
         let Ok(memory) = serde_json::from_slice::<BuildStamp>(&text) else { continue };
         if memory.surroundings == surroundings
-            && path == place(memory.title(), dirs)?
+            && path == place(&memory.title, dirs)?
             && memory.files.iter().all(|(name, seen)| checksums.get(name) == Some(&seen.sha256))
             && are_the_same(&memory.inputs, &dirs.cache)?
             && are_whole(memory.clone(), &path, dirs)?
@@ -132,12 +136,6 @@ pub(super) fn kept(plan: &Plan, dirs: &BuildDirs) -> Result<Vec<Published>> {
     Ok(files)
 }
 
-impl BuildStamp {
-    fn title(&self) -> &str {
-        self.what.split_once(" in ").map_or(self.what.as_str(), |(title, _)| title)
-    }
-}
-
 fn are_the_same(inputs: &BTreeMap<String, String>, cache: &Cache) -> Result<bool> {
     for (key, sha256) in inputs {
         if cache.record(key)?.is_none_or(|record| record.sha256 != *sha256) {
@@ -156,7 +154,7 @@ fn are_whole(mut stamp: BuildStamp, path: &Path, dirs: &BuildDirs) -> Result<boo
         if state == seen.state {
             continue;
         }
-        if state.bytes != seen.state.bytes || manifest::hash(&file)?.0 != seen.sha256 {
+        if state.bytes != seen.state.bytes || hash(&file)?.0 != seen.sha256 {
             return Ok(false);
         }
         seen.state = state;
@@ -207,7 +205,7 @@ mod tests {
 
     fn publish(dirs: &BuildDirs, stage: &Stage, content: &str) {
         fs_err::write(dirs.output.join("node.qcow2"), content).unwrap();
-        let (sha256, _) = manifest::hash(&dirs.output.join("node.qcow2")).unwrap();
+        let (sha256, _) = hash(&dirs.output.join("node.qcow2")).unwrap();
         fs_err::write(dirs.output.join("SHA256SUMS"), format!("{sha256}  node.qcow2\n")).unwrap();
         let layer = DiskImage::bare().layer.as_str().to_owned();
         let record = dirs.cache.layers.record(&layer).unwrap().unwrap();
@@ -241,7 +239,7 @@ mod tests {
         let told: Vec<_> = told.into_iter().map(|file| (file.path, (file.sha256, file.bytes))).collect();
         let wanted = ["SHA256SUMS", "node.qcow2"].map(|name| {
             let path = places.output.join(name);
-            (path.display().to_string(), manifest::hash(&path).unwrap())
+            (path.display().to_string(), hash(&path).unwrap())
         });
         assert_eq!(told, wanted);
 

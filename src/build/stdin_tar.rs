@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tar::{Archive, Builder, EntryType};
 
-use super::bootstrap::BootstrapContext;
+use super::bootstrap_context::BootstrapContext;
 use super::names;
 use super::repository;
 use super::tarball::{self, header};

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use super::compose::RootfsSpec;
 use super::preload::PreloadSet;
-use super::rootfs::RootfsSpec;
 use crate::failure::Result;
 use crate::plan::DiskImage;
 

@@ -11,7 +11,7 @@ use crate::build::{self, BuildDirs, Cache, Settings, Signer};
 use crate::cli::{BuildArgs, Target};
 use crate::document::{Finding, Findings, Source};
 use crate::failure::{MissingPrerequisite, Result};
-use crate::host::{fetch, files, signals, tools};
+use crate::host::{fetch, files, reaper, tools};
 use crate::plan::lock::Lock;
 use crate::plan::{self, Archive, HostFacts, Plan, Request};
 use crate::recipe::{Catalogue, Chain, CloudImage, Preload, cloud_findings, findings};
@@ -35,12 +35,12 @@ fn build(args: &BuildArgs, events: Events) -> Result<()> {
     let dirs = BuildDirs { output: args.output.clone(), cache: Cache::open_default()? };
     let plan = plan::plan(&request, &build::host_facts(&dirs)?);
     if args.plan {
-        return report::data(&if args.json { plan.json()? } else { plan.to_string() });
+        return report::data(&if args.json { plan::json(&plan)? } else { plan.to_string() });
     }
     if let Some(path) = args.write_lock.as_deref().filter(|path| !files::folder_of(path).is_dir()) {
         return Err(plan::lock::findings::no_such_folder(&path.display().to_string()).into());
     }
-    signals::listen()?;
+    reaper::listen()?;
     let mut lacking = lacking(&plan, &dirs, PLACE_OPTIONS);
     lacking.extend(args.sign.iter().flat_map(|_| tools::missing_for_signatures()));
     tools::require(lacking)?;

@@ -1,12 +1,13 @@
 //! `imagegen cache`.
 
+use crate::util::size;
 use anyhow::Context;
 use serde_json::json;
 
-use crate::build::{Cache, CacheEntry, PackageStore, Pruning};
+use crate::build::{Cache, CacheEntry, CacheKind, Pruning};
 use crate::cli::{CacheAction, CacheArgs, PruneArgs};
 use crate::failure::Result;
-use crate::report::{self, size};
+use crate::report;
 
 /// How much of a key is shown to a person.
 const KEY: usize = 12;
@@ -38,7 +39,7 @@ fn as_table(cache: &Cache) -> Result<String> {
 /// Packages are too many to name each.
 fn lines(entries: &[CacheEntry]) -> Vec<String> {
     let (packages, others): (Vec<&CacheEntry>, Vec<&CacheEntry>) =
-        entries.iter().partition(|entry| entry.kind == PackageStore::KIND);
+        entries.iter().partition(|entry| entry.kind == CacheKind::Package);
     let mut lines: Vec<String> = others.into_iter().map(line).collect();
     if !packages.is_empty() {
         let oldest = packages.iter().filter_map(|entry| entry.age).max().map(age).unwrap_or_default();
@@ -46,7 +47,7 @@ fn lines(entries: &[CacheEntry]) -> Vec<String> {
         let count = packages.len();
         lines.push(format!(
             "{:<8}  {:<KEY$}  {bytes:>10}  {oldest:>8}  {count} of Debian's",
-            PackageStore::KIND,
+            CacheKind::Package,
             ""
         ));
     }
@@ -97,7 +98,7 @@ mod tests {
     #[test]
     fn packages_are_counted() {
         let package = |age| CacheEntry {
-            kind: PackageStore::KIND,
+            kind: CacheKind::Package,
             key: String::new(),
             what: None,
             bytes: 3 << 20,
@@ -111,7 +112,7 @@ mod tests {
     #[test]
     fn a_line_says_what_it_is_and_whether_it_is_of_use() {
         let entry = CacheEntry {
-            kind: "layer",
+            kind: CacheKind::Layer,
             key: "0123456789abcdef".into(),
             what: Some("layer base".into()),
             bytes: 5 << 20,

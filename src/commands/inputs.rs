@@ -10,7 +10,7 @@ use crate::document::{Finding, Findings, Source};
 use crate::failure::{Failure, Result};
 use crate::host::destination::Destination;
 use crate::host::lock::FileLock;
-use crate::host::{clock, files};
+use crate::host::{clock, files, random};
 use crate::report;
 use crate::workshop::{self, Restored, Secrets, Workshop, secret_findings};
 
@@ -89,7 +89,7 @@ pub(super) fn secrets(args: &WorkshopArgs, workshop: &Workshop) -> Result<Secret
     if let Some(kept) = kept_secrets(args)? {
         return Ok(kept);
     }
-    let secrets = Secrets::generate(clock::today())?;
+    let secrets = Secrets::generate(clock::today(), random::fill)?;
     match keep(&secrets_file(args), &secrets.to_text(&workshop.name)?) {
         Ok(name) => {
             let (workshop, id) = (&workshop.name, secrets.workshop_id(&workshop.name));
@@ -117,7 +117,10 @@ pub(super) fn borrowed_secrets(args: &WorkshopArgs) -> Result<Secrets> {
 /// Secrets that are whole, for once.
 pub(super) fn or_new(kept: Option<Secrets>) -> Result<Secrets> {
     let today = clock::today();
-    kept.map_or_else(|| Secrets::generate(today), |kept| kept.with_authority(today))
+    kept.map_or_else(
+        || Secrets::generate(today, random::fill),
+        |kept| kept.with_authority(today, random::fill),
+    )
 }
 
 /// The secrets to compare a text with: where there are none, every secret in it has changed.
@@ -150,7 +153,7 @@ pub(super) fn secrets_with_authority(args: &WorkshopArgs, workshop: &Workshop) -
     if kept.have_authority() {
         return Ok(kept);
     }
-    let completed = kept.with_authority(clock::today())?;
+    let completed = kept.with_authority(clock::today(), random::fill)?;
     files::replace(&file, &completed.to_text(&workshop.name)?, 0o600)?;
     report::say(&format!(
         "{name} was made by an earlier imagegen, which put the authority's key into the hub's text. It now has a new authority \

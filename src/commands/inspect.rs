@@ -19,7 +19,7 @@ pub fn run(args: &InspectArgs) -> Result<()> {
     let text = if args.json {
         found.json().context("writing the report")?
     } else {
-        found.text(&name, args.list, report::size)
+        found.text(&name, args.list, crate::util::size)
     };
     report::data(&text)?;
     match found.errors() {

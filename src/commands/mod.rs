@@ -47,7 +47,7 @@ pub fn run(command: Command) -> Result<()> {
             reaper::keep(std::io::stdin().lock());
             Ok(())
         }
-        Command::Version => report::data(&format!("imagegen {}\n", crate::VERSION)),
+        Command::Version => report::data(&format!("imagegen {}\n", crate::util::VERSION)),
         Command::Completions { shell } => man::completions(shell),
         Command::Man { folder } => man::pages(&folder),
     }

@@ -5,14 +5,14 @@ use crate::cli::NodeArgs;
 use crate::document::Findings;
 use crate::failure::Result;
 use crate::userdata::InstanceRole;
-use crate::workshop::{address, findings};
+use crate::workshop::{findings, hub_option};
 
 /// Runs the command.
 pub fn run(args: &NodeArgs) -> Result<()> {
     let mut found = Findings::default();
     let workshop = inputs::workshop(&args.userdata.workshop, &mut found)?;
     let hub = match &args.hub_ip {
-        Some(text) => address::of_command_line(text, &workshop, &mut found),
+        Some(text) => hub_option::of_command_line(text, &workshop, &mut found),
         None => workshop.network.hub_ip,
     };
     let Some(hub) = hub else {

@@ -4,7 +4,7 @@ use super::{findings, inputs};
 use crate::cli::{RestoreSecretsArgs, WorkshopArgs};
 use crate::document::Findings;
 use crate::failure::Result;
-use crate::host::clock;
+use crate::host::{clock, random};
 use crate::report;
 use crate::userdata;
 use crate::workshop::Restored;
@@ -12,8 +12,8 @@ use crate::workshop::Restored;
 /// Runs the command.
 pub fn run(args: &RestoreSecretsArgs) -> Result<()> {
     let (name, text) = inputs::hub_text(&args.text)?;
-    let mut restored = userdata::restore(&name, &text)?;
-    restored.secrets = restored.secrets.with_authority(clock::today())?;
+    let mut restored = userdata::restore(&name, &text, random::fill)?;
+    restored.secrets = restored.secrets.with_authority(clock::today(), random::fill)?;
     let file = inputs::keep_restored(&args.workshop, &restored)?;
     let Restored { secrets, workshop, new_join_key } = &restored;
     let id = secrets.workshop_id(workshop);

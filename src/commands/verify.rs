@@ -11,7 +11,7 @@ use crate::cli::VerifyArgs;
 use crate::document::Source;
 use crate::failure::Result;
 use crate::host::workdir::WorkDir;
-use crate::host::{files, signals, tools};
+use crate::host::{files, reaper, tools};
 use crate::plan::manifest_input::{self, ManifestInput};
 use crate::plan::{self, HostFacts, Request, lock};
 use crate::recipe::{Catalogue, Chain};
@@ -23,7 +23,7 @@ const PLACE_OPTIONS: &str = "--work-dir and TMPDIR";
 /// Runs the command.
 pub fn run(args: &VerifyArgs) -> Result<()> {
     inputs::open(&args.image, inputs::DISK_IMAGE)?;
-    signals::listen()?;
+    reaper::listen()?;
     let signer = args.signers.as_deref().map(|signers| signer(&args.image, signers)).transpose()?;
     let claim = read_claim(&args.image)?;
     let catalogue = catalogue(args.recipes.as_deref())?;
@@ -31,8 +31,8 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
     let below = args.work_dir.as_deref().unwrap_or_else(|| files::folder_of(&args.image));
     let work = WorkDir::within(below)?;
     let places = places(&work)?;
-    let HostFacts { containers, makers, .. } = build::host_facts(&places)?;
-    let facts = HostFacts { containers, makers, ..HostFacts::default() };
+    let HostFacts { containers, formats, .. } = build::host_facts(&places)?;
+    let facts = HostFacts { containers, formats, ..HostFacts::default() };
     let plan = plan::plan(&request, &facts);
     tools::require(lacking(&plan, &places, PLACE_OPTIONS))?;
     let settings = Settings { mirror: args.mirror.clone(), hands: jobs(args.jobs), wants_lock: false };

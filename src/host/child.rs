@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 
-use super::cmd::Cmd;
 use super::files::remove_if_there;
 use super::signals;
 use crate::failure::{Failure, Result};
@@ -39,7 +39,10 @@ impl Write for StdinPipe {
 /// A child process. Dropping it ends the child.
 #[derive(Debug)]
 pub struct ChildProcess {
-    cmd: Cmd,
+    /// Its command line, for messages.
+    line: String,
+    /// What it says goes here too, where that was asked for.
+    log: Option<PathBuf>,
     child: Child,
     /// What it writes to its standard error.
     errors: File,
@@ -48,9 +51,9 @@ pub struct ChildProcess {
 
 impl ChildProcess {
     /// A child that has been started, of which signals have to know from now on.
-    pub(super) fn adopted(cmd: Cmd, child: Child, errors: File) -> Self {
+    pub(super) fn adopted(line: String, log: Option<PathBuf>, child: Child, errors: File) -> Self {
         signals::track_group(child.id());
-        Self { cmd, child, errors, reaped: false }
+        Self { line, log, child, errors, reaped: false }
     }
 
     /// The number of the child.
@@ -101,7 +104,7 @@ impl ChildProcess {
         if !status.success() {
             return Err(self.failed(status));
         }
-        self.cmd.log.as_deref().map_or(Ok(()), remove_if_there)
+        self.log.as_deref().map_or(Ok(()), remove_if_there)
     }
 
     /// Asks the child to end, and insists after `patience`.
@@ -132,13 +135,13 @@ impl ChildProcess {
     /// The failure of a child that ended with `status`, with the end of what it said.
     pub fn failed(&mut self, status: ExitStatus) -> Failure {
         if status.code() == Some(127) {
-            return anyhow!("{} could not be started: the program was not found", self.cmd).into();
+            return anyhow!("{} could not be started: the program was not found", self.line).into();
         }
         let said = self.error_tail();
         let told = if said.is_empty() { "it said nothing".to_owned() } else { format!("it said:\n{said}") };
-        let log = self.cmd.log.as_ref();
+        let log = self.log.as_ref();
         let all = log.map(|log| format!("\nall that it said is in {}", log.display())).unwrap_or_default();
-        anyhow!("{} failed ({status}); {told}{all}", self.cmd).into()
+        anyhow!("{} failed ({status}); {told}{all}", self.line).into()
     }
 
     /// The end of what the child wrote to its standard error.

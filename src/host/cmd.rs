@@ -13,6 +13,7 @@ use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use anyhow::Context;
 
 use super::child::{ChildProcess, StdinPipe};
+use super::shell::quote;
 use super::{lock, signals};
 use crate::failure::Result;
 
@@ -25,7 +26,7 @@ pub struct Cmd {
     /// The variables of imagegen's own environment that it gets; none names all.
     inherited: Option<&'static [&'static str]>,
     death_signal: &'static str,
-    pub(super) log: Option<PathBuf>,
+    log: Option<PathBuf>,
 }
 
 impl Cmd {
@@ -160,7 +161,7 @@ impl Cmd {
             .stderr(errors.try_clone()?)
             .spawn()
             .with_context(|| format!("starting {self}"))?;
-        Ok(ChildProcess::adopted(self, child, errors))
+        Ok(ChildProcess::adopted(self.to_string(), self.log, child, errors))
     }
 
     /// Where its standard error goes.
@@ -217,13 +218,6 @@ impl fmt::Debug for Cmd {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Tool({self})")
     }
-}
-
-/// One word, quoted for a POSIX shell.
-#[must_use]
-pub fn quote(word: &str) -> String {
-    // A NUL byte cannot stand in any argument; the kernel refuses such a word, so its quoting does not matter.
-    shlex::try_quote(word).map_or_else(|_| word.escape_debug().to_string(), std::borrow::Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use rustix::fs::MemfdFlags;
 
-use super::signals::locked;
+use super::sync::locked;
 
 /// Where version 2 of control groups is mounted (cgroups(7)). Version 1 is not looked at.
 const GROUPS: &str = "/sys/fs/cgroup";

@@ -11,33 +11,39 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::cmd;
-use super::{signals, workdir};
+use super::signals::{self, ChildObserver};
+use super::workdir;
 use crate::failure::Result;
 
 /// Time for mmdebstrap to end what it has begun.
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The pipe to the reaper.
-pub(super) struct Reaper(Box<dyn Write + Send>);
+struct Reaper(Box<dyn Write + Send>);
 
 impl Reaper {
     /// Starts it.
-    pub(super) fn start() -> Result<Self> {
+    fn start() -> Result<Self> {
         Ok(Self(Box::new(cmd::start_reaper()?)))
     }
 
-    /// Tells it of a process group that begins.
-    pub(super) fn track_group(&mut self, group: u32) {
+    fn tell(&mut self, sign: char, what: impl Display) {
+        // Without its reaper a build goes on: a signal still reaches what it started.
+        let _ = self.0.write_all(format!("{sign}{what}\n").as_bytes());
+    }
+}
+
+impl ChildObserver for Reaper {
+    fn begun(&mut self, group: u32) {
         self.tell('+', group);
     }
 
-    /// Tells it of one that has ended.
-    pub(super) fn untrack_group(&mut self, group: u32) {
+    fn ended(&mut self, group: u32) {
         self.tell('-', group);
     }
 
-    /// Tells it of a work folder. It is told of none that goes: a folder that is not there is no trouble.
-    pub(super) fn watch_dir(&mut self, folder: &Path) {
+    /// It is told of no folder that goes: one that is not there does no harm.
+    fn work_dir(&mut self, folder: &Path) {
         // It stands elsewhere, and reads lines.
         if let Ok(folder) = std::path::absolute(folder)
             && let Some(path) = folder.to_str().filter(|path| !path.contains('\n'))
@@ -45,11 +51,11 @@ impl Reaper {
             self.tell('/', path);
         }
     }
+}
 
-    fn tell(&mut self, sign: char, what: impl Display) {
-        // Without its reaper a build goes on: a signal still reaches what it started.
-        let _ = self.0.write_all(format!("{sign}{what}\n").as_bytes());
-    }
+/// Starts the reaper and listens for signals; called by the commands that start processes.
+pub fn listen() -> Result<()> {
+    signals::listen(Box::new(Reaper::start()?))
 }
 
 /// What the reaper does, from the beginning to the end of the imagegen that reports on `reports`.

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use rustix::io::retry_on_intr;
@@ -14,12 +14,12 @@ use rustix::process::{
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::reaper::Reaper;
+use super::sync::locked;
 use crate::failure::{Failure, Result};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static CHILDREN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
-static KEEPER: Mutex<Option<Reaper>> = Mutex::new(None);
+static OBSERVER: Mutex<Option<Box<dyn ChildObserver>>> = Mutex::new(None);
 
 thread_local! {
     /// The scope that this thread works in.
@@ -56,9 +56,19 @@ fn current_scope() -> Option<CancelScope> {
     CREW.with(|scope| scope.borrow().clone())
 }
 
-/// Starts listening; called by the commands that start processes.
-pub fn listen() -> Result<()> {
-    *locked(&KEEPER) = Some(Reaper::start()?);
+/// Is told of all that would be left behind if imagegen were killed.
+pub(super) trait ChildObserver: Send {
+    /// A process group begins.
+    fn begun(&mut self, group: u32);
+    /// A process group has ended.
+    fn ended(&mut self, group: u32);
+    /// There is a work folder.
+    fn work_dir(&mut self, folder: &Path);
+}
+
+/// Starts listening, and tells `observer` from now on.
+pub(super) fn listen(observer: Box<dyn ChildObserver>) -> Result<()> {
+    *locked(&OBSERVER) = Some(observer);
     let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
     let hangup = (!ignores_hangup(&status)).then_some(SIGHUP);
     let mut signals =
@@ -100,8 +110,8 @@ pub fn sleep(duration: std::time::Duration) -> Result<()> {
 }
 
 pub(super) fn track_group(child: u32) {
-    if let Some(reaper) = locked(&KEEPER).as_mut() {
-        reaper.track_group(child);
+    if let Some(observer) = locked(&OBSERVER).as_mut() {
+        observer.begun(child);
     }
     locked(&CHILDREN).push(child);
     if let Some(scope) = current_scope() {
@@ -113,10 +123,10 @@ pub(super) fn track_group(child: u32) {
     }
 }
 
-/// Has the reaper take a folder away should imagegen be killed.
+/// Tells the observer of a work folder.
 pub(super) fn watch_dir(folder: &Path) {
-    if let Some(reaper) = locked(&KEEPER).as_mut() {
-        reaper.watch_dir(folder);
+    if let Some(observer) = locked(&OBSERVER).as_mut() {
+        observer.work_dir(folder);
     }
 }
 
@@ -125,8 +135,8 @@ pub(super) fn untrack_group(child: u32) {
     if let Some(scope) = current_scope() {
         locked(&scope.children).retain(|known| *known != child);
     }
-    if let Some(reaper) = locked(&KEEPER).as_mut() {
-        reaper.untrack_group(child);
+    if let Some(observer) = locked(&OBSERVER).as_mut() {
+        observer.ended(child);
     }
 }
 
@@ -173,11 +183,6 @@ fn signal_group(leader: u32, signal: Signal) {
     if let Some(pid) = pid_of(leader) {
         let _ = kill_process_group(pid, signal);
     }
-}
-
-/// What a mutex guards, also after a thread has panicked with it.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::tools::missing_prerequisite;
 use crate::failure::MissingPrerequisite;
-use crate::report::size;
+use crate::util::size;
 
 /// A file system.
 pub(super) struct Space {

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::cmd::quote;
+use super::shell::quote;
 use crate::failure::MissingPrerequisite;
 
 /// How many ids a Debian system needs: up to `nobody`, 65534.

@@ -8,7 +8,8 @@ use std::sync::Mutex;
 use std::thread::JoinHandle;
 
 use super::cmd::Cmd;
-use super::signals::{self, locked};
+use super::signals;
+use super::sync::locked;
 use super::{lock, tools};
 use crate::failure::Result;
 

@@ -9,10 +9,12 @@ mod apt_conf;
 mod checks;
 mod disk;
 mod disk_format;
+mod dpkg;
 mod esp;
 mod facts;
 mod finding;
 pub(crate) mod header;
+mod mode;
 mod modes;
 mod name;
 pub(crate) mod qcow2;
@@ -26,6 +28,8 @@ pub use disk::Source;
 pub use finding::{ImageFinding, Level};
 pub use summary::Report;
 
+pub use dpkg::Package;
+pub(crate) use dpkg::{DPKG_STATUS, installed_packages};
 use facts::ImageFacts;
 use tree::EntryKind;
 

@@ -1,6 +1,7 @@
 //! Who may write a file and as whom it runs, against what packages make of it: the files that dpkg lists, its overrides
 //! (dpkg-statoverride(1)), and the programs that Debian's and Ubuntu's packages have with a bit for their owner or group.
 
+use super::mode::Mode;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::tree::{EntryKind, Tree};
@@ -75,22 +76,6 @@ const PROGRAMS: &[(&str, u16, &str)] = &[
     ("sbin/pppd", 0o4754, "dip"),
     ("sbin/unix_chkpwd", 0o2755, "shadow"),
 ];
-
-/// Permission bits and owner of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mode {
-    /// The twelve bits.
-    pub(super) bits: u16,
-    pub(super) user: u32,
-    pub(super) group: u32,
-}
-
-impl Mode {
-    /// As `ls` and dpkg have it, in numbers.
-    fn told(self) -> String {
-        format!("mode {:04o}, owner {}:{}", self.bits, self.user, self.group)
-    }
-}
 
 /// Files whose modes are not what packages make of them, each with what is to be said of it.
 #[derive(Debug, Default)]

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::checks::{self, boots_bios};
+use super::dpkg::Package;
 use super::facts::ImageFacts;
 use super::finding::{ImageFinding, Level};
 use super::system::System;
-use crate::build::Package;
 
 /// All that is known of an image.
 #[derive(Debug, Serialize)]

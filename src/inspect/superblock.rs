@@ -126,7 +126,7 @@ impl Superblock {
 }
 
 fn uuid(bytes: &[u8]) -> String {
-    let hex = crate::recipe::hex(bytes);
+    let hex = crate::util::hex(bytes);
     let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &hex[range]);
     parts.join("-")
 }

@@ -1,8 +1,8 @@
 //! What an image's root file system says about the system in it.
 
+use super::dpkg::{Package, installed_packages};
 use super::modes::{Noted, Strange};
 use super::tree::{EntryKind, Tree};
-use crate::build::{Package, installed_packages};
 use crate::plan::hygiene::{self, HygieneRule};
 
 const DPKG_STATUS: &str = "var/lib/dpkg/status";

@@ -7,7 +7,7 @@ use std::error::Error;
 use ext4_view::{DirEntry, Ext4, Ext4Error, Ext4Read, FileType};
 
 use super::disk::{Allowed, Window};
-use super::modes::Mode;
+use super::mode::Mode;
 use super::name;
 use super::superblock::Superblock;
 

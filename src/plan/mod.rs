@@ -9,64 +9,30 @@ pub mod disk;
 mod disk_estimate;
 pub mod hygiene;
 mod inputs;
+mod key;
 pub mod lock;
 pub mod manifest_input;
+mod planner;
 mod preload;
-mod provision;
 mod show;
 mod stage;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-use sha2::{Digest, Sha256};
-
-use crate::recipe::{Bundle, Chain, CloudImage, Recipe, hex};
+use crate::recipe::{Chain, CloudImage};
 
 pub use dependency_queue::DependencyQueue;
 pub use disk_estimate::DiskEstimate;
+pub use key::CacheKey;
 use lock::Lock;
+pub use planner::plan;
 pub use preload::{Archive, PreloadSource};
-pub use provision::Provision;
-pub use stage::{Action, DiskImage, RootTree, Stage};
+pub use show::json;
+pub use stage::{Action, DiskImage, Provision, RootTree, Stage};
 
 /// How long a kept layer counts as fresh, in seconds: a day. After that the archive has newer packages than it, and
 /// an image built on it would miss their security fixes.
 pub const LAYER_FRESH_FOR: u64 = 24 * 60 * 60;
-
-/// Installs a set of Python's inside the root file system.
-const PYTHON_INSTALLER: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/images/scripts/python-set.sh"));
-/// The folder of dpkg's settings (dpkg(1)).
-const DPKG: &str = "etc/dpkg/dpkg.cfg.d/";
-const INITRAMFS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/images/scripts/initramfs.sh"));
-
-/// The hash of everything that goes into a stage, in hexadecimal.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct CacheKey(String);
-
-impl CacheKey {
-    /// The hash of `inputs`.
-    ///
-    /// # Panics
-    /// Never: the inputs are plain values that JSON can hold.
-    pub fn of(inputs: &impl Serialize) -> Self {
-        let text = serde_json::to_vec(inputs).expect("plain values are JSON");
-        Self(hex(&Sha256::digest(text)))
-    }
-
-    /// All 64 digits.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Enough of it for a person.
-    #[must_use]
-    pub fn short(&self) -> &str {
-        &self.0[..12]
-    }
-}
 
 /// What the user asked for.
 #[derive(Debug, Clone, Default)]
@@ -89,13 +55,13 @@ pub struct Request {
     pub epoch: Option<u64>,
 }
 
-/// Hashes of the code that makes what is kept.
-#[derive(Debug, Clone, Default)]
-pub struct Makers {
+/// The numbers of the formats in which the code writes what is kept: another number, and what was kept is not used.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Formats {
     /// Of layers.
-    pub layers: String,
+    pub rootfs: u32,
     /// Of container images, beside their layers.
-    pub containers: String,
+    pub oci: u32,
 }
 
 /// What the plan depends on beside the request.
@@ -112,8 +78,8 @@ pub struct HostFacts {
     /// The images whose results are in the output folder, whole and made from what is kept: by key, with their age in
     /// seconds.
     pub results: BTreeMap<String, u64>,
-    /// What all of it would be made with.
-    pub makers: Makers,
+    /// The formats in which all of it would be written.
+    pub formats: Formats,
 }
 
 /// The stages of a build.
@@ -152,188 +118,6 @@ impl Plan {
 
     fn does(&self, what: fn(&Action) -> bool) -> bool {
         self.stages.iter().any(|stage| !stage.kept && what(&stage.action))
-    }
-}
-
-/// Decides what to do.
-#[must_use]
-pub fn plan(request: &Request, facts: &HostFacts) -> Plan {
-    let mut planner = Planner { request, facts, plan: Plan { stages: vec![] } };
-    for chain in &request.layers {
-        match chain.cloud() {
-            Some(base) => drop(planner.base(base)),
-            None => drop(planner.layers(chain)),
-        }
-    }
-    for chain in &request.images {
-        match chain.top().container {
-            Some(_) => drop(planner.container(chain, true)),
-            None => planner.machine(chain),
-        }
-    }
-    planner.plan
-}
-
-/// Counts how often the way has changed in which sets of packages are fetched and packed: they are kept for ever.
-const SETS_MADE: u32 = 2;
-
-struct Planner<'a> {
-    request: &'a Request,
-    facts: &'a HostFacts,
-    plan: Plan,
-}
-
-impl Planner<'_> {
-    fn machine(&mut self, chain: &Chain) {
-        let carried = self.carried(chain.containers());
-        if let Some(base) = chain.cloud() {
-            return self.provision(chain, base, carried);
-        }
-        let (layer, _) = self.layers(chain);
-        let action = Action::Image(image(chain, layer, carried));
-        let kept = self.is_published(&action);
-        self.add(action, kept, true);
-    }
-
-    fn container(&mut self, chain: &Chain, asked: bool) -> CacheKey {
-        let (layer, oldest) = self.layers(chain);
-        let action = Action::Container(image(chain, layer, vec![]));
-        let at_hand = self.age(&self.key(&action), oldest).is_some();
-        // What is kept is the archive alone; a result has a manifest too.
-        let published = self.is_published(&action);
-        let key = self.add(action, at_hand, asked);
-        self.plan
-            .stages
-            .iter_mut()
-            .filter(|stage| stage.key == key && stage.asked)
-            .for_each(|stage| stage.kept = at_hand && published);
-        key
-    }
-
-    /// Whether the result is in the output folder, and nothing that it is made from will be made anew.
-    fn is_published(&self, action: &Action) -> bool {
-        let is_kept = |key: &CacheKey| self.plan.stages.iter().any(|stage| stage.key == *key && stage.kept);
-        let age = self.facts.results.get(self.key(action).as_str());
-        // What is installed on a cloud image ages as layers do, which are what all other images age with.
-        let ages = matches!(action, Action::Provision(_));
-        !self.request.fresh
-            && age.is_some_and(|age| !ages || *age < LAYER_FRESH_FOR)
-            && action.needs().into_iter().all(is_kept)
-    }
-
-    /// The layers of `chain`; gives the topmost, and the age in seconds of the youngest of them.
-    fn layers(&mut self, chain: &Chain) -> (CacheKey, u64) {
-        let mut below: Option<CacheKey> = None;
-        let mut oldest = LAYER_FRESH_FOR - 1;
-        for recipe in chain.recipes() {
-            if below.is_some() && !recipe.makes_layer() {
-                continue;
-            }
-            let sets = recipe.sets.iter().map(|set| (self.set(set), set.clone())).collect();
-            let action = Action::Layer(layer(recipe, chain, below, sets, self.request));
-            let age = self.age(&self.key(&action), oldest);
-            oldest = age.unwrap_or(0);
-            below = Some(self.add(action, age.is_some(), false));
-        }
-        (below.expect("a chain begins with a recipe that bootstraps"), oldest)
-    }
-
-    fn set(&mut self, bundle: &Bundle) -> CacheKey {
-        // Where it goes in an image is not a matter of what it is.
-        let action = Action::Set(Bundle { into: String::new(), ..bundle.clone() });
-        let key = CacheKey::of(&(SETS_MADE, &action));
-        let kept = self.facts.sets.contains(key.as_str());
-        self.add_as(key, action, kept, false)
-    }
-
-    /// The age of what is kept under a key. What is older than the layer below it was made from an earlier one.
-    fn age(&self, key: &CacheKey, oldest: u64) -> Option<u64> {
-        let age = self.facts.layers.get(key.as_str()).copied();
-        age.filter(|age| !self.request.fresh && *age <= oldest)
-    }
-
-    fn add(&mut self, action: Action, kept: bool, asked: bool) -> CacheKey {
-        self.add_as(self.key(&action), action, kept, asked)
-    }
-
-    /// What is kept for a day has the code in its key that makes it. Results know the program that made them, and sets count
-    /// its changes.
-    fn key(&self, action: &Action) -> CacheKey {
-        let Makers { layers, containers } = &self.facts.makers;
-        match action {
-            Action::Layer(_) => CacheKey::of(&(layers, action)),
-            Action::Container(_) => CacheKey::of(&(containers, action)),
-            _ => CacheKey::of(action),
-        }
-    }
-
-    fn add_as(&mut self, key: CacheKey, action: Action, kept: bool, asked: bool) -> CacheKey {
-        match self.plan.stages.iter_mut().find(|stage| stage.key == key) {
-            Some(stage) => stage.asked |= asked,
-            None => self.plan.stages.push(Stage { key: key.clone(), action, kept, asked }),
-        }
-        key
-    }
-}
-
-fn layer(
-    recipe: &Recipe,
-    chain: &Chain,
-    below: Option<CacheKey>,
-    sets: Vec<(CacheKey, Bundle)>,
-    request: &Request,
-) -> RootTree {
-    // Whoever asks for another kernel gets a lowest layer of its own, so that no image has two.
-    let kernel = chain.kernel().map(|kernel| kernel.package().to_owned());
-    let locked = request.lock.as_ref().and_then(|lock| lock.layer(&recipe.name, kernel.as_deref())).cloned();
-    RootTree {
-        recipe: recipe.name.clone(),
-        suite: chain.suite().to_owned(),
-        packages: kernel.iter().filter(|_| below.is_none()).chain(&recipe.packages).cloned().collect(),
-        dpkg: settings_of_dpkg(recipe),
-        kernel,
-        parent: below,
-        initramfs: chain.kernel().map(|_| INITRAMFS.to_owned()).unwrap_or_default(),
-        installer: if sets.is_empty() { String::new() } else { PYTHON_INSTALLER.to_owned() },
-        sets,
-        scripts: recipe.scripts.iter().map(|script| (script.path.clone(), script.text.clone())).collect(),
-        // Where the packages come from does not matter once it is said which they are.
-        mirror: request.mirror.clone().filter(|_| locked.is_none()),
-        epoch: request.epoch.filter(|_| locked.is_none()),
-        locked,
-    }
-}
-
-/// The rest of an overlay comes when all packages are installed, which is too late for these.
-fn settings_of_dpkg(recipe: &Recipe) -> Vec<(String, String)> {
-    let settings = recipe.overlay.iter().filter(|file| file.path.starts_with(DPKG));
-    settings.map(|file| (file.path.clone(), String::from_utf8_lossy(&file.content).into_owned())).collect()
-}
-
-fn image(chain: &Chain, layer: CacheKey, carried: Vec<PreloadSource>) -> DiskImage {
-    let mut files = BTreeMap::new();
-    let mut links = BTreeMap::new();
-    for recipe in chain.recipes() {
-        for file in &recipe.overlay {
-            files.insert(file.path.clone(), file);
-        }
-        links.extend(recipe.links.iter().cloned());
-    }
-    DiskImage {
-        recipe: chain.top().name.clone(),
-        description: chain.top().description.clone(),
-        suite: chain.suite().to_owned(),
-        recipe_digest: chain.digest(),
-        layer,
-        overlay: files
-            .iter()
-            .map(|(path, file)| (path.clone(), file.mode(), hex(&Sha256::digest(&file.content))))
-            .collect(),
-        links: links.into_iter().collect(),
-        esp: if chain.top().container.is_some() { vec![] } else { chain.esp().to_vec() },
-        contents: files.into_iter().map(|(path, file)| (path, file.content.clone())).collect(),
-        container: chain.top().container.clone(),
-        carried,
     }
 }
 
@@ -473,12 +257,11 @@ mod tests {
     }
 
     #[test]
-    fn what_other_code_has_made_is_not_what_would_be_made() {
+    fn what_was_written_in_another_format_is_not_used() {
         let images = vec![Chain::load(&Catalogue::built_in(), "node").expect("sound")];
         let request = Request { images, ..Request::default() };
-        let keys = |layers: &str, containers: &str| {
-            let makers = Makers { layers: layers.into(), containers: containers.into() };
-            let facts = HostFacts { makers, ..HostFacts::default() };
+        let keys = |rootfs: u32, oci: u32| {
+            let facts = HostFacts { formats: Formats { rootfs, oci }, ..HostFacts::default() };
             let stages = plan(&request, &facts).stages;
             let of = |wanted: fn(&Action) -> bool| {
                 stages
@@ -489,7 +272,7 @@ mod tests {
             };
             (of(|it| matches!(it, Action::Layer(_))), of(|it| matches!(it, Action::Container(_))))
         };
-        let (before, other_layers, other_containers) = (keys("1", "1"), keys("2", "1"), keys("1", "2"));
+        let (before, other_layers, other_containers) = (keys(1, 1), keys(2, 1), keys(1, 2));
         assert!(!before.0.is_empty() && !before.1.is_empty());
         assert!(before.0.iter().all(|key| !other_layers.0.contains(key)));
         assert!(

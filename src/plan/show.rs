@@ -27,15 +27,13 @@ impl fmt::Display for Plan {
     }
 }
 
-impl Plan {
-    /// The plan for a program, as JSON.
-    ///
-    /// # Errors
-    /// Never: all of it can be written as JSON.
-    pub fn json(&self) -> Result<String, anyhow::Error> {
-        let stages: Vec<_> = self.stages.iter().map(stage).collect();
-        Ok(serde_json::to_string_pretty(&json!({ "format": 1, "stages": stages }))? + "\n")
-    }
+/// A plan for a program, as JSON.
+///
+/// # Errors
+/// Never: all of it can be written as JSON.
+pub fn json(plan: &Plan) -> Result<String, anyhow::Error> {
+    let stages: Vec<_> = plan.stages.iter().map(stage).collect();
+    Ok(serde_json::to_string_pretty(&json!({ "format": 1, "stages": stages }))? + "\n")
 }
 
 fn stage(stage: &Stage) -> serde_json::Value {

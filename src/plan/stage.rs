@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::lock::LockedTree;
-use super::{CacheKey, PreloadSource, Provision};
+use super::{CacheKey, PreloadSource};
 use crate::recipe::{Bundle, CloudImage, ContainerConfig, EspFile, Reference};
 
 /// A layer: a root file system as a tar, as mmdebstrap leaves it.
@@ -162,4 +162,19 @@ impl DiskImage {
             carried: vec![],
         }
     }
+}
+
+/// What a machine does to a cloud image, to become another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Provision {
+    /// The image; in place of a layer it has the key of the download.
+    pub image: DiskImage,
+    /// What it is made from.
+    pub base: CloudImage,
+    /// What is installed, recipe by recipe.
+    pub steps: Vec<RootTree>,
+    /// A mirror in place of the one that the cloud image knows.
+    pub mirror: Option<String>,
+    /// Seconds since 1970 that no file of the overlay may be newer than, where that was asked for.
+    pub epoch: Option<u64>,
 }

@@ -1,10 +1,11 @@
 //! Sets of packages from the registries of Python and npm, each pinned by a lock with a hash for every package.
 
+use super::inside::is_inside;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Catalogue, findings, is_inside};
+use super::{Catalogue, findings};
 use crate::document::{Fields, Findings, Node, Source};
 
 /// Where the packages of a set come from.

@@ -1,11 +1,12 @@
 //! What is on the EFI system partition: the file `usr/lib/imagegen/esp.list` of an overlay. The build fills the
 //! partition by it, and an instance keeps it up to date by the same list (images/base/usr/lib/imagegen/esp.sh).
 
+use super::inside::is_inside;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Catalogue, findings, is_inside};
+use super::{Catalogue, findings};
 use crate::document::{Findings, Source};
 
 /// The list's path in an image.

@@ -1,11 +1,12 @@
 //! The container images that a machine's image carries: made by a recipe, fetched from a registry, or from a file.
 
+use super::inside::is_inside;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Catalogue, container, findings, is_inside};
+use super::{Catalogue, container, findings};
 use crate::document::{Fields, Finding, Node, Source};
 
 /// Docker's own registry, which names without one are of.

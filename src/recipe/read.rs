@@ -1,12 +1,14 @@
 //! YAML → recipes, with every finding on the way.
 
+use super::inside::is_inside;
+use crate::util::hex;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::{
     Bundle, Catalogue, Chain, ContainerConfig, OverlayFile, Preload, Recipe, RecipeParent, Script, bundles,
-    cloud, cloud_findings, container, esp, findings, hex, is_inside, kernel, merged_usr, preload,
+    cloud, cloud_findings, container, esp, findings, kernel, merged_usr, preload,
 };
 use crate::document::findings::wrong_kind;
 use crate::document::{Document, Fields, Finding, Findings, MapKey, Node, Source, Value};

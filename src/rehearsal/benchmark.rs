@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::anyhow;
 
 use super::spec::Spec;
-use super::vm::Vm;
-use super::{BOOT, Scenario, Testbed, TestbedSpec};
+use super::vm::{BOOT_TIMEOUT, Vm};
+use super::{Scenario, Testbed, TestbedSpec};
 use crate::failure::Result;
 use crate::report::Progress;
 use crate::userdata::paths::{CLOUD_INIT_RESULT, JOINED};
@@ -50,21 +50,21 @@ pub fn benchmark(scenario: Scenario, progress: &Progress) -> Result<Figures> {
     let testbed = Testbed::open(TestbedSpec::of(&scenario), progress)?;
     let step = progress.step("the hub boots and makes its swarm");
     let mut hub = Vm::start(Spec::hub(Some(scenario.hub)), &testbed.environment)?;
-    hub.wait_for_success("the hub's swarm", BOOT, &["cat", "/run/imagegen-rendezvous/join.json"])?;
-    hub.wait_for_success("the end of cloud-init", BOOT, &["cat", CLOUD_INIT_RESULT])?;
+    hub.wait_for_success("the hub's swarm", BOOT_TIMEOUT, &["cat", "/run/imagegen-rendezvous/join.json"])?;
+    hub.wait_for_success("the end of cloud-init", BOOT_TIMEOUT, &["cat", CLOUD_INIT_RESULT])?;
     step.done("");
 
     let step = progress.step("a node without user-data");
     let mut plain = Vm::start(Spec::node(1, None), &testbed.environment)?;
     let show =
         ["systemctl", "show", "--value", "--property=ActiveEnterTimestampMonotonic", "multi-user.target"];
-    let boot = plain.wait_for_output("multi-user.target", BOOT, &show, microseconds)?;
+    let boot = plain.wait_for_output("multi-user.target", BOOT_TIMEOUT, &show, microseconds)?;
     drop(plain);
     step.done(&format!("multi-user.target after {boot:.1} s"));
 
     let step = progress.step("a node with user-data");
     let mut node = Vm::start(Spec::node(2, Some(scenario.node)), &testbed.environment)?;
-    let joined = node.wait_for_success("the note that it has joined", BOOT, &["cat", JOINED])?;
+    let joined = node.wait_for_success("the note that it has joined", BOOT_TIMEOUT, &["cat", JOINED])?;
     step.done(&format!("joined after {joined} s"));
     let joined = joined.parse().map_err(|_| anyhow!("{JOINED} says `{joined}`"))?;
     Ok(Figures { boot, joined, accounts: accounts(&mut node, progress)? })
@@ -73,7 +73,7 @@ pub fn benchmark(scenario: Scenario, progress: &Progress) -> Result<Figures> {
 /// Applies a table of 5,000 single users to a node that has finished booting.
 fn accounts(node: &mut Vm, progress: &Progress) -> Result<[f64; 3]> {
     let step = progress.step("5,000 accounts on that node");
-    node.wait_for_success("the end of cloud-init", BOOT, &["cat", CLOUD_INIT_RESULT])?;
+    node.wait_for_success("the end of cloud-init", BOOT_TIMEOUT, &["cat", CLOUD_INIT_RESULT])?;
     let table: String =
         (10_000..15_000).map(|uid| format!("{uid}\tperson{uid}\n")).collect::<Vec<_>>().concat();
     let outcome = node.script(&["sh", "-c", ACCOUNTS], &table)?;

@@ -10,8 +10,8 @@ use super::cloud::Cloud;
 use super::firmware::Firmware;
 use super::pastes::{self, Spoiling, Texts};
 use super::spec::{Spec, VmRole};
-use super::vm::Vm;
-use super::{BOOT, Testbed, TestbedSpec, guest_setup};
+use super::vm::{BOOT_TIMEOUT, Vm};
+use super::{Testbed, TestbedSpec, guest_setup};
 use crate::failure::{Failure, Result};
 use crate::report::{self, Progress};
 
@@ -94,8 +94,8 @@ impl Session<'_> {
             None => Vm::start(Spec::node(1, None).with_firmware(firmware).with_log(log), bench)?,
             Some(machine) => machine.power_cycle(|spec| spec.with_firmware(firmware).with_log(log), bench)?,
         };
-        let running = machine.wait_for_success("the machine's agent", BOOT, &["uname", "-r"])?;
-        let found = Firmware::of(&mut machine)?;
+        let running = machine.wait_for_success("the machine's agent", BOOT_TIMEOUT, &["uname", "-r"])?;
+        let found = Firmware::printed(&machine.stdout_of(&Firmware::PROBE)?);
         let expected = || -> anyhow::Result<()> {
             let by = found.map_or_else(|| "nothing known".to_owned(), |found| found.to_string());
             ensure!(found == Some(firmware), "the machine says that it was booted by {by}");

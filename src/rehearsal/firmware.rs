@@ -3,7 +3,6 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::vm::Vm;
 use crate::failure::{MissingPrerequisite, Result};
 use crate::host::tools;
 
@@ -88,9 +87,12 @@ impl Firmware {
         Ok(())
     }
 
-    /// What a running machine was booted by.
-    pub(super) fn of(machine: &mut Vm) -> Result<Option<Self>> {
-        Ok(read(&machine.stdout_of(&["sh", "-c", SECURE_BOOT])?))
+    /// The command that prints what a running machine was booted by, for [`Self::printed`].
+    pub(super) const PROBE: [&'static str; 3] = ["sh", "-c", SECURE_BOOT];
+
+    /// What a machine was booted by that printed this.
+    pub(super) fn printed(printed: &str) -> Option<Self> {
+        read(printed)
     }
 }
 

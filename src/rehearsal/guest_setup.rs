@@ -4,8 +4,8 @@ use std::net::ToSocketAddrs;
 
 use anyhow::{Context, anyhow};
 
-use super::vm::Vm;
-use super::{BOOT, Scenario};
+use super::Scenario;
+use super::vm::{BOOT_TIMEOUT, Vm};
 use crate::failure::Result;
 
 /// Makes the stand-ins for the classic engine's images.
@@ -20,7 +20,7 @@ const MIRRORS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdat
 /// Gives a machine, as soon as it can be talked to, what the script says that it needs.
 pub(super) fn prepare(machine: &mut Vm, scenario: &Scenario) -> Result<()> {
     if scenario.plain {
-        machine.wait_for_success("the machine's agent", BOOT, &["true"])?;
+        machine.wait_for_success("the machine's agent", BOOT_TIMEOUT, &["true"])?;
         introduce_mirrors(machine)?;
     }
     if let Some(names) = &scenario.classic {
@@ -43,7 +43,7 @@ pub(super) fn introduce_mirrors(machine: &mut Vm) -> Result<()> {
 
 /// Makes our image, and gives it the names of those that it stands in for.
 fn bring_stand_ins(machine: &mut Vm, names: &[String]) -> Result<()> {
-    machine.wait_for_success("Docker", BOOT, &["docker", "version"])?;
+    machine.wait_for_success("Docker", BOOT_TIMEOUT, &["docker", "version"])?;
     machine.write_file("/run/imagegen-stand-in.py", PROGRAM)?;
     let mut command = vec![
         "sh",

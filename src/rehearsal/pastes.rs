@@ -1,11 +1,12 @@
 //! User-data as it arrives from clipboards and forms: what one image by itself makes of it.
 
+use crate::util::debug_only;
 use std::time::Duration;
 
 use anyhow::{anyhow, ensure};
 
-use super::BOOT;
 use super::spec::Spec;
+use super::vm::BOOT_TIMEOUT;
 use super::vm::Vm;
 use crate::failure::Result;
 
@@ -21,13 +22,14 @@ const JUDGING: Duration = Duration::from_secs(300);
 pub(super) const NOTHING: &str = "This instance got no user-data";
 
 /// The user-data of a usual workshop, for images of both roles.
-#[derive(Debug)]
 pub struct Texts {
     /// The hub's.
     pub hub: String,
     /// The nodes'.
     pub node: String,
 }
+
+debug_only!(Texts {});
 
 impl Texts {
     /// The text for what a machine was launched from.
@@ -68,14 +70,14 @@ impl Spoiling {
 
     /// Looks at that machine; gives what was seen.
     pub(super) fn look(self, machine: &mut Vm) -> Result<String> {
-        machine.wait_for_success("the machine's agent", BOOT, &["true"])?;
+        machine.wait_for_success("the machine's agent", BOOT_TIMEOUT, &["true"])?;
         match self {
             Self::Utf16 => {
                 machine
                     .wait_for_console("The user-data arrived with UTF-16; that was put right.", JUDGING)?;
                 let account = ["getent", "passwd", "training30"];
-                machine.wait_for_success("the workshop's accounts", BOOT, &account)?;
-                machine.wait_for_success("Docker", BOOT, &["docker", "info"])?;
+                machine.wait_for_success("the workshop's accounts", BOOT_TIMEOUT, &account)?;
+                machine.wait_for_success("Docker", BOOT_TIMEOUT, &["docker", "info"])?;
                 Ok("the machine has the workshop's accounts, and Docker runs".into())
             }
             Self::CutOff => refused(machine, "The user-data is cut off"),

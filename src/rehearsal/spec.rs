@@ -2,6 +2,7 @@
 
 use super::firmware::Firmware;
 use super::network::LanAddress;
+use crate::util::debug_only;
 
 /// What a machine is in the workshop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +25,7 @@ impl VmRole {
 }
 
 /// What a machine is to be.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Spec {
     /// Its host name.
     pub name: String,
@@ -41,6 +42,8 @@ pub struct Spec {
     /// What cloud-init gets; none for a machine without any.
     pub user_data: Option<String>,
 }
+
+debug_only!(Spec { name, log, firmware, role, address, memory });
 
 impl Spec {
     /// The hub.

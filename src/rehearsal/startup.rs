@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::spec::Spec;
+use super::vm::BOOT_TIMEOUT;
 use super::vm::{Vm, VmEnvironment};
-use super::{BOOT, Cluster, Scenario, for_notebooks, guest_setup};
+use super::{Cluster, Scenario, for_notebooks, guest_setup};
 use crate::failure::Result;
 use crate::report::Progress;
 
@@ -61,7 +62,7 @@ fn start_nodes(scenario: &Scenario, environment: &VmEnvironment, progress: &Prog
             .push(Vm::start(spec.with_memory(for_notebooks(scenario.nodes, scenario.present)), environment)?);
     }
     for node in &mut nodes {
-        node.wait_for_console("Cloud-init v.", BOOT)?;
+        node.wait_for_console("Cloud-init v.", BOOT_TIMEOUT)?;
     }
     step.done("");
     Ok(nodes)
@@ -87,7 +88,9 @@ fn wait_in_vain(nodes: &mut [Vm], scenario: &Scenario, progress: &Progress) -> R
 fn ask_in_vain(node: &mut Vm, scenario: &Scenario) -> Result<()> {
     if scenario.classic.is_some() {
         let tried = "docker logs swarm-join 2>&1 | grep docker/swarm";
-        return node.wait_for_success("its first question to Consul", BOOT, &["sh", "-c", tried]).map(drop);
+        return node
+            .wait_for_success("its first question to Consul", BOOT_TIMEOUT, &["sh", "-c", tried])
+            .map(drop);
     }
-    node.wait_for_console("Waiting for the hub", if scenario.plain { PACKAGES } else { BOOT })
+    node.wait_for_console("Waiting for the hub", if scenario.plain { PACKAGES } else { BOOT_TIMEOUT })
 }

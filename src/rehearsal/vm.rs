@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
-use super::BOOT;
 use super::agent::{Agent, CommandOutput};
 use super::cloud::{Cloud, Datasource};
 use super::metadata::Metadata;
 use super::network::{Mac, MoreLinks};
+use super::polling::{Look, wait_for};
 use super::spec::{Spec, VmRole};
-use super::waiting::{Look, wait_for};
 use crate::failure::{Failure, Result};
 use crate::host::child::ChildProcess;
 use crate::host::cmd::Cmd;
@@ -29,6 +28,8 @@ const VOLUME_SIZE: u64 = 1 << 30;
 /// How long a machine may take to end all that runs in it.
 const POWER_OFF: Duration = Duration::from_secs(600);
 /// Prints what is another one after each boot.
+/// How long the first sign of a machine may take: its agent answers late in its boot.
+pub(super) const BOOT_TIMEOUT: Duration = Duration::from_secs(1800);
 const BOOT_ID: &[&str] = &["cat", "/proc/sys/kernel/random/boot_id"];
 /// How long one command inside may take. Under emulation a container can take a minute to start, and several where
 /// somebody else has the processors.
@@ -163,7 +164,7 @@ impl Vm {
     pub fn reboot(&mut self) -> Result<()> {
         let before = self.stdout_of(BOOT_ID)?;
         self.ask_systemd("reboot")?;
-        self.wait_for_output("another boot", BOOT, BOOT_ID, |now| (now != before).then_some(()))
+        self.wait_for_output("another boot", BOOT_TIMEOUT, BOOT_ID, |now| (now != before).then_some(()))
     }
 
     /// Has systemd end the machine's work, one way or the other. The agent may be gone before it has answered: what counts

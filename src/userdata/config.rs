@@ -1,19 +1,21 @@
 //! Files → cloud-config.
 
+use crate::util::debug_only;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::context;
 use serde::Serialize;
 
-use super::files::{self, File};
+use super::file::{self, File};
+use super::files;
 use super::settings::LEVEL;
 use super::table::Style;
-use super::{ImageKind, InstanceRole, InstanceSpec, paths, stock};
+use super::{ImageKind, InstanceRole, InstanceSpec, exchange, paths, stock};
 use crate::failure::Result;
 use crate::workshop::ADMIN_ID;
 
 /// The keys that we use. cloud-init takes them in this spelling from 22.3 (Debian 12 has 22.4) to this day.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 pub(super) struct CloudConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) timezone: Option<String>,
@@ -31,6 +33,8 @@ pub(super) struct CloudConfig {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) write_files: Vec<WriteFile>,
 }
+
+debug_only!(CloudConfig { timezone, packages });
 
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
@@ -52,7 +56,7 @@ pub(super) struct Admin {
     ssh_authorized_keys: Vec<String>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 pub(super) struct WriteFile {
     pub(super) path: String,
     /// Quoted in YAML: as a number cloud-init would take it for a decimal one.
@@ -63,12 +67,14 @@ pub(super) struct WriteFile {
     pub(super) content: String,
 }
 
+debug_only!(WriteFile { path, permissions, encoding });
+
 /// The administrator's name, and that of the group.
 const ADMIN: &str = "imagegen-admin";
 
 /// Says every minute that this machine has no programs for a text of this level. Golden images that have them started long
 /// before cloud-init's last stage, in which this runs.
-const EXPECT_PROGRAMS: &str = files::template!("expect-programs.sh");
+const EXPECT_PROGRAMS: &str = file::template!("expect-programs.sh");
 
 /// The cloud-config of a machine, with all files as they are.
 pub(super) fn of(machine: &InstanceSpec<'_>, table: Style) -> Result<CloudConfig> {
@@ -97,7 +103,7 @@ fn files(machine: &InstanceSpec<'_>, table: Style) -> Result<Vec<File>> {
         }
         ImageKind::Stock => {
             let mut files = stock::programs(machine)?;
-            let exchanges = stock::exchanges(machine)?;
+            let exchanges = exchange::exchanges(machine)?;
             let style = if exchanges { Style::Dense } else { Style::Lines };
             files.extend(files::of_workshop(machine, style)?);
             if exchanges && machine.role == InstanceRole::Hub {
@@ -153,7 +159,7 @@ fn commands(machine: &InstanceSpec<'_>) -> Result<Vec<Vec<String>>> {
     let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let mut commands: Vec<Vec<String>> = match machine.image {
         ImageKind::Golden => {
-            vec![owned(&["sh", "-c", &files::render_template(EXPECT_PROGRAMS, context! { level => LEVEL })?])]
+            vec![owned(&["sh", "-c", &file::render_template(EXPECT_PROGRAMS, context! { level => LEVEL })?])]
         }
         ImageKind::Stock => vec![owned(&["python3", "-c", &stock::unpacking()])],
     };

@@ -1,31 +1,10 @@
 //! Which files a machine gets, and what is in them.
 
-use anyhow::Context;
-use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, UndefinedBehavior};
-
+use super::file::{File, file, template};
 use super::paths::{self, DOCKER_OPTIONS, SETTINGS, UNITS};
 use super::{ImageKind, InstanceRole, InstanceSpec, docker, maps, settings, table};
 use crate::failure::Result;
 use crate::workshop::Engine;
-
-/// A file of an instance.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct File {
-    pub(super) path: String,
-    pub(super) content: String,
-    /// Permission bits in octal.
-    pub(super) mode: String,
-}
-
-/// A file of `userdata/`, by its path in there.
-macro_rules! template {
-    ($path:literal) => {
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/", $path))
-    };
-}
-
-pub(super) use template;
 
 /// What imagegen puts on a machine: Docker's options, the settings, what its role needs, and the UID table at the end.
 pub(super) fn of_workshop(machine: &InstanceSpec<'_>, table: table::Style) -> Result<Vec<File>> {
@@ -98,19 +77,6 @@ fn page(machine: &InstanceSpec<'_>) -> Result<[File; 2]> {
         (page.certificate, page.key)
     };
     Ok([file(format!("{SETTINGS}/page.crt"), chain), private(format!("{SETTINGS}/page.key"), key)])
-}
-
-/// A template with its values filled in; one that is missing is an error.
-pub(crate) fn render_template(template: &str, values: minijinja::Value) -> Result<String> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment
-        .set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).build().context("template syntax")?);
-    Ok(environment.render_str(template, values).context("filling in a template")?)
-}
-
-pub(super) fn file(path: impl Into<String>, content: impl Into<String>) -> File {
-    File { path: path.into(), content: content.into(), mode: "0644".into() }
 }
 
 fn private(path: impl Into<String>, content: impl Into<String>) -> File {

@@ -5,14 +5,14 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{paths, read_back};
 use crate::failure::Result;
-use crate::workshop::{HubFiles, Restored, secret_findings};
+use crate::workshop::{HubFiles, Random, Restored, secret_findings};
 
 /// The secrets that a hub's user-data was made with, but for the authority. The text may be as imagegen printed it, plain or compressed, or as a
 /// cloud shows it, which is in base64 for some; `name` stands for it in messages.
 ///
 /// # Errors
 /// A finding where it is not the whole user-data of a hub.
-pub fn restore(name: &str, bytes: &[u8]) -> Result<Restored> {
+pub fn restore(name: &str, bytes: &[u8], random: Random) -> Result<Restored> {
     let files = read_back::files(&without_wrapping(&decoded(bytes)))
         .map_err(|reason| secret_findings::nothing_to_restore(name, &reason))?;
     let content = |file: &str| Some(files.get(&format!("{}/{file}", paths::SETTINGS))?.content.as_str());
@@ -22,7 +22,7 @@ pub fn restore(name: &str, bytes: &[u8]) -> Result<Restored> {
         certificate: content("hub.crt"),
         certificate_key: content("hub.key"),
     };
-    files.restore(name)
+    files.restore(name, random)
 }
 
 /// UTF-16 is what Windows' shells write.
@@ -53,6 +53,7 @@ mod tests {
     use super::super::{ImageKind, InstanceRole, InstanceSpec, Platform};
     use super::*;
     use crate::failure::Failure;
+    use crate::host::random::fill;
     use crate::workshop::{Secrets, Workshop};
 
     fn secrets() -> Secrets {
@@ -75,7 +76,7 @@ mod tests {
     }
 
     fn is_whole(bytes: &[u8]) -> bool {
-        restore("hub", bytes).is_ok_and(|found| {
+        restore("hub", bytes, fill).is_ok_and(|found| {
             let same = [found.secrets.workshop_id("training"), found.secrets.join_key.clone()]
                 == [secrets().workshop_id("training"), secrets().join_key];
             same && found.secrets.certificate_key == secrets().certificate_key && found.workshop == "training"
@@ -117,7 +118,9 @@ mod tests {
             ("", "does not begin with `#cloud-config`"),
             ("#cloud-config\nwrite_files: []\n", "the settings of a hub"),
         ] {
-            let Err(Failure::Input(findings)) = restore("hub", text.as_bytes()) else { panic!("{reason}") };
+            let Err(Failure::Input(findings)) = restore("hub", text.as_bytes(), fill) else {
+                panic!("{reason}")
+            };
             let said = &findings.iter().next().expect("a finding").message;
             assert!(said.contains(reason), "{said}");
         }

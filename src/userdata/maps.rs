@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use minijinja::context;
 
-use super::files::{File, file, render_template, template};
+use super::file::{File, file, render_template, template};
 use super::{ImageKind, InstanceSpec};
 use crate::failure::Result;
 use crate::workshop::{Autofs, Share, Transport, Workshop};

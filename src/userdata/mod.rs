@@ -8,9 +8,12 @@ mod check;
 mod compare;
 mod config;
 mod docker;
+mod exchange;
+mod file;
 mod files;
 pub mod findings;
 mod hub_text;
+mod instance;
 mod maps;
 mod minify;
 mod pack;
@@ -23,88 +26,18 @@ mod stock;
 mod table;
 mod text;
 
-use std::net::Ipv4Addr;
-
 pub use compare::compare;
-pub(crate) use files::render_template;
+pub(crate) use file::render_template;
 pub use hub_text::restore;
+pub use instance::{ImageKind, InstanceRole, InstanceSpec};
 pub use platform::Platform;
 pub use text::{Encoding, Part, Rendered};
 
 use table::Style;
 
 use crate::failure::Result;
-use crate::workshop::{Engine, Extras, Secrets, Workshop};
-
-/// What a user-data is for.
-#[derive(Debug, Clone, Copy)]
-pub struct InstanceSpec<'a> {
-    /// The workshop.
-    pub workshop: &'a Workshop,
-    /// Its secrets.
-    pub secrets: &'a Secrets,
-    /// The machine's part in it.
-    pub role: InstanceRole,
-    /// What it boots.
-    pub image: ImageKind,
-}
-
-/// What a machine boots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ImageKind {
-    /// An image of `imagegen build`, which has the programs.
-    Golden,
-    /// An ordinary cloud image, which gets them with the text and their packages from its mirror.
-    Stock,
-}
-
-/// A machine's part in the workshop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InstanceRole {
-    /// The one with the homes.
-    Hub,
-    /// One of those that carry the notebooks.
-    Node {
-        /// The hub's address.
-        hub: Ipv4Addr,
-    },
-}
 
 impl InstanceSpec<'_> {
-    /// What the machine is, in the words of a message.
-    #[must_use]
-    pub fn title(&self) -> String {
-        let name = &self.workshop.name;
-        match self.role {
-            InstanceRole::Hub => format!("the hub of the workshop {name}"),
-            InstanceRole::Node { hub } => format!("a node of the workshop {name}, whose hub is {hub}"),
-        }
-    }
-
-    /// What the text begins with: people see by the id whether it belongs to the cards and the other texts.
-    fn heading(&self) -> String {
-        format!("{}, id {}", self.title(), self.secrets.workshop_id(&self.workshop.name))
-    }
-
-    fn extras(&self) -> &Extras {
-        match self.role {
-            InstanceRole::Hub => &self.workshop.hub,
-            InstanceRole::Node { .. } => &self.workshop.node,
-        }
-    }
-
-    /// Whether students' servers run on it.
-    fn carries_notebooks(&self) -> bool {
-        self.role != InstanceRole::Hub || self.workshop.notebooks_on_hub
-    }
-
-    /// Whether a unit of its own fetches the organiser's notebook image. A node of a swarm does so before it joins.
-    fn pulls_notebook_image(&self) -> bool {
-        let workshop = self.workshop;
-        let joins_with_it = self.role != InstanceRole::Hub && workshop.engine == Engine::Swarm;
-        self.carries_notebooks() && !joins_with_it && workshop.notebooks.image.is_some()
-    }
-
     /// The user-data, in the most readable form that fits the budget.
     ///
     /// # Errors
@@ -123,8 +56,12 @@ impl InstanceSpec<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
-    use crate::workshop::{AccountEntry, ClassicImages, Engine, Share, Transport, User, Users};
+    use crate::workshop::{
+        AccountEntry, ClassicImages, Engine, Secrets, Share, Transport, User, Users, Workshop,
+    };
 
     fn secrets() -> Secrets {
         Secrets::parse("test", include_str!("../../tests/fixtures/workshop.secrets.yaml")).expect("sound")
@@ -232,6 +169,22 @@ mod tests {
         {
             assert!(!file.content.contains("PRIVATE KEY"), "{}", file.path);
             assert!(!file.content.contains(&secrets.password_seed), "{}", file.path);
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_content_of_files() {
+        let (secrets, workshop) = (secrets(), Workshop::default_workshop());
+        let machine = InstanceSpec {
+            workshop: &workshop,
+            secrets: &secrets,
+            role: InstanceRole::Hub,
+            image: ImageKind::Golden,
+        };
+        let files = files::of_workshop(&machine, Style::Lines).expect("files");
+        let shown = format!("{files:?} {:?}", config::of(&machine, Style::Lines).expect("a configuration"));
+        for secret in [&secrets.password_seed, &secrets.certificate_key, &secrets.join_key] {
+            assert!(!shown.contains(secret.lines().last().expect("a line")), "{shown}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! User-data → the files in it: what cloud-init does, for texts of our own.
 
+use crate::util::debug_only;
 use std::collections::BTreeMap;
 use std::io::Read;
 
@@ -17,12 +18,14 @@ const LARGEST: u64 = 64 << 20;
 pub(super) const REST: &str = "cloud-config";
 
 /// A file as it comes out of a text.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct FoundFile {
     pub(super) content: String,
     /// Whether root alone may read it.
     pub(super) private: bool,
 }
+
+debug_only!(FoundFile { private });
 
 /// The files of a text by their paths, and what else it says under [`REST`].
 pub(super) fn files(text: &str) -> Result<BTreeMap<String, FoundFile>, String> {

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use serde_json::{Value as Json, json};
 
-use super::{ImageKind, InstanceRole, InstanceSpec, stock, table};
+use super::{ImageKind, InstanceRole, InstanceSpec, exchange, table};
 use crate::failure::Result;
 use crate::workshop::{Engine, Material, Notebooks, SecurityUpdates, Transport, Web, Workshop};
 
@@ -29,7 +29,7 @@ pub(super) fn of(machine: &InstanceSpec<'_>) -> Result<Json> {
             settings.extend(part);
         }
     }
-    if machine.role == InstanceRole::Hub && stock::exchanges(machine)? {
+    if machine.role == InstanceRole::Hub && exchange::exchanges(machine)? {
         settings["users_sha256"] = json!(table::digest(&machine.workshop.users));
     }
     Ok(settings)

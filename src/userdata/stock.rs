@@ -1,12 +1,12 @@
 //! What an ordinary cloud image is given of a golden one: the programs of its role and engine, packed into one file.
 
+use super::exchange::exchanges;
 use minijinja::context;
 
-use super::files::{File, file, render_template, template};
+use super::file::{File, file, render_template, template};
 use super::paths::UNITS;
-use super::table::{self, Style};
-use super::{ImageKind, InstanceRole, InstanceSpec, minify, pack, paths};
-use crate::failure::{Failure, Result};
+use super::{InstanceRole, InstanceSpec, minify, pack, paths};
+use crate::failure::Result;
 use crate::workshop::Engine;
 
 /// Files of `images/` by their paths there. The first part is the image, the rest the path on the instance.
@@ -87,17 +87,6 @@ const FETCH: Programs = &[
 /// What lets a hub get the UID table from its nodes, and its nodes the programs from it.
 const EXCHANGE: Programs =
     of_images!["base/usr/lib/imagegen/hub/exchange.py", "base/usr/lib/imagegen/packed.py"];
-/// A packed UID table of so many letters leaves no room for the programs: the hub carries these, and the nodes the table.
-const LARGE_TABLE: usize = 4_000;
-
-/// Whether hub and nodes bring each other what does not fit. Both are told by the workshop alone, so that their texts agree
-/// whenever they are printed.
-pub(super) fn exchanges(machine: &InstanceSpec<'_>) -> Result<bool> {
-    let swarm = machine.workshop.engine == Engine::Swarm;
-    let large =
-        || Ok::<_, Failure>(table::render(&machine.workshop.users, Style::Packed)?.len() > LARGE_TABLE);
-    Ok(machine.image == ImageKind::Stock && swarm && large()?)
-}
 
 /// The programs of a machine, as they travel.
 pub(super) fn programs(machine: &InstanceSpec<'_>) -> Result<Vec<File>> {

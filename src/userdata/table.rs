@@ -42,7 +42,7 @@ pub(super) fn digest(users: &Users) -> String {
         (!members.is_empty()).then(|| format!("@{}:{}:{}\n", group.gid, group.name, members.join(",")))
     }));
     lines.sort();
-    crate::recipe::hex(&Sha256::digest(lines.concat()))
+    crate::util::hex(&Sha256::digest(lines.concat()))
 }
 
 /// A line for each declared group, and then for each user or range, in the order of their UIDs.

@@ -1,5 +1,6 @@
 //! Cloud-config → text, in the most readable form that fits.
 
+use crate::util::debug_only;
 use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +13,7 @@ use super::{Platform, paths};
 use crate::failure::Result;
 
 /// User-data, and how it came to be.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Rendered {
     /// What is pasted.
     pub text: String,
@@ -21,6 +22,8 @@ pub struct Rendered {
     /// What is in it, the largest first.
     pub parts: Vec<Part>,
 }
+
+debug_only!(Rendered { encoding, parts });
 
 /// How readable a text is. Each form is tried when the one before is too large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +134,7 @@ const HASHED: usize = 8;
 /// The text with a last line by which a golden image sees what was cut off or has changed on the way. The line has this
 /// form in all levels, so that no image takes a text that is too new for it for one that is spoiled.
 fn closed(text: &str, files: usize) -> String {
-    let digest = crate::recipe::hex(&Sha256::digest(text)[..HASHED]);
+    let digest = crate::util::hex(&Sha256::digest(text)[..HASHED]);
     format!("{text}# imagegen: end of {files} files, sha256 {digest}\n")
 }
 

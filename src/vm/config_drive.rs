@@ -2,11 +2,12 @@
 
 use std::io::{Cursor, Write};
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use fatfs::{FileSystem, FormatVolumeOptions, FsOptions};
 use serde_json::{Value as Json, json};
 
 use crate::failure::Result;
+use crate::host::random;
 
 /// The size of the disk in bytes: room for the largest user-data that Nova takes (48 KiB), many times.
 const SIZE: usize = 2 * 1024 * 1024;
@@ -76,10 +77,10 @@ fn meta_data(identity: &InstanceIdentity) -> String {
 /// A random UUID (version 4, RFC 9562), of which nobody can guess 122 bits.
 pub fn fresh_uuid() -> Result<String> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no randomness: {error}"))?;
+    random::fill(&mut bytes)?;
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex = crate::recipe::hex(&bytes);
+    let hex = crate::util::hex(&bytes);
     Ok(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
 }
 

@@ -1,6 +1,7 @@
 //! A machine that does one thing and switches itself off. What it says on its line to us, as JSON, tells how it went: a
 //! machine that went off, by itself or by a crash, has not thereby done anything.
 
+use crate::util::debug_only;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -32,7 +33,6 @@ const TAIL: u64 = 16 << 10;
 pub const MEMORY: u64 = 2048;
 
 /// What a machine is sent for.
-#[derive(Debug)]
 pub struct OneShotVm {
     /// Its name.
     pub name: String,
@@ -51,6 +51,8 @@ pub struct OneShotVm {
     /// How long the whole may take.
     pub timeout: Duration,
 }
+
+debug_only!(OneShotVm { name, disk, drives, accelerator, folder });
 
 impl OneShotVm {
     /// Runs the machine until it goes off; `hear` gets each of its words, and may end it by a failure.

@@ -2,8 +2,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Subnet, Workshop, findings, overlaps};
-use crate::document::{Findings, Location, Source};
+use super::{Subnet, findings};
+use crate::document::{Findings, Location};
 
 /// Reads the hub's address, which stands at `place`; none with a finding.
 pub fn hub(
@@ -26,16 +26,6 @@ pub fn hub(
         Some((reason, remedy)) => refuse(reason, &remedy),
         None => Some(address),
     }
-}
-
-/// Reads the value of `--hub-ip`.
-pub fn of_command_line(text: &str, workshop: &Workshop, findings: &mut Findings) -> Option<Ipv4Addr> {
-    let command = "imagegen node --hub-ip ";
-    let source = Source::new("command line", format!("{command}{text}"));
-    let location = Location { source, span: command.len()..command.len() + text.len() };
-    let hub = hub(text, &location, workshop.network.cidr, findings)?;
-    overlaps::note_hub(workshop, hub, &location, findings);
-    Some(hub)
 }
 
 /// Why no machine of a workshop can have this address.
@@ -74,6 +64,8 @@ fn fault(address: Ipv4Addr, network: Option<Subnet>) -> Option<(&'static str, St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workshop::Workshop;
+    use crate::workshop::hub_option::of_command_line;
 
     fn fault_of(text: &str, network: Option<Subnet>) -> Option<String> {
         let mut findings = Findings::default();

@@ -1,5 +1,6 @@
 //! The workshop's own authority, whose key stays with the organiser: machines get what it has signed.
 
+use super::Random;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use time::{Date, Duration};
@@ -25,8 +26,8 @@ pub(super) struct Authority {
 }
 
 impl Authority {
-    pub(super) fn generate(today: Date) -> Result<Self> {
-        Ok(Self { key: PrivateKey::generate()?.to_pem()?, since: today, page_since: today })
+    pub(super) fn generate(today: Date, random: Random) -> Result<Self> {
+        Ok(Self { key: PrivateKey::generate(random)?.to_pem()?, since: today, page_since: today })
     }
 
     /// What makes it unusable, if anything does.

@@ -1,6 +1,7 @@
 //! What the certificates of a workshop say. Each is made again whenever somebody asks for it, and is the same to the byte:
 //! cards can show its fingerprint before the hub has started.
 
+use super::Random;
 use anyhow::Context;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose,
@@ -12,7 +13,7 @@ use time::{Date, Duration, OffsetDateTime};
 use super::key::PrivateKey;
 use super::page_names::{HUB_NAME, PageNames};
 use crate::failure::Result;
-use crate::recipe::hex;
+use crate::util::hex;
 
 /// How long the page's certificate is valid: browsers refuse more than 398 days, and advise to stay a day below.
 pub(super) const PAGE_LIFE: Duration = Duration::days(397);
@@ -39,8 +40,8 @@ impl std::fmt::Debug for PageCertificate {
 /// A new certificate for the rendezvous, and its private key, in PEM. No authority vouches for it, and it vouches for
 /// nothing: nodes know it by its fingerprint. Its dates are far apart and fixed, since a machine's clock may be wrong when
 /// it boots, and nodes that run must not lose their hub.
-pub(super) fn rendezvous() -> Result<(String, String)> {
-    let key = PrivateKey::generate()?;
+pub(super) fn rendezvous(random: Random) -> Result<(String, String)> {
+    let key = PrivateKey::generate(random)?;
     let mut params = CertificateParams::new([HUB_NAME.to_owned()]).context("naming a certificate")?;
     params.not_before = rcgen::date_time_ymd(2019, 6, 1);
     params.not_after = rcgen::date_time_ymd(2049, 12, 31);

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::users::{ParsedGroup, ParsedUser};
+use super::parsed_users::{ParsedGroup, ParsedUser};
 use super::{AccountEntry, findings};
 use crate::document::{Findings, Location};
 

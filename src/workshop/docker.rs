@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json, json};
 
 use super::daemon::{self, Machines};
-use super::network::{self, Subnet};
+use super::subnet::{self, Subnet};
 use super::{findings, validate};
 use crate::document::{Fields, Findings, Node, Source, Value};
 
@@ -137,7 +137,7 @@ pub(super) fn read(
     if let Some(sized) = sized.filter(|_| !docker.keeps_log_files()) {
         findings.push(findings::log_sizes_without_files(source, sized));
     }
-    daemon::judge_whole(source, node, &docker, machines, findings);
+    daemon::judge_whole(source, node, &docker.daemon_json(), machines, findings);
     docker
 }
 
@@ -170,7 +170,7 @@ fn pools(source: &Arc<Source>, fields: &mut Fields<'_, '_>) -> Vec<(Subnet, u8)>
         pool.require(POOL_KEYS, EXAMPLE);
         let (base, size) = (pool.text("base", EXAMPLE), pool.int("size", 8..31, EXAMPLE));
         let Some((text, node)) = base else { continue };
-        let subnet = network::expect_subnet(source, text, node, pool.findings());
+        let subnet = subnet::expect_subnet(source, text, node, pool.findings());
         let (Some(subnet), Some((size, size_node))) = (subnet, size) else { continue };
         let size = u8::try_from(size).unwrap_or(u8::MAX);
         if size < subnet.prefix {

@@ -1,5 +1,6 @@
 //! Private keys on the curve P-256, which every browser takes.
 
+use super::Random;
 use anyhow::Context;
 use p256::SecretKey;
 use p256::ecdsa::signature::Signer;
@@ -17,9 +18,9 @@ pub(super) struct PrivateKey {
 }
 
 impl PrivateKey {
-    pub(super) fn generate() -> Result<Self> {
+    pub(super) fn generate(random: Random) -> Result<Self> {
         let mut scalar = [0; 32];
-        getrandom::fill(&mut scalar).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
+        random(&mut scalar)?;
         Self::of(&scalar)
     }
 

@@ -1,5 +1,6 @@
 //! What machines get beside their part in the workshop: packages, files, keys, time zone and locale.
 
+use crate::util::debug_only;
 use std::sync::Arc;
 
 use super::{FileReader, findings, zones};
@@ -20,7 +21,7 @@ pub struct Extras {
 }
 
 /// A file of the organiser's own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ExtraFile {
     /// Where it goes.
     pub path: String,
@@ -29,6 +30,8 @@ pub struct ExtraFile {
     /// Its permission bits in octal, like `0644`.
     pub mode: String,
 }
+
+debug_only!(ExtraFile { path, mode });
 
 /// Reads the section `node`.
 pub(super) fn read_node(

@@ -9,9 +9,11 @@ mod conflicts;
 mod daemon;
 mod day;
 mod docker;
+mod engine;
 mod engine_findings;
 pub mod export;
 pub mod findings;
+pub mod hub_option;
 mod key;
 mod machines;
 mod network;
@@ -21,32 +23,38 @@ mod option_findings;
 pub mod overlaps;
 mod page_names;
 mod pages;
+mod parsed_users;
 mod passwords;
 mod quota;
+mod random;
 mod read;
+mod reader;
 mod restore;
 mod roster;
 pub mod schema;
 pub mod secret_findings;
 mod secrets;
+mod subnet;
 mod users;
 mod validate;
 mod web;
 mod web_findings;
 mod zones;
 
-use crate::document::Source;
-
 pub use accounts::{AccountEntry, Group, PasswordHash, User, UserRange, Users};
 pub use autofs::{Autofs, Share};
 pub use docker::Docker;
+pub use engine::{ClassicImages, Engine};
 pub use machines::{ExtraFile, Extras};
-pub use network::{Homes, Network, Subnet, Transport};
+pub use network::{Homes, Network, Transport};
 pub use notebooks::{Material, Notebooks};
 pub use quota::Quota;
+pub use random::Random;
 pub use read::parse;
+pub use reader::FileReader;
 pub use restore::{HubFiles, Restored};
 pub use secrets::Secrets;
+pub use subnet::Subnet;
 pub use users::{ADMIN_ID, OWN_IDS};
 pub use web::{OwnCertificate, Web};
 
@@ -109,34 +117,3 @@ pub enum SecurityUpdates {
     /// Only by building a new image.
     Never,
 }
-
-/// What joins the machines to one.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Engine {
-    /// Docker's own swarm mode.
-    #[default]
-    Swarm,
-    /// The standalone Swarm of 2016, with a Consul that knows the nodes.
-    Classic(ClassicImages),
-}
-
-/// The container images of the classic engine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClassicImages {
-    /// The key-value store.
-    pub consul: String,
-    /// Manager and join agent.
-    pub swarm: String,
-}
-
-impl Default for ClassicImages {
-    /// What a registry still serves to Docker 26 and later: both have manifests of schema 2. `progrium/consul`, which the
-    /// procedure of 2016 used, has none.
-    fn default() -> Self {
-        Self { consul: "hashicorp/consul:1.20.1".into(), swarm: "swarm:1.2.9".into() }
-    }
-}
-
-/// How the reader of a workshop gets at the files that it names: by the name as it is written, to the text or to the
-/// reason why there is none.
-pub type FileReader<'a> = &'a dyn Fn(&str) -> Result<std::sync::Arc<Source>, String>;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::network::expect_subnet;
+use super::subnet::expect_subnet;
 use super::{Quota, Share, Subnet, findings, pages, quota, validate};
 use crate::document::{Fields, Findings, Node, Source, Value};
 

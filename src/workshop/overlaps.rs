@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::daemon::at;
-use super::network::subnet;
+use super::subnet::subnet;
 use super::{Docker, Engine, Subnet, Workshop, findings};
 use crate::document::{Finding, Findings, Location, Node, Severity, Source, Value};
 

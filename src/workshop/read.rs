@@ -69,12 +69,7 @@ fn workshop(source: &Arc<Source>, root: &Node, reader: FileReader<'_>, findings:
     }
     materials(source, &mut fields, &mut workshop);
     if let Some(node) = fields.get("hub") {
-        let (extras, carries) = machines::read_hub(source, node, reader, fields.findings());
-        workshop.hub = extras;
-        workshop.notebooks_on_hub = carries.is_some();
-        if let Some(flag) = carries.filter(|_| workshop.homes.export != "/home") {
-            fields.findings().push(findings::homes_elsewhere(source, flag));
-        }
+        hub(source, node, reader, &mut workshop, fields.findings());
     }
     if let Some(node) = fields.get("node") {
         workshop.node = machines::read_node(source, node, reader, fields.findings());
@@ -94,6 +89,21 @@ fn workshop(source: &Arc<Source>, root: &Node, reader: FileReader<'_>, findings:
         without_swarm(source, root, &workshop, fields.findings());
     }
     workshop
+}
+
+fn hub(
+    source: &Arc<Source>,
+    node: &Node,
+    reader: FileReader<'_>,
+    workshop: &mut Workshop,
+    findings: &mut Findings,
+) {
+    let (extras, carries) = machines::read_hub(source, node, reader, findings);
+    workshop.hub = extras;
+    workshop.notebooks_on_hub = carries.is_some();
+    if let Some(flag) = carries.filter(|_| workshop.homes.export != "/home") {
+        findings.push(findings::homes_elsewhere(source, flag));
+    }
 }
 
 /// What the classic engine does not do.
@@ -183,7 +193,7 @@ fn read_users(source: &Arc<Source>, fields: &mut Fields<'_, '_>, reader: FileRea
 mod tests {
     use std::net::Ipv4Addr;
 
-    use super::super::{Subnet, network};
+    use super::super::{Subnet, subnet};
     use super::*;
 
     fn no_files(_: &str) -> Result<Arc<Source>, String> {
@@ -343,7 +353,7 @@ mod tests {
 
     #[test]
     fn networks_know_their_addresses() {
-        let network: Subnet = network::subnet("192.168.4.0/22").expect("a network");
+        let network: Subnet = subnet::subnet("192.168.4.0/22").expect("a network");
         assert!(network.contains(Ipv4Addr::new(192, 168, 7, 254)));
         assert!(!network.contains(Ipv4Addr::new(192, 168, 8, 1)));
         assert_eq!(network.broadcast(), Ipv4Addr::new(192, 168, 7, 255));

@@ -1,5 +1,6 @@
 //! A hub's user-data → the secrets that it was made with.
 
+use super::Random;
 use serde_json::Value as Json;
 
 use super::{Secrets, secret_findings as findings};
@@ -41,7 +42,7 @@ impl HubFiles<'_> {
     ///
     /// # Errors
     /// A finding where the text is a node's, is incomplete, or contradicts itself.
-    pub fn restore(&self, name: &str) -> Result<Restored> {
+    pub fn restore(&self, name: &str, random: Random) -> Result<Restored> {
         let incomplete = |reason: &str| findings::nothing_to_restore(name, reason);
         let settings = self.settings.and_then(|text| serde_json::from_str::<Json>(text).ok());
         let settings = settings.ok_or_else(|| incomplete("it does not contain the settings of a hub"))?;
@@ -53,6 +54,7 @@ impl HubFiles<'_> {
             required(self.password_seed).map_err(incomplete)?.trim(),
             required(self.certificate).map_err(incomplete)?,
             required(self.certificate_key).map_err(incomplete)?,
+            random,
         )?;
         let secrets = secrets.sound().map_err(incomplete)?;
         let workshop =
@@ -99,7 +101,7 @@ mod tests {
     }
 
     fn refusal(files: &HubFiles<'_>) -> String {
-        match files.restore("hub.yaml") {
+        match files.restore("hub.yaml", crate::host::random::fill) {
             Err(Failure::Input(findings)) => findings.iter().map(|it| it.message.clone()).collect(),
             other => panic!("{other:?}"),
         }
@@ -108,7 +110,8 @@ mod tests {
     #[test]
     fn the_same_secrets_come_back() {
         let secrets = secrets();
-        let restored = files(&secrets, SETTINGS).restore("hub.yaml").expect("restored");
+        let restored =
+            files(&secrets, SETTINGS).restore("hub.yaml", crate::host::random::fill).expect("restored");
         assert!(!restored.secrets.have_authority());
         assert_eq!(restored.secrets.workshop_id("galaxy"), secrets.workshop_id("galaxy"));
         assert_eq!((&restored.secrets.join_key, restored.workshop.as_str()), (&secrets.join_key, "galaxy"));
@@ -119,7 +122,9 @@ mod tests {
     #[test]
     fn the_classic_engine_has_no_join_key_and_keeps_its_id_and_passwords() {
         let secrets = secrets();
-        let restored = files(&secrets, r#"{"workshop": "galaxy"}"#).restore("hub.yaml").expect("restored");
+        let restored = files(&secrets, r#"{"workshop": "galaxy"}"#)
+            .restore("hub.yaml", crate::host::random::fill)
+            .expect("restored");
         assert!(restored.new_join_key && restored.secrets.join_key != secrets.join_key);
         assert_eq!(restored.secrets.workshop_id("galaxy"), secrets.workshop_id("galaxy"));
         assert_eq!(restored.secrets.password("galaxy", "ada"), secrets.password("galaxy", "ada"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use csv::{Position, ReaderBuilder, StringRecord, Trim};
 
-use super::users::{ParsedUser, check_full_name, check_id, check_name};
+use super::parsed_users::{ParsedUser, check_full_name, check_id, check_name};
 use super::{AccountEntry, User, findings};
 use crate::document::{Findings, Location, Source};
 

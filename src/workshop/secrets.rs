@@ -10,7 +10,7 @@ use time::Date;
 use super::authority::Authority;
 use super::certificate::{self, PageCertificate};
 use super::page_names::PageNames;
-use super::{Workshop, secret_findings as findings};
+use super::{Random, Workshop, secret_findings as findings};
 use crate::document::Finding;
 use crate::failure::Result;
 
@@ -54,14 +54,14 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// New ones from the system's source of randomness, with certificates that are valid from `today` on.
+    /// New ones from `random`, with certificates that are valid from `today` on.
     ///
     /// # Errors
     /// Where there is no randomness to be had.
-    pub fn generate(today: Date) -> Result<Self> {
-        let (certificate, certificate_key) = certificate::rendezvous()?;
-        let (join_key, password_seed) = (random_text()?, random_text()?);
-        let authority = Some(Authority::generate(today)?);
+    pub fn generate(today: Date, random: Random) -> Result<Self> {
+        let (certificate, certificate_key) = certificate::rendezvous(random)?;
+        let (join_key, password_seed) = (random_text(random)?, random_text(random)?);
+        let authority = Some(Authority::generate(today, random)?);
         Ok(Self { version: VERSION, join_key, password_seed, certificate, certificate_key, authority })
     }
 
@@ -70,8 +70,8 @@ impl Secrets {
     ///
     /// # Errors
     /// Where there is no randomness to be had.
-    pub fn with_authority(self, today: Date) -> Result<Self> {
-        let authority = self.authority.map_or_else(|| Authority::generate(today), Ok)?;
+    pub fn with_authority(self, today: Date, random: Random) -> Result<Self> {
+        let authority = self.authority.map_or_else(|| Authority::generate(today, random), Ok)?;
         Ok(Self { version: VERSION, authority: Some(authority), ..self })
     }
 
@@ -90,10 +90,11 @@ impl Secrets {
         password_seed: &str,
         certificate: &str,
         certificate_key: &str,
+        random: Random,
     ) -> Result<Self> {
         Ok(Self {
             version: VERSION,
-            join_key: join_key.map_or_else(random_text, |key| Ok(key.to_owned()))?,
+            join_key: join_key.map_or_else(|| random_text(random), |key| Ok(key.to_owned()))?,
             password_seed: password_seed.to_owned(),
             certificate: certificate.to_owned(),
             certificate_key: certificate_key.to_owned(),
@@ -148,7 +149,7 @@ impl Secrets {
     /// SHA-256 of the rendezvous's certificate, as a lower-case hexadecimal number: what a node pins.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        crate::recipe::hex(&Sha256::digest(self.certificate_bytes().unwrap_or_default()))
+        crate::util::hex(&Sha256::digest(self.certificate_bytes().unwrap_or_default()))
     }
 
     /// The certificate within its PEM armour (RFC 7468).
@@ -216,15 +217,16 @@ fn is_random_text(text: &String) -> bool {
     URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == RANDOM_BYTES)
 }
 
-fn random_text() -> Result<String> {
+fn random_text(random: Random) -> Result<String> {
     let mut bytes = [0; RANDOM_BYTES];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
+    random(&mut bytes)?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::random::fill;
     use crate::workshop::Network;
 
     fn today() -> Date {
@@ -233,14 +235,14 @@ mod tests {
 
     #[test]
     fn secrets_survive_their_file() {
-        let secrets = Secrets::generate(today()).expect("secrets");
+        let secrets = Secrets::generate(today(), fill).expect("secrets");
         let text = secrets.to_text("training").expect("text");
         assert_eq!(Secrets::parse("secrets", &text), Ok(secrets));
     }
 
     #[test]
     fn a_key_that_somebody_has_made_short_is_refused() {
-        let mut secrets = Secrets::generate(today()).expect("secrets");
+        let mut secrets = Secrets::generate(today(), fill).expect("secrets");
         secrets.password_seed.clear();
         let text = secrets.to_text("training").expect("text");
         assert!(Secrets::parse("secrets", &text).is_err());
@@ -248,15 +250,15 @@ mod tests {
 
     #[test]
     fn a_file_that_windows_has_rewritten_holds_the_same_secrets() {
-        let secrets = Secrets::generate(today()).expect("secrets");
+        let secrets = Secrets::generate(today(), fill).expect("secrets");
         let text = secrets.to_text("training").expect("text").replace('\n', "\r\n");
         assert_eq!(Secrets::parse("secrets", &format!("\u{feff}{text}")), Ok(secrets));
     }
 
     #[test]
     fn a_key_of_another_certificate_is_refused() {
-        let mut secrets = Secrets::generate(today()).expect("secrets");
-        secrets.certificate_key = Secrets::generate(today()).expect("others").certificate_key;
+        let mut secrets = Secrets::generate(today(), fill).expect("secrets");
+        secrets.certificate_key = Secrets::generate(today(), fill).expect("others").certificate_key;
         let text = secrets.to_text("training").expect("text");
         let finding = Secrets::parse("secrets", &text).unwrap_err();
         assert!(finding.message.contains("does not belong to its certificate"), "{finding:?}");
@@ -277,7 +279,7 @@ mod tests {
         let ids = [
             secrets.workshop_id("training"),
             secrets.workshop_id("galaxy"),
-            Secrets::generate(today()).expect("secrets").workshop_id("training"),
+            Secrets::generate(today(), fill).expect("secrets").workshop_id("training"),
             Secrets { certificate: String::new(), ..secrets.clone() }.workshop_id("training"),
             Secrets { password_seed: String::new(), ..secrets }.workshop_id("training"),
         ];
@@ -294,7 +296,7 @@ mod tests {
 
     #[test]
     fn the_page_has_one_certificate_for_one_network_and_another_for_another() {
-        let secrets = Secrets::generate(today()).expect("secrets");
+        let secrets = Secrets::generate(today(), fill).expect("secrets");
         let named = |ip: [u8; 4]| Network { hub_ip: Some(ip.into()), ..Network::default() };
         let page = |network: Network| {
             let workshop = Workshop { network, ..Workshop::default_workshop() };
@@ -308,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_renewed_page_has_another_certificate_and_key_and_the_same_authority() {
-        let secrets = Secrets::generate(today()).expect("secrets");
+        let secrets = Secrets::generate(today(), fill).expect("secrets");
         let text = secrets.to_text("training").expect("text");
         let renewed = text.replace("page_since: \"2026-11-28\"", "page_since: 2027-10-01");
         assert_ne!(text, renewed, "{text}");
@@ -326,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_certificate_that_ends_soon_or_begins_later_is_doubtful() {
-        let secrets = Secrets::generate(today()).expect("secrets");
+        let secrets = Secrets::generate(today(), fill).expect("secrets");
         let doubt = |days: i64| {
             let doubt = secrets.doubt_about_the_page("s", today() + time::Duration::days(days));
             doubt.map(|finding| finding.message)
@@ -340,7 +342,7 @@ mod tests {
 
     #[test]
     fn days_that_cannot_be_are_told() {
-        let text = Secrets::generate(today()).expect("secrets").to_text("training").expect("text");
+        let text = Secrets::generate(today(), fill).expect("secrets").to_text("training").expect("text");
         for (day, reason) in [("2026-11-27", "earlier than"), ("2026-13-01", "not what imagegen writes")] {
             let text = text.replace("page_since: \"2026-11-28\"", &format!("page_since: {day}"));
             let finding = Secrets::parse("secrets", &text).unwrap_err();
@@ -350,19 +352,19 @@ mod tests {
 
     #[test]
     fn secrets_of_an_earlier_imagegen_get_an_authority_and_stay_what_nodes_know() {
-        let secrets = Secrets::generate(today()).expect("secrets");
+        let secrets = Secrets::generate(today(), fill).expect("secrets");
         let text = secrets.to_text("training").expect("text").replace("version: 2", "version: 1");
         let (without, _) = text.split_once("authority:").expect("an authority");
         let old = Secrets::parse("secrets", without).expect("sound");
         assert!(!old.have_authority() && old.page_certificate(&Workshop::default_workshop()).is_err());
-        let new = old.clone().with_authority(today()).expect("an authority");
+        let new = old.clone().with_authority(today(), fill).expect("an authority");
         assert_eq!((new.fingerprint(), new.workshop_id("a")), (old.fingerprint(), old.workshop_id("a")));
-        assert_eq!(new.clone().with_authority(today()).expect("the same"), new);
+        assert_eq!(new.clone().with_authority(today(), fill).expect("the same"), new);
         assert_eq!(Secrets::parse("secrets", &new.to_text("training").expect("text")), Ok(new));
     }
 
     #[test]
     fn debug_shows_nothing() {
-        assert_eq!(format!("{:?}", Secrets::generate(today()).expect("secrets")), "Secrets(…)");
+        assert_eq!(format!("{:?}", Secrets::generate(today(), fill).expect("secrets")), "Secrets(…)");
     }
 }

@@ -1,11 +1,11 @@
 //! The users of a workshop: ranges, single ones and a roster → accounts without a clash.
 
+use super::parsed_users::{PEOPLE, ParsedGroup, ParsedUser, check_full_name, check_id, check_name};
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::{
     AccountEntry, FileReader, Group, PasswordHash, User, UserRange, Users, conflicts, findings, roster,
-    validate,
 };
 use crate::document::{Fields, Findings, Location, Node, Source, Value};
 
@@ -16,8 +16,6 @@ pub(super) const GROUP_KEYS: &[&str] = &["name", "gid"];
 const SINGLE: &str = "{name: ada, uid: 1815}";
 const RANGE: &str = "range: {prefix: training, first: 1, count: 30, width: 2, uid: 2001}";
 const GROUP: &str = "{name: course-a, gid: 3000}";
-/// UIDs and GIDs of people on Debian (policy 9.2.2).
-pub(super) const PEOPLE: Range<i64> = 1000..60_000;
 
 /// UIDs and GIDs of imagegen's own accounts: Debian gives the range around them out by name and never to people (policy
 /// 9.2.2), systemd has nothing in it, and `PEOPLE` ends before.
@@ -25,22 +23,6 @@ pub const OWN_IDS: Range<u32> = 60_900..61_000;
 /// The UID of the administrator, and the GID of the administrator's group.
 pub const ADMIN_ID: u32 = OWN_IDS.start;
 const _: () = assert!(PEOPLE.end <= OWN_IDS.start as i64, "what users can have ends before our own");
-
-/// An entry and where each part of it was written.
-pub(super) struct ParsedUser {
-    pub(super) entry: AccountEntry,
-    pub(super) name: Location,
-    pub(super) uid: Location,
-    pub(super) gid: Location,
-    pub(super) groups: Location,
-}
-
-/// A declared group and where.
-pub(super) struct ParsedGroup {
-    pub(super) group: Group,
-    pub(super) name: Location,
-    pub(super) gid: Location,
-}
 
 /// Reads the lists of users and groups.
 pub(super) fn read(
@@ -220,29 +202,4 @@ fn range(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option<P
     check_name("user", &range.name(range.count - 1), &name, fields.findings());
     let groups = Location::of(source, fields.get("groups").unwrap_or(node));
     Some(ParsedUser { entry: AccountEntry::Range(range), name, uid: location.clone(), gid: location, groups })
-}
-
-/// Checks a number for a user or a group.
-pub(super) fn check_id(what: &str, id: i64, location: &Location, findings: &mut Findings) -> Option<u32> {
-    if PEOPLE.contains(&id) {
-        return u32::try_from(id).ok();
-    }
-    findings.push(findings::reserved_id(what, id, location));
-    None
-}
-
-/// Checks the name of a user or a group.
-pub(super) fn check_name(what: &str, name: &str, location: &Location, findings: &mut Findings) {
-    if !validate::is_possible(name) {
-        findings.push(findings::impossible_name(what, name, location));
-    } else if validate::is_reserved(name) {
-        findings.push(findings::reserved_name(what, name, location));
-    }
-}
-
-/// `/etc/passwd` separates its fields by colons, and the parts of this one by commas (chfn(1)).
-pub(super) fn check_full_name(text: &str, location: &Location, findings: &mut Findings) {
-    if text.contains([':', ',']) || text.contains(char::is_control) {
-        findings.push(findings::impossible_full_name(location));
-    }
 }

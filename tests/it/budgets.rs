@@ -37,7 +37,7 @@ fn fixtures() -> Vec<(PathBuf, Workshop)> {
 
 fn secrets() -> Secrets {
     let today = time::Date::from_calendar_date(2026, time::Month::November, 28).unwrap();
-    Secrets::generate(today).unwrap()
+    Secrets::generate(today, imagegen::host::random::fill).unwrap()
 }
 
 fn render(

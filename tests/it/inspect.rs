@@ -27,7 +27,7 @@ fn found(image: Vec<u8>) -> BTreeSet<String> {
 #[test]
 fn a_sound_image_has_no_finding() {
     let report = report(faults::sound().clone());
-    assert_eq!(report.findings(), [], "{}", report.text("sound", false, imagegen::report::size));
+    assert_eq!(report.findings(), [], "{}", report.text("sound", false, imagegen::util::size));
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn each_fault_is_found_by_its_check_and_by_no_other() {
                 "{}: {:?}\n{}",
                 fault.name,
                 fault.checks,
-                report.text("faulty", false, imagegen::report::size)
+                report.text("faulty", false, imagegen::util::size)
             ));
         }
         covered.extend(expected);

@@ -9,6 +9,7 @@
 )]
 
 mod advisories;
+mod architecture;
 mod budgets;
 mod build;
 mod certificates;

@@ -138,7 +138,7 @@ fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
 
 /// A docker-archive, as `docker save` wrote it before Docker 25, of an image with these layers.
 fn archive(path: &Path, tag: &str, layers: &[Vec<u8>]) {
-    let digest = |bytes: &[u8]| imagegen::recipe::hex(&Sha256::digest(bytes));
+    let digest = |bytes: &[u8]| imagegen::util::hex(&Sha256::digest(bytes));
     let diff_ids: Vec<String> = layers.iter().map(|layer| format!("sha256:{}", digest(layer))).collect();
     let config = json!({
         "architecture": "amd64",

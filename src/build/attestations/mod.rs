@@ -10,14 +10,14 @@ use anyhow::Context;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
+use super::artifacts::Artifacts;
 use super::oci;
-use super::publish::Artifacts;
 use super::resolved_inputs::ResolvedInputs;
 use super::rootfs::Rootfs;
 use crate::failure::Result;
 use crate::host::workdir::WorkDir;
 use crate::plan::{DiskImage, Plan, disk};
-use crate::recipe::hex;
+use crate::util::hex;
 
 /// Adds the bill of materials and the provenance to an image and its manifest.
 pub(super) fn add(

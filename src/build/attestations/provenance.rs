@@ -1,6 +1,7 @@
 //! Where an image comes from: an in-toto statement v1 with SLSA's build provenance v1 in it. `build --sign` puts a
 //! signature beside it.
 
+use crate::util::hex;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
@@ -9,7 +10,7 @@ use crate::build::resolved_inputs::ResolvedInputs;
 use crate::build::rootfs::Rootfs;
 use crate::host::tools::{self, Program};
 use crate::plan::{Action, DiskImage, Plan, PreloadSource, Stage};
-use crate::recipe::{Registry, hex};
+use crate::recipe::Registry;
 
 /// How the two kinds of parameters are to be read.
 const BUILD_TYPE: &str = "urn:imagegen:build:v1";

@@ -1,11 +1,11 @@
 //! Package URLs (ECMA-427, and the definitions of the types in the purl specification): one name for a package that
 //! scanners of all kinds know.
 
+use crate::inspect::Package;
 use std::fmt::Write;
 
 use crate::build::inventory::Distribution;
-use crate::build::manifest::Package;
-use crate::build::preload::PreloadedImage;
+use crate::build::preloaded::PreloadedImage;
 use crate::plan::lock::LockedPackage;
 
 /// A package of Debian's, or of what is made from it.
@@ -77,7 +77,7 @@ fn encode(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::build::overlay2::Overlay2Contents;
+    use crate::build::preloaded::Overlay2Contents;
 
     #[test]
     fn each_kind_of_package_is_named_as_the_specification_has_it() {

@@ -1,13 +1,13 @@
 //! The bill of materials: CycloneDX 1.6 in JSON (ECMA-424).
 
+use crate::inspect::Package;
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
 use super::purl;
 use crate::build::inventory::{Inventory, Licence, Unpacked};
-use crate::build::manifest::Package;
-use crate::build::preload::PreloadedImage;
+use crate::build::preloaded::PreloadedImage;
 use crate::build::rootfs::Rootfs;
 use crate::plan::DiskImage;
 
@@ -159,7 +159,7 @@ fn licence(licence: &Licence) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::build::overlay2::Overlay2Contents;
+    use crate::build::preloaded::Overlay2Contents;
 
     fn rootfs() -> Rootfs {
         let debian = |name: &str, source: Option<&str>| Package {

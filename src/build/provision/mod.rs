@@ -2,6 +2,9 @@
 
 mod payload;
 
+use crate::inspect::Package;
+use crate::util::size;
+use payload::OVERLAY;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,20 +12,20 @@ use anyhow::anyhow;
 use minijinja::context;
 use serde::Deserialize;
 
+use super::artifacts::Artifacts;
 use super::base::{self, BaseDisk};
 use super::context::BuildContext;
 use super::inventory::Inventory;
-use super::manifest::{BaseOf, Package, Product};
-use super::publish::Artifacts;
+use super::manifest::{BaseOf, Product};
 use super::resolved_inputs::ResolvedInputs;
 use super::rootfs::Rootfs;
-use super::{acceptance, assembly};
+use super::{acceptance, assembly, describe, preload, resolved_inputs};
 use crate::failure::{Failure, Result};
 use crate::host::cmd::Cmd;
 use crate::host::{clock, tools};
 use crate::inspect;
 use crate::plan::{Provision, Stage, hygiene};
-use crate::report::{Step, size};
+use crate::report::Step;
 use crate::userdata::render_template;
 use crate::vm::Accelerator;
 use crate::vm::config_drive::fresh_uuid;
@@ -34,7 +37,6 @@ const USER_DATA: &str =
 const FOLDER: &str = "/imagegen-provision";
 /// The serial numbers of the two drives, at most 20 letters each.
 const PAYLOAD: &str = "imagegen-payload";
-const OVERLAY: &str = "imagegen-overlay";
 /// How much larger the disk becomes than the cloud image's and what is laid over it, in bytes: room for packages.
 const ROOM: u64 = 2 << 30;
 const GIB: u64 = 1 << 30;
@@ -69,151 +71,161 @@ struct GuestReport {
     done: Option<String>,
 }
 
-impl BuildContext<'_> {
-    /// Makes the image.
-    pub(super) fn provision(&self, stage: &Stage, provision: &Provision) -> Result<Artifacts> {
-        let title = stage.title();
-        let step = self.progress.step(format!("{title}: overlay and payload"));
-        let epoch = provision.epoch.unwrap_or_else(clock::now);
-        let ([payload, overlay], laid_over) = self.drives(provision, epoch)?;
-        let kept = self.hold(&provision.image.layer)?.path();
-        let disk = base::inspect(&kept)?;
-        let room = ROOM + fs_err::metadata(&overlay)?.len();
-        let virtual_bytes = (disk.virtual_bytes + room).next_multiple_of(GIB);
-        let changed = self.overlay_disk(provision, &kept, &disk, virtual_bytes)?;
-        step.done(&size(fs_err::metadata(&payload)?.len() + fs_err::metadata(&overlay)?.len()));
+/// Makes the image.
+pub(super) fn provision(
+    context: &BuildContext<'_>,
+    stage: &Stage,
+    provision: &Provision,
+) -> Result<Artifacts> {
+    let title = stage.title();
+    let step = context.progress.step(format!("{title}: overlay and payload"));
+    let epoch = provision.epoch.unwrap_or_else(clock::now);
+    let ([payload, overlay], laid_over) = drives(context, provision, epoch)?;
+    let kept = context.hold(&provision.image.layer)?.path();
+    let disk = base::inspect(&kept)?;
+    let room = ROOM + fs_err::metadata(&overlay)?.len();
+    let virtual_bytes = (disk.virtual_bytes + room).next_multiple_of(GIB);
+    let changed = overlay_disk(context, provision, &kept, &disk, virtual_bytes)?;
+    step.done(&size(fs_err::metadata(&payload)?.len() + fs_err::metadata(&overlay)?.len()));
 
-        let (accelerator, reason) = Accelerator::probe(&self.work.path(""))?;
-        self.progress.note(&reason);
-        let mut step = self.progress.step(format!("{title}: a machine on {}", provision.base.file_name()));
-        let nonce = fresh_uuid()?;
-        let errand = self.errand(provision, &changed, [payload, overlay], accelerator, &nonce)?;
-        let heard = self.watch(&errand, provision, &nonce, &mut step)?;
-        step.done(&format!("{} packages", heard.packages.len()));
-        for removed in &heard.removed {
-            self.progress.note(&format!("{title}: {removed} of the cloud image is gone"));
+    let (accelerator, reason) = Accelerator::probe(&context.work.path(""))?;
+    context.progress.note(&reason);
+    let mut step = context.progress.step(format!("{title}: a machine on {}", provision.base.file_name()));
+    let nonce = fresh_uuid()?;
+    let errand = errand(context, provision, &changed, [payload, overlay], accelerator, &nonce)?;
+    let heard = watch(context, &errand, provision, &nonce, &mut step)?;
+    step.done(&format!("{} packages", heard.packages.len()));
+    for removed in &heard.removed {
+        context.progress.note(&format!("{title}: {removed} of the cloud image is gone"));
+    }
+    let step = context.progress.step(format!("{title}: qcow2"));
+    let path = context.work.path(&format!("{}.qcow2", provision.image.recipe));
+    assembly::compress_from("qcow2", &changed, &path)?;
+    fs_err::remove_file(changed)?;
+    let origin = resolved_inputs::on_cloud_image(context, &provision.image, epoch)?;
+    let outcome = result(context, provision, path.clone(), virtual_bytes, heard, laid_over, &origin)?;
+    step.done(&size(outcome.image_size));
+    acceptance::accept(&path, &title, context.progress)?;
+    Ok(outcome)
+}
+
+/// The tars of both drives, and what is in the second.
+fn drives(context: &BuildContext<'_>, provision: &Provision, epoch: u64) -> Result<([PathBuf; 2], Rootfs)> {
+    let image = &provision.image;
+    let [payload, overlay] =
+        ["payload", "overlay"].map(|name| context.work.path(&format!("{}.{name}.tar", image.recipe)));
+    let preloads = image
+        .carried
+        .iter()
+        .map(|carried| preload::preload_set(context, carried))
+        .collect::<Result<Vec<_>>>()?;
+    let laid_over = super::compose::lay_over(image, &preloads, &overlay, epoch)?;
+    payload::write(provision, &|set| Ok(context.hold(set)?.path()), &payload)?;
+    for tar in [&payload, &overlay] {
+        let length = fs_err::metadata(tar)?.len();
+        // A drive has whole sectors; QEMU would pad it too, and say so.
+        fs_err::OpenOptions::new().write(true).open(tar)?.set_len(length.next_multiple_of(4096))?;
+    }
+    Ok(([payload, overlay], laid_over))
+}
+
+/// What the machine changes: everything else is read from the kept image, which stays as it is.
+fn overlay_disk(
+    context: &BuildContext<'_>,
+    provision: &Provision,
+    kept: &Path,
+    disk: &BaseDisk,
+    bytes: u64,
+) -> Result<PathBuf> {
+    let path = context.work.path(&format!("{}.changed.qcow2", provision.image.recipe));
+    Cmd::new(tools::QEMU_IMG.name)
+        .args(["create", "-q", "-f", "qcow2", "-F", disk.format, "-b"])
+        .arg(std::path::absolute(kept)?)
+        .arg(&path)
+        .arg(bytes.to_string())
+        .run()?;
+    Ok(path)
+}
+
+fn errand(
+    context: &BuildContext<'_>,
+    provision: &Provision,
+    disk: &Path,
+    [payload, overlay]: [PathBuf; 2],
+    accelerator: Accelerator,
+    nonce: &str,
+) -> Result<OneShotVm> {
+    // Emulation takes ten times as long.
+    let minutes = |fast: u64, slow: u64| {
+        Duration::from_secs(60 * if accelerator == Accelerator::Kvm { fast } else { slow })
+    };
+    Ok(OneShotVm {
+        name: provision.image.recipe.clone(),
+        disk: disk.to_owned(),
+        drives: vec![(payload, PAYLOAD), (overlay, OVERLAY)],
+        user_data: user_data(provision.mirror.as_deref(), nonce)?,
+        accelerator,
+        folder: context.work.path(""),
+        first_event_timeout: minutes(5, 25),
+        timeout: minutes(60, 240),
+    })
+}
+
+fn watch(
+    context: &BuildContext<'_>,
+    vm: &OneShotVm,
+    provision: &Provision,
+    nonce: &str,
+    step: &mut Step,
+) -> Result<GuestReport> {
+    let mut heard = GuestReport::default();
+    let ran = vm.run(|word| {
+        if let GuestEvent::Step(what) = &word {
+            step.reached(what);
         }
-        let step = self.progress.step(format!("{title}: qcow2"));
-        let path = self.work.path(&format!("{}.qcow2", provision.image.recipe));
-        assembly::compress_from("qcow2", &changed, &path)?;
-        fs_err::remove_file(changed)?;
-        let origin = self.origin_on_cloud_image(&provision.image, epoch)?;
-        let outcome = self.result(provision, path.clone(), virtual_bytes, heard, laid_over, &origin)?;
-        step.done(&size(outcome.image_size));
-        acceptance::accept(&path, &title, self.progress)?;
-        Ok(outcome)
+        heard.on_event(word)
+    });
+    match ran.and_then(|()| heard.expect_done(nonce)) {
+        Ok(()) => Ok(heard),
+        Err(Failure::Work(error)) => Err(with_log(context, &error, vm, provision)),
+        Err(other) => Err(other),
     }
+}
 
-    /// The tars of both drives, and what is in the second.
-    fn drives(&self, provision: &Provision, epoch: u64) -> Result<([PathBuf; 2], Rootfs)> {
-        let image = &provision.image;
-        let [payload, overlay] =
-            ["payload", "overlay"].map(|name| self.work.path(&format!("{}.{name}.tar", image.recipe)));
-        let preloads =
-            image.carried.iter().map(|carried| self.preload_set(carried)).collect::<Result<Vec<_>>>()?;
-        let laid_over = super::rootfs::lay_over(image, &preloads, &overlay, epoch)?;
-        payload::write(provision, &|set| Ok(self.hold(set)?.path()), &payload)?;
-        for tar in [&payload, &overlay] {
-            let length = fs_err::metadata(tar)?.len();
-            // A drive has whole sectors; QEMU would pad it too, and say so.
-            fs_err::OpenOptions::new().write(true).open(tar)?.set_len(length.next_multiple_of(4096))?;
-        }
-        Ok(([payload, overlay], laid_over))
-    }
+/// The machine's own log tells more; it stays where the image would have come.
+fn with_log(
+    context: &BuildContext<'_>,
+    error: &anyhow::Error,
+    vm: &OneShotVm,
+    provision: &Provision,
+) -> Failure {
+    let kept = context.dirs.output.join(format!("{}.provision.log", provision.image.recipe));
+    let rest = match fs_err::copy(vm.log(), &kept) {
+        Ok(_) => format!("the whole log is {}", kept.display()),
+        Err(error) => format!("its log could not be kept: {error}"),
+    };
+    let (base, tail) = (&provision.base.url, vm.log_tail());
+    anyhow!("{error:#}\nThe machine on {base} last wrote to its console:\n{tail}\n{rest}").into()
+}
 
-    /// What the machine changes: everything else is read from the kept image, which stays as it is.
-    fn overlay_disk(
-        &self,
-        provision: &Provision,
-        kept: &Path,
-        disk: &BaseDisk,
-        bytes: u64,
-    ) -> Result<PathBuf> {
-        let path = self.work.path(&format!("{}.changed.qcow2", provision.image.recipe));
-        Cmd::new(tools::QEMU_IMG.name)
-            .args(["create", "-q", "-f", "qcow2", "-F", disk.format, "-b"])
-            .arg(std::path::absolute(kept)?)
-            .arg(&path)
-            .arg(bytes.to_string())
-            .run()?;
-        Ok(path)
-    }
-
-    fn errand(
-        &self,
-        provision: &Provision,
-        disk: &Path,
-        [payload, overlay]: [PathBuf; 2],
-        accelerator: Accelerator,
-        nonce: &str,
-    ) -> Result<OneShotVm> {
-        // Emulation takes ten times as long.
-        let minutes = |fast: u64, slow: u64| {
-            Duration::from_secs(60 * if accelerator == Accelerator::Kvm { fast } else { slow })
-        };
-        Ok(OneShotVm {
-            name: provision.image.recipe.clone(),
-            disk: disk.to_owned(),
-            drives: vec![(payload, PAYLOAD), (overlay, OVERLAY)],
-            user_data: user_data(provision.mirror.as_deref(), nonce)?,
-            accelerator,
-            folder: self.work.path(""),
-            first_event_timeout: minutes(5, 25),
-            timeout: minutes(60, 240),
-        })
-    }
-
-    fn watch(
-        &self,
-        vm: &OneShotVm,
-        provision: &Provision,
-        nonce: &str,
-        step: &mut Step,
-    ) -> Result<GuestReport> {
-        let mut heard = GuestReport::default();
-        let ran = vm.run(|word| {
-            if let GuestEvent::Step(what) = &word {
-                step.reached(what);
-            }
-            heard.on_event(word)
-        });
-        match ran.and_then(|()| heard.expect_done(nonce)) {
-            Ok(()) => Ok(heard),
-            Err(Failure::Work(error)) => Err(self.with_log(&error, vm, provision)),
-            Err(other) => Err(other),
-        }
-    }
-
-    /// The machine's own log tells more; it stays where the image would have come.
-    fn with_log(&self, error: &anyhow::Error, vm: &OneShotVm, provision: &Provision) -> Failure {
-        let kept = self.dirs.output.join(format!("{}.provision.log", provision.image.recipe));
-        let rest = match fs_err::copy(vm.log(), &kept) {
-            Ok(_) => format!("the whole log is {}", kept.display()),
-            Err(error) => format!("its log could not be kept: {error}"),
-        };
-        let (base, tail) = (&provision.base.url, vm.log_tail());
-        anyhow!("{error:#}\nThe machine on {base} last wrote to its console:\n{tail}\n{rest}").into()
-    }
-
-    fn result(
-        &self,
-        provision: &Provision,
-        path: PathBuf,
-        virtual_bytes: u64,
-        heard: GuestReport,
-        laid_over: Rootfs,
-        resolved: &ResolvedInputs,
-    ) -> Result<Artifacts> {
-        let base = BaseOf {
-            url: provision.base.url.clone(),
-            digest: resolved.base.clone().unwrap_or_default(),
-            removed: heard.removed,
-            virtual_bytes,
-        };
-        let image = crate::plan::DiskImage { suite: heard.suite, ..provision.image.clone() };
-        let rootfs = Rootfs { packages: heard.packages, inventory: inventory(&path)?, ..laid_over };
-        self.described(&image, path, &Product::Provisioned(&base), &rootfs, resolved)
-    }
+fn result(
+    context: &BuildContext<'_>,
+    provision: &Provision,
+    path: PathBuf,
+    virtual_bytes: u64,
+    heard: GuestReport,
+    laid_over: Rootfs,
+    resolved: &ResolvedInputs,
+) -> Result<Artifacts> {
+    let base = BaseOf {
+        url: provision.base.url.clone(),
+        digest: resolved.base.clone().unwrap_or_default(),
+        removed: heard.removed,
+        virtual_bytes,
+    };
+    let image = crate::plan::DiskImage { suite: heard.suite, ..provision.image.clone() };
+    let rootfs = Rootfs { packages: heard.packages, inventory: inventory(&path)?, ..laid_over };
+    describe::described(context, &image, path, &Product::Provisioned(&base), &rootfs, resolved)
 }
 
 /// What the files of a finished image say of it.

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value as Json, json};
 use tar::{Builder, EntryType};
 
-use super::OVERLAY;
 use crate::build::tarball::header;
 use crate::failure::Result;
 use crate::plan::{CacheKey, Provision, RootTree, hygiene};
@@ -106,6 +105,8 @@ fn outside_names(hosts: &str) -> String {
     };
     hosts.lines().filter(is_outside).flat_map(|line| [line, "\n"]).collect()
 }
+
+pub(super) const OVERLAY: &str = "imagegen-overlay";
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use script::{Wanted, firmware, script, userdata};
 use super::inputs;
 use crate::cli::{BenchArgs, BootArgs, RehearseArgs, RehearseCommand};
 use crate::failure::Result;
-use crate::host::{signals, tools};
+use crate::host::{reaper, tools};
 use crate::rehearsal::{self, BootTest, Firmware, Scenario, Texts};
 use crate::report::{self, Progress};
 use crate::userdata::InstanceRole;
@@ -32,7 +32,7 @@ pub fn run(args: &RehearseArgs) -> Result<()> {
 /// hub and nodes.
 fn prepared(wanted: &Wanted, more: u64) -> Result<Scenario> {
     let script = script(wanted)?;
-    signals::listen()?;
+    reaper::listen()?;
     require(rehearsal::memory(wanted.nodes, wanted.students.into()) + more, &[script.firmware])?;
     rehearsal::check_images(&script.images)?;
     Ok(script)
@@ -55,7 +55,7 @@ fn boot(args: &BootArgs) -> Result<()> {
         Some(Firmware::Bios) => (vec![Firmware::Bios], vec![Firmware::Bios]),
         Some(other) => (vec![other], vec![Firmware::Bios, other]),
     };
-    signals::listen()?;
+    reaper::listen()?;
     require(rehearsal::boot_memory(), &Firmware::ALL)?;
     rehearsal::check_images(std::slice::from_ref(&args.image))?;
     let (workshop, secrets) = (Workshop::default_workshop(), inputs::or_new(None)?);

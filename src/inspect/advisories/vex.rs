@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Applicability, Assessment, Installed};
-use crate::recipe::hex;
+use crate::util::hex;
 
 /// The document, as of a time in seconds since 1970.
 #[must_use]

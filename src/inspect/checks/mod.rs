@@ -1,6 +1,7 @@
 //! The checks, as data: what each looks for, how bad it is, and what to do.
 
 mod boot;
+mod check;
 mod container;
 mod disk;
 mod files;
@@ -11,9 +12,8 @@ mod system;
 pub(super) use boot::boots_bios;
 
 use super::facts::ImageFacts;
-use super::finding::{ImageFinding, Rule as CheckOf};
-
-type Check = CheckOf<ImageFacts>;
+use super::finding::ImageFinding;
+use check::Check;
 
 /// All checks, from the file inwards.
 fn all() -> impl Iterator<Item = &'static Check> {

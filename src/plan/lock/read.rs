@@ -107,7 +107,7 @@ fn is_pool_file(text: &str) -> bool {
 }
 
 fn is_source(line: &str) -> bool {
-    super::archive(line).is_some() && !line.contains(char::is_control)
+    super::locked::archive(line).is_some() && !line.contains(char::is_control)
 }
 
 #[cfg(test)]

@@ -4,21 +4,18 @@
 mod attempts;
 mod neighbour;
 mod notebook;
+mod scene;
 mod service;
 mod visitor;
 
-use super::checks::{self, ClusterCheck};
+use super::check::ClusterCheck;
+use super::checks;
 use super::spec::Spec;
 use super::vm::Vm;
-use super::{BOOT, Cluster, Scenario, Student, Testbed, TestbedSpec, finish, run_checks, startup};
+use super::{Scenario, Testbed, TestbedSpec, finish, run_checks, startup};
 use crate::failure::Result;
 use crate::report::Progress;
-
-/// The workshop, and a machine on its network that does not belong to it.
-struct Scene {
-    cluster: Cluster,
-    neighbour: Vm,
-}
+use scene::Scene;
 
 /// The memory in MiB that an attack takes beside its workshop.
 #[must_use]
@@ -60,13 +57,3 @@ const ATTACKS: &[ClusterCheck<Scene>] = &[
         run: visitor::is_limited,
     },
 ];
-
-impl Scene {
-    fn student(&self) -> Result<Student> {
-        self.cluster.present_student()
-    }
-
-    fn wait_for_neighbour(&mut self) -> Result<()> {
-        self.neighbour.wait_for_success("the neighbour's agent", BOOT, &["true"]).map(drop)
-    }
-}

@@ -10,7 +10,7 @@ use super::Scene;
 use super::attempts::{self, AttemptOutcomes, judge, program};
 use crate::failure::Result;
 use crate::ports::{self, Peer, Port, PortEngine, Protocol};
-use crate::rehearsal::checks::hub::FETCH;
+use crate::rehearsal::checks::fetch::FETCH;
 use crate::rehearsal::checks::{CHECK_TIMEOUT, SOON, sandbox};
 use crate::rehearsal::spec::VmRole;
 use crate::rehearsal::vm::Vm;

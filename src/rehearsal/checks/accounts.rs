@@ -6,8 +6,8 @@ use super::{CHECK_TIMEOUT, Cluster};
 use crate::failure::Result;
 use crate::rehearsal::Student;
 use crate::rehearsal::agent::CommandOutput;
+use crate::rehearsal::polling::{Look, wait_for};
 use crate::rehearsal::vm::Vm;
-use crate::rehearsal::waiting::{Look, wait_for};
 
 /// Looks for what is on standard input in the journal. It is not an argument: the guest agent notes those in there.
 const SEARCH: &str = r#"read -r password && journalctl -b -o cat | grep -F -e "$password""#;

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::sandbox::{answer_at, bring_rules_back, take_rules_away};
 use super::students::{self, Task};
 use super::{API, CHECK_TIMEOUT, Cluster, SOON, answers, connecting, until_it_answers};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::rehearsal::vm::Vm;
 use crate::rehearsal::{Student, guest_setup};
 
@@ -94,7 +94,7 @@ fn expect(machine: &mut Vm, address: Ipv4Addr, port: u16, open: bool) -> Result<
         return until_it_answers(machine, address, port, SOON);
     }
     let seen = answers(machine, address, port)?;
-    judge(machine, "", address, port, open, seen)
+    if seen == open { Ok(()) } else { Err(surprise(machine, "", address, port, seen)) }
 }
 
 /// The same from one container with Docker's usual network; our image has a Python to ask with.
@@ -112,18 +112,17 @@ fn expect_in_container(machine: &mut Vm, open: &[(Ipv4Addr, u16)], closed: &[(Ip
     for (places, wanted) in [(open, true), (closed, false)] {
         for (address, port) in places {
             let seen = seen[format!("{address}:{port}")] == true;
-            judge(machine, "a container of ", *address, *port, wanted, seen)?;
+            if seen != wanted {
+                return Err(surprise(machine, "a container of ", *address, *port, seen));
+            }
         }
     }
     Ok(())
 }
 
-fn judge(machine: &Vm, from: &str, address: Ipv4Addr, port: u16, open: bool, seen: bool) -> Result<()> {
-    if open == seen {
-        return Ok(());
-    }
+fn surprise(machine: &Vm, from: &str, address: Ipv4Addr, port: u16, seen: bool) -> Failure {
     let verb = if seen { "reaches" } else { "does not reach" };
-    Err(anyhow!("{from}{} {verb} {address}:{port}", machine.spec.name).into())
+    anyhow!("{from}{} {verb} {address}:{port}", machine.spec.name).into()
 }
 
 /// A machine on the LAN, by IPv6: everybody on a link has an address there.
@@ -197,7 +196,9 @@ pub(super) fn jupyterhub_alone_asks(cluster: &mut Cluster) -> Result<String> {
     for (user, wanted) in [("jupyterhub", true), ("caddy", false)] {
         let command = ["setpriv", "--reuid", user, "--clear-groups", "sh", "-c", &connect];
         let seen = cluster.hub.run(&command)?.ok();
-        judge(&cluster.hub, &format!("{user} on "), hub, MANAGER, wanted, seen)?;
+        if seen != wanted {
+            return Err(surprise(&cluster.hub, &format!("{user} on "), hub, MANAGER, seen));
+        }
     }
     Ok(format!("{MANAGER} is open to jupyterhub and not to caddy"))
 }

@@ -1,5 +1,6 @@
 //! The hub's services: what they take, and what the organiser sees.
 
+use super::fetch::fetch;
 use anyhow::{Context, anyhow};
 
 use super::students::{self, Task};
@@ -17,21 +18,6 @@ const BY_HAND: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdat
 
 /// Asks Caddy whether it would take the settings of a workshop with a domain.
 const DOMAIN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/domain.py"));
-
-pub(in crate::rehearsal) const FETCH: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/fetch.py"));
-
-/// Asks for a page on the hub, with a token after its URL if there is one, until what comes is what `wanted` is after.
-pub(super) fn fetch<T>(
-    cluster: &mut Cluster,
-    what: &str,
-    arguments: &[&str],
-    wanted: impl Fn(&str) -> Option<T>,
-) -> Result<T> {
-    cluster.hub.write_file("/run/imagegen-fetch.py", FETCH)?;
-    let command = ["python3", "/run/imagegen-fetch.py"];
-    cluster.hub.wait_for_output(what, CHECK_TIMEOUT, &[&command[..], arguments].concat(), wanted)
-}
 
 /// Plain HTTP leads to HTTPS, which has the certificate on the cards.
 pub(super) fn is_encrypted(cluster: &mut Cluster) -> Result<String> {

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use super::{Cluster, SOON};
 use crate::failure::Result;
 use crate::rehearsal::Student;
-use crate::rehearsal::waiting::{Look, wait_for};
+use crate::rehearsal::polling::{Look, wait_for};
 
 pub(super) fn ids_are_equal(cluster: &mut Cluster) -> Result<String> {
     let students = cluster.students.clone();

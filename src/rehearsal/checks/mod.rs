@@ -5,8 +5,10 @@ mod accounts;
 mod carried;
 mod classic;
 mod cloud_init;
+mod common;
+pub(super) mod fetch;
 mod homes;
-pub(super) mod hub;
+mod hub;
 mod identity;
 mod materials;
 pub(super) mod sandbox;
@@ -17,37 +19,17 @@ mod volume;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 use anyhow::anyhow;
 
-use super::vm::Vm;
+use super::check::ClusterCheck;
 use super::{Cluster, boot_test};
 use crate::failure::Result;
 use crate::userdata::paths;
 use crate::workshop::Transport;
 
-/// How long the slowest part of a boot may take under emulation.
-pub(super) const CHECK_TIMEOUT: Duration = Duration::from_secs(1500);
-
-/// How long what has nothing to wait for any more may take.
-pub(super) const SOON: Duration = Duration::from_secs(300);
-
-/// The port of SSH.
-const SSH: u16 = 22;
-/// A port that every member of a swarm has open, and one that every hub has: the proof that an open one is noticed.
-const GOSSIP: u16 = 7946;
-const NFS: u16 = 2049;
-
-/// The port of the hub's API, which containers do reach: the proof that a closed one would be noticed.
-const API: u16 = 8081;
-
-/// One check.
-pub(super) struct ClusterCheck<S = Cluster> {
-    /// What is true when it passes.
-    pub(super) name: &'static str,
-    pub(super) run: fn(&mut S) -> Result<String>,
-}
+use common::{API, GOSSIP, NFS, SSH, answers, connecting, until_it_answers};
+pub(super) use common::{CHECK_TIMEOUT, SOON};
 
 /// The checks for a rehearsal, in an order in which each finds ready what it needs.
 pub(super) fn of(cluster: &Cluster, timed: bool) -> Vec<&'static ClusterCheck> {
@@ -321,21 +303,6 @@ fn failures_are_told(cluster: &mut Cluster) -> Result<String> {
         machine.stdout_of(&["systemctl", "reset-failed", "imagegen-trial"])?;
     }
     Ok("on all machines".into())
-}
-
-/// Whether a connection from `machine` is accepted.
-fn answers(machine: &mut Vm, address: Ipv4Addr, port: u16) -> Result<bool> {
-    Ok(machine.run(&["sh", "-c", &connecting(address, port)])?.ok())
-}
-
-/// Waits until a connection from `machine` is accepted.
-fn until_it_answers(machine: &mut Vm, address: Ipv4Addr, port: u16, bound: Duration) -> Result<()> {
-    let what = format!("an answer of {address} on port {port}");
-    machine.wait_for_success(&what, bound, &["sh", "-c", &connecting(address, port)]).map(drop)
-}
-
-fn connecting(address: Ipv4Addr, port: u16) -> String {
-    format!("timeout 10 bash -c 'exec 3<>/dev/tcp/{address}/{port}'")
 }
 
 /// The rehearsal's LAN is told to be as narrow as a tenant network, or as wide as a provider's.

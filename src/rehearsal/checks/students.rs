@@ -1,5 +1,6 @@
 //! Students in front of the page: a real client on the hub logs them in, starts their servers and runs code in kernels.
 
+use crate::util::debug_only;
 use std::collections::BTreeMap;
 
 use anyhow::{Context, anyhow};
@@ -16,13 +17,15 @@ const PYTHON: &str = "/opt/jupyterhub/bin/python3";
 const STUDENT_TIMEOUT_SECONDS: u32 = 1500;
 
 /// What one student does.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(in crate::rehearsal) struct Task {
     name: String,
     password: String,
     code: Option<String>,
     stop: bool,
 }
+
+debug_only!(Task { name, stop });
 
 impl Task {
     /// Logs in and starts the server, unless it runs.
@@ -112,16 +115,7 @@ pub(in crate::rehearsal) fn present(cluster: &Cluster) -> Vec<Student> {
 }
 
 /// Who a kernel is and where, and proof that it writes at home, and reads there what an earlier one wrote.
-pub(super) const WHO: &str = r#"
-import getpass, json, os, socket
-path = os.path.expanduser("~/from-a-notebook")
-found = open(path).read() if os.path.exists(path) else ""
-with open(path, "w") as file:
-    file.write("written in a notebook\n")
-print(json.dumps({"found": found, "uid": os.getuid(), "gid": os.getgid(), "groups": os.getgroups(), "home": os.path.expanduser("~"),
-    "name": getpass.getuser(), "node": os.environ.get("IMAGEGEN_NODE", ""), "container": socket.gethostname(),
-    "folder": os.getcwd()}))
-"#;
+pub(super) const WHO: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/userdata/rehearsal/who.py"));
 
 /// What a kernel says of itself.
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
@@ -333,7 +327,7 @@ fn api_answers(cluster: &mut Cluster, place: &KernelIdentity) -> Result<String> 
 /// Waits until the hub answers through web server and proxy.
 pub(in crate::rehearsal) fn page_is_back(cluster: &mut Cluster) -> Result<()> {
     let page = format!("https://{}/hub/health", cluster.hub.spec.address.address());
-    super::hub::fetch(cluster, "the hub's page", &[&page], |shown| shown.starts_with("200 ").then_some(()))
+    super::fetch::fetch(cluster, "the hub's page", &[&page], |shown| shown.starts_with("200 ").then_some(()))
 }
 
 /// A kernel that takes more memory than there is dies, and nothing else does.

@@ -4,63 +4,30 @@
 mod dhcp;
 mod endpoint;
 mod http;
+mod instances;
 
 use std::io::Write;
-use std::net::{Ipv4Addr, Shutdown};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 use serde_json::Value as Json;
 
 use super::lan;
-use super::network::{LanAddress, LanLayout, Mac};
+use super::network::{LanAddress, LanLayout};
 use crate::failure::Result;
 use crate::vm::{InstanceIdentity, config_drive};
 use endpoint::Endpoint;
-
-/// The address of the service.
-const SERVICE: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
-/// The address of the port with the DHCP server, through which the service is reached.
-const HOST: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
-const HOST_MAC: Mac = Mac([0x52, 0x54, 0, 0x77, 0, 2]);
+pub use instances::Manner;
+use instances::{HOST, HOST_MAC, Instance, Instances, SERVICE};
 
 /// Frames that wait for the service; the LAN drops what it is too slow for.
 const QUEUE: usize = 256;
-
-/// How the service behaves towards each machine, from the machine's first attempt to connect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Manner {
-    /// How long it does not answer at all.
-    pub delay: Duration,
-    /// How long it answers with HTTP's 500 after that.
-    pub failures: Duration,
-}
-
-/// An instance, as the service knows it.
-#[derive(Debug)]
-struct Instance {
-    mac: Mac,
-    address: Ipv4Addr,
-    name: String,
-    uuid: String,
-    files: Vec<(&'static str, String)>,
-    /// When it first tried to connect.
-    asked: Option<Instant>,
-}
-
-impl Instance {
-    fn file(&self, name: &str) -> Option<&str> {
-        self.files.iter().find(|(known, _)| *known == name).map(|(_, text)| text.as_str())
-    }
-}
-
-/// The instances by their network cards.
-type Instances = Arc<Mutex<Vec<Instance>>>;
 
 /// The running service. Dropping it pulls its cable and waits for its threads.
 #[derive(Debug)]
@@ -139,6 +106,8 @@ fn serve(endpoint: &mut Endpoint, waiting: &Receiver<Vec<u8>>, mut outgoing: Uni
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::rehearsal::network::MoreLinks;
 

@@ -1,7 +1,7 @@
 //! What dockerd does with the leftovers of builds.
 
 use super::values::{ANY, DURATION, SIZE};
-use super::{Judge, rule};
+use super::{Judge, basic};
 use crate::document::{MapKey, Node, Value};
 
 const POLICY: &str = "policy: [{keepStorage: 10GB, filter: [\"unused-for=48h\"]}]";
@@ -10,19 +10,19 @@ const POLICY: &str = "policy: [{keepStorage: 10GB, filter: [\"unused-for=48h\"]}
 pub(super) fn judge(judge: &mut Judge<'_, '_>, node: &Node) {
     each(judge, "builder", node, &["gc", "entitlements", "history"], |judge, name, node| match name {
         "gc" => collection(judge, node),
-        "entitlements" => each(judge, name, node, &["network-host", "security-insecure"], rule::flag),
+        "entitlements" => each(judge, name, node, &["network-host", "security-insecure"], basic::flag),
         _ => each(judge, name, node, &["maxage", "maxentries"], |judge, name, node| match name {
-            "maxage" => rule::text(judge, "maxAge", node, &DURATION),
-            _ => rule::count(judge, "maxEntries", node, 0, i64::MAX - 1),
+            "maxage" => basic::text(judge, "maxAge", node, &DURATION),
+            _ => basic::count(judge, "maxEntries", node, 0, i64::MAX - 1),
         }),
     });
 }
 
 fn collection(judge: &mut Judge<'_, '_>, node: &Node) {
     each(judge, "gc", node, &["enabled", "policy", "defaultkeepstorage"], |judge, name, node| match name {
-        "enabled" => rule::flag(judge, name, node),
+        "enabled" => basic::flag(judge, name, node),
         "policy" => policy(judge, node),
-        _ => rule::text(judge, "defaultKeepStorage", node, &SIZE),
+        _ => basic::text(judge, "defaultKeepStorage", node, &SIZE),
     });
 }
 
@@ -30,9 +30,9 @@ fn policy(judge: &mut Judge<'_, '_>, node: &Node) {
     let Value::List(items) = &node.value else { return judge.wrong_kind("policy", node, "a list", POLICY) };
     for item in items {
         each(judge, "policy", item, &["all", "filter", "keepstorage"], |judge, name, node| match name {
-            "all" => rule::flag(judge, name, node),
-            "filter" => rule::texts(judge, name, node, &ANY),
-            _ => rule::text(judge, "keepStorage", node, &SIZE),
+            "all" => basic::flag(judge, name, node),
+            "filter" => basic::texts(judge, name, node, &ANY),
+            _ => basic::text(judge, "keepStorage", node, &SIZE),
         });
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::values::ValueKind;
 use crate::document::findings::{instead, nearest};
 use crate::document::{Finding, Location, MapKey, Node, Source};
+use crate::workshop::Engine;
 
 /// A key that dockerd does not have.
 pub(super) fn unknown_key(source: &Arc<Source>, key: &MapKey, known: &[&str]) -> Finding {
@@ -43,14 +44,16 @@ pub(super) fn refused(source: &Arc<Source>, key: &MapKey, reason: &str, remedy: 
 }
 
 /// Why dockerd gets no listeners.
-pub(super) fn listener(tcp: bool, swarm: bool) -> (&'static str, &'static str) {
+pub(super) fn listener(tcp: bool, engine: &Engine) -> (&'static str, &'static str) {
     const OPEN: &str = "a TCP listener without TLS gives root to everybody who reaches it";
-    match (tcp, swarm) {
-        (true, true) => (
+    match (tcp, engine) {
+        (true, Engine::Swarm) => (
             OPEN,
             "remove it; the engine `swarm` needs no TCP listener, and `classic` makes its own behind a firewall",
         ),
-        (true, false) => (OPEN, "remove it; the classic engine opens port 2375 itself, to the hub alone"),
+        (true, Engine::Classic(_)) => {
+            (OPEN, "remove it; the classic engine opens port 2375 itself, to the hub alone")
+        }
         (false, _) => (
             "`hosts` beside systemd's `-H fd://` keeps dockerd from starting",
             "remove it; dockerd listens on its unix socket already",

@@ -1,5 +1,6 @@
 //! Log drivers: which there are, and which options each takes.
 
+use super::log_drivers::DRIVERS;
 use serde_json::{Map, Value as Json};
 
 use super::places::OptionLocations;
@@ -7,138 +8,9 @@ use super::values::is_size;
 use super::{Judge, findings};
 use crate::document::{Findings, Node, Value};
 
-/// The drivers in dockerd, and the options of each beside [`COMMON`]. Those that send logs away have options without
-/// which no container starts.
-const DRIVERS: &[(&str, &[&str], &[&str])] = &[
-    (
-        "json-file",
-        &["max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag"],
-        &[],
-    ),
-    ("local", &["max-size", "max-file", "compress"], &[]),
-    ("journald", &["labels", "labels-regex", "env", "env-regex", "tag"], &[]),
-    (
-        "syslog",
-        &[
-            "labels",
-            "labels-regex",
-            "env",
-            "env-regex",
-            "tag",
-            "syslog-address",
-            "syslog-facility",
-            "syslog-tls-ca-cert",
-            "syslog-tls-cert",
-            "syslog-tls-key",
-            "syslog-tls-skip-verify",
-            "syslog-format",
-        ],
-        &[],
-    ),
-    (
-        "fluentd",
-        &[
-            "labels",
-            "labels-regex",
-            "env",
-            "env-regex",
-            "tag",
-            "fluentd-address",
-            "fluentd-async",
-            "fluentd-async-connect",
-            "fluentd-async-reconnect-interval",
-            "fluentd-buffer-limit",
-            "fluentd-max-retries",
-            "fluentd-request-ack",
-            "fluentd-retry-wait",
-            "fluentd-sub-second-precision",
-        ],
-        &["fluentd-address"],
-    ),
-    (
-        "gelf",
-        &[
-            "labels",
-            "labels-regex",
-            "env",
-            "env-regex",
-            "tag",
-            "gelf-address",
-            "gelf-compression-level",
-            "gelf-compression-type",
-            "gelf-tcp-max-reconnect",
-            "gelf-tcp-reconnect-delay",
-        ],
-        &["gelf-address"],
-    ),
-    (
-        "splunk",
-        &[
-            "labels",
-            "labels-regex",
-            "env",
-            "env-regex",
-            "tag",
-            "splunk-url",
-            "splunk-token",
-            "splunk-source",
-            "splunk-sourcetype",
-            "splunk-index",
-            "splunk-capath",
-            "splunk-caname",
-            "splunk-insecureskipverify",
-            "splunk-format",
-            "splunk-verify-connection",
-            "splunk-gzip",
-            "splunk-gzip-level",
-            "splunk-index-acknowledgment",
-        ],
-        &["splunk-url", "splunk-token"],
-    ),
-    (
-        "awslogs",
-        &[
-            "awslogs-group",
-            "awslogs-stream",
-            "awslogs-create-group",
-            "awslogs-region",
-            "awslogs-endpoint",
-            "tag",
-            "awslogs-datetime-format",
-            "awslogs-multiline-pattern",
-            "awslogs-credentials-endpoint",
-            "awslogs-force-flush-interval-seconds",
-            "awslogs-max-buffered-events",
-            "awslogs-format",
-        ],
-        &["awslogs-group", "awslogs-region"],
-    ),
-    (
-        "gcplogs",
-        &[
-            "gcp-project",
-            "labels",
-            "labels-regex",
-            "env",
-            "env-regex",
-            "gcp-log-cmd",
-            "gcp-meta-zone",
-            "gcp-meta-name",
-            "gcp-meta-id",
-        ],
-        &["gcp-project"],
-    ),
-    ("none", &[], &[]),
-];
-
 /// What every driver takes.
 const COMMON: &[&str] =
     &["mode", "max-buffer-size", "cache-disabled", "cache-max-size", "cache-max-file", "cache-compress"];
-
-/// Whether dockerd has a log driver of this name.
-pub(super) fn is_driver(name: &str) -> bool {
-    DRIVERS.iter().any(|(driver, _, _)| *driver == name)
-}
 
 /// Their values are texts, numbers too.
 pub(super) fn judge_kinds(judge: &mut Judge<'_, '_>, node: &Node) {

@@ -1,7 +1,7 @@
 //! Programs that start containers beside runc.
 
 use super::values::ANY;
-use super::{Judge, findings, rule};
+use super::{Judge, basic, findings};
 use crate::document::{MapKey, Node};
 
 const EXAMPLE: &str = "runtimes: {crun: {path: /usr/bin/crun}}";
@@ -23,8 +23,8 @@ pub(super) fn judge(judge: &mut Judge<'_, '_>, node: &Node) {
 fn parts(judge: &mut Judge<'_, '_>, key: &MapKey, entries: &[(MapKey, Node)]) {
     for (part, value) in entries {
         match part.name.as_str() {
-            "path" | "runtimeType" => rule::text(judge, &part.name, value, &ANY),
-            "runtimeArgs" => rule::texts(judge, "runtimeArgs", value, &ANY),
+            "path" | "runtimeType" => basic::text(judge, &part.name, value, &ANY),
+            "runtimeArgs" => basic::texts(judge, "runtimeArgs", value, &ANY),
             "options" => drop(judge.entries("options", value, "options: {BinaryName: /usr/bin/crun}")),
             _ => judge.findings.push(crate::document::findings::unknown_key(judge.source, part, KEYS)),
         }

@@ -58,7 +58,7 @@ kind!(METRICS, is_local_port, "an address of the machine's own with a port", "12
 kind!(DURATION, is_duration, "a duration", "48h");
 kind!(RESOURCE, is_resource, "a resource and how many", "gpu=1");
 kind!(PROXY, is_proxy, "a proxy's address", "http://proxy.example.org:3128");
-kind!(LOG_DRIVER, |text| super::log::is_driver(text), "a log driver that dockerd has", "json-file");
+kind!(LOG_DRIVER, |text| super::log_drivers::is_driver(text), "a log driver that dockerd has", "json-file");
 kind!(MTU, |text| text.parse::<u16>().is_ok_and(|mtu| mtu >= 576), "the bytes of a packet", "1450");
 
 /// `RAMInBytes` of docker/go-units: digits, perhaps a fraction and a space, and a unit.

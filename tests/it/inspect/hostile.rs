@@ -57,7 +57,7 @@ proptest! {
         for (index, byte) in damage {
             image[*index.get(places())] = byte;
         }
-        prop_assert!(!report(image).text("damaged", true, imagegen::report::size).is_empty());
+        prop_assert!(!report(image).text("damaged", true, imagegen::util::size).is_empty());
     }
 
     #[test]
@@ -78,13 +78,13 @@ proptest! {
         if let Some(cut) = cut {
             image.truncate(cut.index(image.len()));
         }
-        prop_assert!(!report(image).text("damaged", true, imagegen::report::size).is_empty());
+        prop_assert!(!report(image).text("damaged", true, imagegen::util::size).is_empty());
     }
 
     #[test]
     fn whatever_begins_like_a_qcow2_has_a_report(rest in proptest::collection::vec(any::<u8>(), 0..4096)) {
         let image = [b"QFI\xfb\0\0\0\x03".to_vec(), rest].concat();
-        prop_assert!(!report(image).text("damaged", true, imagegen::report::size).is_empty());
+        prop_assert!(!report(image).text("damaged", true, imagegen::util::size).is_empty());
     }
 }
 
