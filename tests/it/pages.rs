@@ -8,7 +8,7 @@ mod prose;
 
 use assert_cmd::Command;
 
-use crate::{project, text};
+use crate::{program, project, text};
 
 /// A Markdown file of the project.
 struct Page {
@@ -36,7 +36,7 @@ struct Block {
 
 /// All of them.
 fn pages() -> Vec<Page> {
-    let mut git = Command::new("git");
+    let mut git = Command::new(program("git"));
     git.args(["ls-files", "--cached", "--others", "--exclude-standard", "*.md"]).current_dir(project(""));
     let names = text(&git.output().unwrap().stdout);
     let pages: Vec<Page> = names.lines().filter(|name| project(name).exists()).map(page).collect();

@@ -43,7 +43,7 @@ fn a_missing_program_is_named_with_its_package() {
 fn every_program_that_tests_run_has_a_package() {
     let packages = packages();
     let mut found = 0;
-    for folder in ["tests/it", "tests/it/inspect"] {
+    for folder in ["tests/it", "tests/it/inspect", "tests/it/pages"] {
         for file in std::fs::read_dir(project(folder)).unwrap().map(|entry| entry.unwrap().path()) {
             let Ok(code) = std::fs::read_to_string(&file) else { continue };
             for name in code.split("program(\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {

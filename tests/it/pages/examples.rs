@@ -7,8 +7,8 @@ use assert_cmd::Command;
 use imagegen::recipe::{Catalogue, Chain, Preload};
 
 use super::pipeline;
-use super::{Block, pages};
-use crate::{imagegen, project, text};
+use super::{Block, page, pages};
+use crate::{imagegen, program, project, text};
 
 /// What becomes of a block, by the marks behind its fence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,7 +133,7 @@ fn writes_the_texts_of_a_level(block: &Block) {
     let program = folder.path().join("target/debug/imagegen");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_imagegen"), program).unwrap();
     let copy = folder.path().join("tests/fixtures");
-    Command::new("cp").arg("-r").args([&project("tests/fixtures"), &copy]).assert().success();
+    Command::new(program("cp")).arg("-r").args([&project("tests/fixtures"), &copy]).assert().success();
     let names = |folder: PathBuf| -> BTreeSet<_> {
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect()
     };
@@ -145,14 +145,14 @@ fn writes_the_texts_of_a_level(block: &Block) {
 }
 
 pub(super) fn is_sound_shell(script: &str, place: &str) {
-    let output = Command::new("bash").args(["-nc", script]).output().unwrap();
+    let output = Command::new(program("bash")).args(["-nc", script]).output().unwrap();
     assert!(output.status.success(), "{place}\n{}", text(&output.stderr));
 }
 
 /// A shell in `folder` that finds imagegen.
 fn shell(folder: &Path) -> Command {
     let programs = Path::new(env!("CARGO_BIN_EXE_imagegen")).parent().unwrap();
-    let mut shell = Command::new("bash");
+    let mut shell = Command::new(program("bash"));
     shell.current_dir(folder);
     shell.env("PATH", format!("{}:{}", programs.display(), std::env::var("PATH").unwrap()));
     shell
@@ -160,11 +160,18 @@ fn shell(folder: &Path) -> Command {
 
 /// Each command is one of CI's, whose may have more options.
 fn is_run_by_ci(block: &Block) {
-    let scripts = [".ci/run", ".ci/test"].map(|path| std::fs::read_to_string(project(path)).unwrap());
+    let scripts = [".ci/run", ".ci/test", ".gitlab-ci.yml"];
+    let scripts = scripts.map(|path| std::fs::read_to_string(project(path)).unwrap());
     let scripts = scripts.join("\n").replace("\"$IMAGEGEN\"", "target/release/imagegen");
     for command in block.text.lines().flat_map(|line| line.split("&&")) {
         assert!(scripts.lines().any(|line| contains_in_order(line, command)), "{}: {command}", block.place);
     }
+}
+
+#[test]
+fn ci_run_ends_with_the_second_command_of_readme() {
+    let script = std::fs::read_to_string(project(".ci/run")).unwrap();
+    assert_eq!(script.lines().next_back(), Some(page("README.md").blocks()[1].text.trim()));
 }
 
 fn contains_in_order(line: &str, command: &str) -> bool {
@@ -188,7 +195,7 @@ fn catalogue(node: &str) -> Catalogue {
 }
 
 fn recipes() -> BTreeMap<String, Vec<u8>> {
-    let names = Command::new("git").arg("ls-files").current_dir(project("images")).output().unwrap();
+    let names = Command::new(program("git")).arg("ls-files").current_dir(project("images")).output().unwrap();
     let names = text(&names.stdout);
     names
         .lines()
