@@ -130,8 +130,8 @@ fn writes_the_texts_of_a_level(block: &Block) {
     for made in ["target/debug", "tests"] {
         std::fs::create_dir_all(folder.path().join(made)).unwrap();
     }
-    let program = folder.path().join("target/debug/imagegen");
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_imagegen"), program).unwrap();
+    let link = folder.path().join("target/debug/imagegen");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_imagegen"), link).unwrap();
     let copy = folder.path().join("tests/fixtures");
     Command::new(program("cp")).arg("-r").args([&project("tests/fixtures"), &copy]).assert().success();
     let names = |folder: PathBuf| -> BTreeSet<_> {
