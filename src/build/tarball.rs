@@ -144,7 +144,7 @@ impl<R: Read> Read for Counted<R> {
 #[cfg(test)]
 mod tests {
     use std::borrow::Cow;
-    use std::io::{Seek, SeekFrom};
+    use std::io::Cursor;
 
     use tar::Archive;
 
@@ -180,10 +180,10 @@ mod tests {
         }
     }
 
-    /// A tar on disk with one file of `bytes`, all of it a hole, whose size stands in a record or in the header.
-    fn large(bytes: u64, in_record: bool) -> std::fs::File {
-        let mut file = tempfile::tempfile().unwrap();
-        let mut builder = Builder::new(&mut file);
+    /// A tar with one file of `bytes` zeros, whose size stands in a record or in the header.
+    fn large(bytes: u64, in_record: bool) -> impl Read {
+        let mut head = vec![];
+        let mut builder = Builder::new(&mut head);
         if in_record {
             builder.append_pax_extensions([("size", bytes.to_string().as_bytes())]).unwrap();
         }
@@ -192,10 +192,7 @@ mod tests {
         header.set_cksum();
         builder.get_mut().write_all(header.as_bytes()).unwrap();
         std::mem::forget(builder);
-        let end = file.stream_position().unwrap() + bytes.next_multiple_of(512) + 1024;
-        file.set_len(end).unwrap();
-        file.seek(SeekFrom::Start(0)).unwrap();
-        file
+        Cursor::new(head).chain(io::repeat(0).take(bytes.next_multiple_of(512) + 1024))
     }
 
     /// The end of a tar that is written, and how much of it there was.
