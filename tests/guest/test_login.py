@@ -86,9 +86,8 @@ class Login(unittest.IsolatedAsyncioTestCase):
         self.authenticator = login.WorkshopAuthenticator()
         self.authenticator.asked = []
         self.authenticator.throttle.clock = lambda: self.now
-        replaced = mock.patch.object(login, "asyncio", mock.Mock(sleep=self.sleep, Semaphore=asyncio.Semaphore))
-        replaced.start()
-        self.addCleanup(replaced.stop)
+        waiting = mock.Mock(sleep=self.sleep, Semaphore=asyncio.Semaphore)
+        project.replace(self, login, asyncio=waiting, time=mock.Mock(monotonic=lambda: self.now))
 
     async def asyncSetUp(self):
         self.over = asyncio.Event()
