@@ -263,6 +263,9 @@ fn padded(mut bytes: Vec<u8>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::Rng;
+    use proptest::test_runner::TestRunner;
+
     use super::*;
     use crate::host::cmd::Cmd;
     use crate::host::tools;
@@ -270,16 +273,13 @@ mod tests {
     /// A disk of zeros, text and noise; more than one chunk, and no whole number of clusters.
     fn disk() -> Vec<u8> {
         let mut bytes = vec![0; 3 * (64 << CLUSTER_BITS) + 5 * 512];
-        let mut noise: u64 = 2016;
+        let mut runner = TestRunner::deterministic();
         for (number, cluster) in bytes.chunks_mut(1 << CLUSTER_BITS).enumerate() {
             match number % 5 {
                 0 | 3 => {}
                 1 => cluster.iter_mut().enumerate().for_each(|(at, byte)| *byte = b"imagegen "[at % 9]),
                 2 => cluster[7] = 7,
-                _ => cluster.iter_mut().for_each(|byte| {
-                    noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                    *byte = noise.to_be_bytes()[0];
-                }),
+                _ => runner.rng().fill_bytes(cluster),
             }
         }
         let last = bytes.len() - 1;

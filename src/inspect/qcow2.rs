@@ -261,17 +261,14 @@ mod tests {
 
     /// Stretches of noise, of text and of nothing, in whole sectors.
     fn content() -> impl Strategy<Value = Vec<u8>> {
-        let stretch = (0_u8..3, 1_usize..200, any::<u64>()).prop_map(|(kind, sectors, seed)| {
-            let mut state = seed | 1;
-            let mut noise = || {
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                state.to_le_bytes()[0]
-            };
-            (0..sectors * 512)
-                .map(|place| [0, noise(), place.to_le_bytes()[0]][usize::from(kind)])
-                .collect::<Vec<u8>>()
+        let stretch = (0_u8..3, 1_usize..200).prop_perturb(|(kind, sectors), mut rng| {
+            let mut bytes = vec![0; sectors * 512];
+            match kind {
+                0 => {}
+                1 => rng.fill_bytes(&mut bytes),
+                _ => bytes.iter_mut().zip((0..=u8::MAX).cycle()).for_each(|(byte, value)| *byte = value),
+            }
+            bytes
         });
         proptest::collection::vec(stretch, 1..6).prop_map(|stretches| stretches.concat())
     }

@@ -58,6 +58,10 @@ impl InstanceSpec<'_> {
 mod tests {
     use std::net::Ipv4Addr;
 
+    use proptest::prelude::*;
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+
     use super::*;
     use crate::workshop::{
         AccountEntry, ClassicImages, Engine, Secrets, Share, Transport, User, Users, Workshop,
@@ -73,22 +77,17 @@ mod tests {
     }
 
     /// Names of five to nine random letters, and UIDs without an order: the worst that a university can do.
-    fn unrelated(count: u32) -> Workshop {
-        let mut seed = 42_u64;
-        let mut random = |below: u32| {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            u32::try_from(seed >> 33).expect("31 bits") % below
-        };
-        let mut uids: Vec<u32> = (1000..60_000).collect();
-        let mut user = || {
-            let letters =
-                (0..5 + random(5)).map(|_| char::from(b'a' + u8::try_from(random(26)).expect("a letter")));
-            let name = letters.collect::<String>();
-            let uid = uids.swap_remove(random(u32::try_from(uids.len()).expect("few")) as usize);
-            AccountEntry::Single(User::plain(name, uid))
-        };
-        let entries = (0..count).map(|_| user()).collect();
-        Workshop { users: Users { entries, groups: vec![] }, ..Workshop::default_workshop() }
+    fn unrelated(count: usize) -> Workshop {
+        let uids = prop::sample::subsequence((1000..60_000).collect::<Vec<u32>>(), count).prop_shuffle();
+        let people = (proptest::collection::vec("[a-z]{5,9}", count), uids);
+        let (names, uids) =
+            people.new_tree(&mut TestRunner::deterministic()).expect("nothing is refused").current();
+        let entries =
+            names.into_iter().zip(uids).map(|(name, uid)| AccountEntry::Single(User::plain(name, uid)));
+        Workshop {
+            users: Users { entries: entries.collect(), groups: vec![] },
+            ..Workshop::default_workshop()
+        }
     }
 
     #[test]

@@ -7,8 +7,11 @@ use imagegen::document::{Findings, Source};
 use imagegen::failure::Failure;
 use imagegen::userdata::{Encoding, ImageKind, InstanceRole, InstanceSpec, Platform};
 use imagegen::workshop::{self, Secrets, Workshop};
+use proptest::collection::btree_set;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 
-use crate::project;
+use crate::{project, sample};
 
 /// What a golden machine's text may have, in bytes: half of what the oldest Horizon takes.
 const GOLDEN: usize = 8_000;
@@ -99,34 +102,21 @@ fn an_ordinary_hub_with_everything_fits_with_room_to_spare() {
 }
 
 /// A thousand people whose names and UIDs have nothing to do with each other: no table of them is small.
-fn thousand(seed: u64) -> Workshop {
-    let mut state = seed.wrapping_mul(2).wrapping_add(1);
-    // Numerical Recipes' linear congruential generator: the same people in each run.
-    let mut random = move |below: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % below
-    };
-    let letter = |number: u64| char::from(b'a' + u8::try_from(number).unwrap());
-    let mut names = std::collections::BTreeSet::new();
-    while names.len() < 1000 {
-        let mut name: String = (0..5 + random(6)).map(|_| letter(random(26))).collect();
-        name.push(['.', '-', '_'][usize::try_from(random(3)).unwrap()]);
-        name.push(letter(random(26)));
-        (0..random(3)).for_each(|_| name.push_str(&random(10).to_string()));
-        names.insert(name);
-    }
-    let mut uids: Vec<u64> = (1001..60_000).collect();
-    let mut uid = || uids.swap_remove(usize::try_from(random(uids.len() as u64)).unwrap());
-    let users: Vec<String> =
-        names.iter().map(|name| format!("  - {{name: {name}, uid: {}}}\n", uid())).collect();
-    workshop("thousand", &format!("version: 1\nusers:\n{}", users.concat()))
+fn unrelated_people() -> impl Strategy<Value = Workshop> {
+    let names = btree_set("[a-z]{5,10}[._-][a-z][0-9]{0,2}", 1000);
+    let uids = prop::sample::subsequence((1001..60_000).collect::<Vec<u32>>(), 1000).prop_shuffle();
+    (names, uids).prop_map(|(names, uids)| {
+        let users = names.iter().zip(uids).map(|(name, uid)| format!("  - {{name: {name}, uid: {uid}}}\n"));
+        workshop("thousand", &format!("version: 1\nusers:\n{}", users.collect::<String>()))
+    })
 }
 
 #[test]
 fn a_thousand_unrelated_people_fit_the_oldest_horizon() {
     let secrets = secrets();
-    for seed in 0..3 {
-        let workshop = thousand(seed);
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..3 {
+        let workshop = sample(&mut runner, &unrelated_people());
         for role in [InstanceRole::Hub, NODE] {
             for image in [ImageKind::Golden, ImageKind::Stock] {
                 let (_, text) = render(&workshop, &secrets, role, image);
@@ -141,9 +131,10 @@ fn what_does_not_fit_names_what_the_organiser_can_change_and_nothing_of_ours() {
     let secrets = secrets();
     let large = "version: 1\nhub:\n  files: [{path: /etc/large, content: \"{}\"}]\n";
     // Random letters, which nothing compresses.
-    let letters: Vec<String> = thousand(7).users.accounts().map(|user| user.name).collect();
-    let workshop = workshop("large file", &large.replace("{}", &letters.join(" ")));
-    let both = Workshop { users: thousand(8).users, ..workshop };
+    let mut runner = TestRunner::deterministic();
+    let letters = sample(&mut runner, &"[a-z0-9]{12000}");
+    let workshop = workshop("large file", &large.replace("{}", &letters));
+    let both = Workshop { users: sample(&mut runner, &unrelated_people()).users, ..workshop };
     for image in [ImageKind::Golden, ImageKind::Stock] {
         let machine = InstanceSpec { workshop: &both, secrets: &secrets, role: InstanceRole::Hub, image };
         let Failure::Input(findings) = machine.render(Platform::Horizon).unwrap_err() else {

@@ -39,6 +39,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
 
 use tools::program;
 
@@ -84,6 +86,11 @@ fn are_as_told(files: &[serde_json::Value], folder: &Path) {
         let (sha256, bytes) = imagegen::build::hash(&path).unwrap();
         assert_eq!((file["sha256"].as_str(), file["bytes"].as_u64()), (Some(sha256.as_str()), Some(bytes)));
     }
+}
+
+/// One value of a strategy; a deterministic runner gives the same ones in each run.
+fn sample<S: Strategy>(runner: &mut TestRunner, strategy: &S) -> S::Value {
+    strategy.new_tree(runner).unwrap().current()
 }
 
 /// Looks until what is waited for is there, and gives it. The failure has what there was last.

@@ -1,10 +1,15 @@
 //! Strings that break quoting, through every field that takes them, read back by the programs that read such files in an
 //! instance.
 
+use std::path::Path;
+
 use assert_cmd::Command;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-use crate::{imagegen, program, project, text};
+use crate::{imagegen, program, project, sample, text};
 
 /// What has broken somebody's YAML, shell, Python, passwd file or template before.
 const ATOMS: &[&str] = &[
@@ -80,28 +85,13 @@ const ATOMS: &[&str] = &[
     "0",
 ];
 
-/// A generator of numbers that is the same on every machine.
-struct Random(u64);
+fn nasty() -> impl Strategy<Value = String> {
+    vec(prop::sample::select(ATOMS), 1..=5).prop_map(|atoms| atoms.concat())
+}
 
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % limit
-    }
-
-    fn string(&mut self) -> String {
-        (0..=self.below(5)).map(|_| ATOMS[self.below(ATOMS.len())]).collect()
-    }
-
-    /// One that a field takes: those that it refuses are refused in other tests.
-    fn taken(&mut self, takes: fn(&str) -> bool) -> String {
-        loop {
-            let string = self.string();
-            if takes(&string) {
-                return string;
-            }
-        }
-    }
+/// Strings that a field takes: those that it refuses are refused in other tests.
+fn nasty_if(takes: fn(&str) -> bool) -> impl Strategy<Value = String> {
+    nasty().prop_filter("the field refuses it", move |string| takes(string))
 }
 
 fn is_printable(text: &str) -> bool {
@@ -114,25 +104,26 @@ fn is_file_name(text: &str) -> bool {
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEe7xJlXn2mP0s7cQ4V1r8b6k3yZ5t9u2w4A6C8E0G1I";
 
-/// A workshop with a nasty string in every place, and how many there are.
-fn workshop(random: &mut Random) -> (Value, usize) {
-    let users: Vec<Value> =
-        (0..120).map(|number| json!({"name": format!("u{number}"), "uid": 2001 + number})).collect();
-    let content = |random: &mut Random, path: String| json!({"path": path, "content": random.string()});
-    let mut files: Vec<Value> =
-        (0..300).map(|number| content(random, format!("/srv/content/{number}"))).collect();
-    files.extend((0..80).map(|number| {
-        let path = format!("/srv/names/{number}-{}", random.taken(is_file_name));
-        content(random, path)
-    }));
-    let keys: Vec<String> = (0..40).map(|_| format!("{KEY} {}", random.taken(is_printable))).collect();
-    let tag = random.taken(|text| !text.contains(['{', '}']));
-    let count = files.len() + 80 + keys.len() + 1;
-    let workshop = json!({
-        "version": 1, "users": users, "node": {"files": files}, "admin_ssh_keys": keys,
-        "docker": {"options": {"log-opts": {"tag": tag}}},
-    });
-    (workshop, count)
+/// A workshop with 501 nasty strings: contents of files, names of files, comments of keys, and an option of Docker's.
+fn workshop() -> impl Strategy<Value = Value> {
+    let contents = vec(nasty(), 300);
+    let named = vec((nasty_if(is_file_name), nasty()), 80);
+    let keys = vec(nasty_if(is_printable), 40);
+    let tag = nasty_if(|text| !text.contains(['{', '}']));
+    (contents, named, keys, tag).prop_map(|(contents, named, keys, tag)| {
+        let unnamed = contents.into_iter().map(|content| (String::new(), content));
+        let file = |(number, (name, content)): (usize, (String, String))| {
+            json!({"path": format!("/srv/names/{number}-{name}"), "content": content})
+        };
+        let users = (0..120).map(|number| json!({"name": format!("u{number}"), "uid": 2001 + number}));
+        json!({
+            "version": 1,
+            "users": users.collect::<Vec<_>>(),
+            "node": {"files": unnamed.chain(named).enumerate().map(file).collect::<Vec<_>>()},
+            "admin_ssh_keys": keys.iter().map(|comment| format!("{KEY} {comment}")).collect::<Vec<_>>(),
+            "docker": {"options": {"log-opts": {"tag": tag}}},
+        })
+    })
 }
 
 /// JSON is YAML, but for a few characters that YAML wants escaped.
@@ -142,42 +133,72 @@ fn as_yaml(value: &Value) -> String {
         .fold(value.to_string(), |text, c| text.replace(c, &format!("\\u{:04x}", u32::from(c))))
 }
 
+/// Compares the user-data of a folder with its workshop file, by the readers of an instance.
+fn read_back(folder: &Path) -> Result<(), String> {
+    let mut reader = Command::new(program("python3"));
+    reader.arg("-B").arg(project("tests/guest/nasty.py")).arg("user-data").current_dir(folder);
+    let output = reader.output().unwrap();
+    if output.status.success() { Ok(()) } else { Err(text(&output.stderr)) }
+}
+
+/// Writes a workshop file and its node's user-data into a folder.
+fn write_userdata(folder: &Path, workshop: &Value) -> Result<(), String> {
+    std::fs::write(folder.join("workshop.yaml"), as_yaml(workshop)).unwrap();
+    let arguments = ["node", "--hub-ip", "10.0.0.5", "--for", "nova"];
+    let output = imagegen(folder).args(arguments).output().unwrap();
+    std::fs::write(folder.join("user-data"), &output.stdout).unwrap();
+    if output.status.success() { Ok(()) } else { Err(text(&output.stderr)) }
+}
+
+/// The same strings in each run: 24 workshops of 501.
 #[test]
 fn ten_thousand_nasty_strings_come_back_unchanged() {
-    let mut random = Random(2016);
-    let mut count = 0;
-    for batch in 0..24 {
+    let config =
+        ProptestConfig { failure_persistence: None, max_shrink_iters: 100, ..ProptestConfig::with_cases(24) };
+    let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(config, random);
+    let outcome = runner.run(&workshop(), |workshop| {
         let folder = tempfile::tempdir().unwrap();
-        let (workshop, strings) = workshop(&mut random);
-        count += strings;
-        std::fs::write(folder.path().join("workshop.yaml"), as_yaml(&workshop)).unwrap();
-        let output =
-            imagegen(folder.path()).args(["node", "--hub-ip", "10.0.0.5", "--for", "nova"]).output().unwrap();
-        assert!(output.status.success(), "batch {batch}: {}", text(&output.stderr));
-        std::fs::write(folder.path().join("user-data"), &output.stdout).unwrap();
-        let mut reader = Command::new(program("python3"));
-        reader.arg("-B").arg(project("tests/guest/nasty.py")).arg("user-data").current_dir(folder.path());
-        reader.assert().success();
+        write_userdata(folder.path(), &workshop).map_err(TestCaseError::fail)?;
+        read_back(folder.path()).map_err(TestCaseError::fail)
+    });
+    if let Err(failure) = outcome {
+        panic!("{failure}");
     }
-    assert!(count >= 10_000, "{count}");
+}
+
+#[test]
+fn a_string_that_came_back_changed_would_be_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut workshop = sample(&mut TestRunner::deterministic(), &workshop());
+    write_userdata(folder.path(), &workshop).unwrap();
+    read_back(folder.path()).unwrap();
+    for place in [
+        "/node/files/7/content",
+        "/node/files/303/content",
+        "/admin_ssh_keys/39",
+        "/docker/options/log-opts/tag",
+        "/users/119/name",
+    ] {
+        let value = workshop.pointer_mut(place).unwrap();
+        let changed = format!("{}x", value.as_str().unwrap());
+        let original = std::mem::replace(value, changed.into());
+        std::fs::write(folder.path().join("workshop.yaml"), as_yaml(&workshop)).unwrap();
+        assert!(read_back(folder.path()).is_err(), "{place}");
+        *workshop.pointer_mut(place).unwrap() = original;
+    }
 }
 
 /// autofs' own reader, for the strings that its maps take: those that would need quoting are refused.
 #[test]
 fn autofs_reads_the_maps_as_they_were_meant() {
     let folder = tempfile::tempdir().unwrap();
-    let mut random = Random(1999);
-    let mut word = |letters: &str| -> String {
-        let letters: Vec<char> = letters.chars().collect();
-        (0..=random.below(8)).map(|_| letters[random.below(letters.len())]).collect()
-    };
-    let shares: Vec<(String, String)> = (0..200)
-        .map(|number| {
-            (
-                format!("/data/{number}{}", word("abZ0-_.+@")),
-                format!("/x{}/{}y", word("abZ0-_+@"), word("abZ0-_.+@")),
-            )
-        })
+    let share = ("[abZ0_.+@-]{1,8}", "/x[abZ0_+@-]{1,8}/[abZ0_.+@-]{1,8}y");
+    let shares = sample(&mut TestRunner::deterministic(), &vec(share, 200));
+    let shares: Vec<(String, String)> = shares
+        .into_iter()
+        .enumerate()
+        .map(|(number, (name, from))| (format!("/data/{number}{name}"), from))
         .collect();
     let maps: Vec<Value> = shares
         .iter()
