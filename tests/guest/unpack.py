@@ -38,20 +38,23 @@ def base94(text):
 
 
 def archived(packed):
-    """The files that travel to an ordinary image: path and content."""
+    """The files that travel to an ordinary image: mode and content of each path."""
     fields = iter(lzma.decompress(packed).split(b"\0"))
-    return {path.decode(): content for _, path, content in zip(fields, fields, fields)}
+    return {path.decode(): (mode.decode(), content) for mode, path, content in zip(fields, fields, fields)}
 
 
 def main(source, folder):
     with open(source) as file:
         config = cloud_config(file.read())
-    files = {entry["path"]: content(entry) for entry in config["write_files"]}
-    files |= archived(base94(files.pop(STOCK))) if STOCK in files else {}
-    for path, data in files.items():
+    files = {entry["path"]: (entry.get("permissions", "0644"), content(entry)) for entry in config["write_files"]}
+    if STOCK in files:
+        _, packed = files.pop(STOCK)
+        files |= archived(base94(packed))
+    for path, (mode, data) in files.items():
         os.makedirs(os.path.dirname(folder + path), exist_ok=True)
         with open(folder + path, "wb") as file:
             file.write(data)
+        os.chmod(folder + path, int(mode, 8))
 
 
 if __name__ == "__main__":

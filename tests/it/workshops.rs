@@ -1,9 +1,10 @@
 //! Workshop files: many kinds of sound ones as the user-data that comes of them, and wrong ones as an organiser sees them.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use similar::{ChangeTag, TextDiff};
 
 use crate::{imagegen, program, project, text};
 
@@ -29,13 +30,15 @@ const SOUND: &[(&str, &[&str], &str)] = &[
     ("notebooks", &["hub"], "notebooks_hub"),
     ("notebooks", &["node"], "notebooks_node"),
 ];
-/// Those of which the whole text is kept, one for each role; of the others, what the workshop decides.
-const WHOLE: &[&str] = &["usual_hub", "usual_node"];
-/// Files that are the same in every text, with their sources in the project.
-const COPIES: &[(&str, &str)] = &[
-    ("/etc/imagegen/join.py", "userdata/node/"),
-    ("/etc/systemd/system/imagegen-join.service", "userdata/node/imagegen-join.service"),
-    ("/run/imagegen-stock", "an archive"),
+/// Those of which the whole text is kept, one for each role; of the others, what differs from these.
+const WHOLE: [&str; 2] = ["usual_hub", "usual_node"];
+/// Where programs of the project are, of which only path and mode are shown; and our files in folders of others.
+const PROGRAMS: &[&str] = &[
+    "/etc/imagegen/join.py",
+    "/etc/nfs.conf.d/imagegen.conf",
+    "/etc/ssh/sshd_config.d/10-imagegen.conf",
+    "/etc/systemd/system/",
+    "/usr/lib/imagegen/",
 ];
 
 /// What is printed for one of them, with secrets that are always the same.
@@ -54,25 +57,56 @@ fn userdata(folder: &Path, workshop: &str, arguments: &[&str]) -> String {
 #[test]
 fn the_userdata_of_many_workshops() {
     let folder = tempfile::tempdir().unwrap();
+    unpacked(folder.path());
     for (workshop, arguments, name) in SOUND {
         let text = userdata(folder.path(), workshop, arguments);
-        let shown = if WHOLE.contains(name) { text } else { outline(&text) };
+        let shown = if WHOLE.contains(name) {
+            text
+        } else {
+            let usual = if name.ends_with("_hub") { WHOLE[0] } else { WHOLE[1] };
+            settings_of_cloud_init(&text) + &outline(&folder.path().join(name), &folder.path().join(usual))
+        };
         insta::assert_snapshot!(*name, shown);
     }
 }
 
-/// A text without what is in the project anyway.
-fn outline(text: &str) -> String {
+/// What a text says beside its files, without our programs.
+fn settings_of_cloud_init(text: &str) -> String {
     let mut config: serde_json::Value = serde_yaml::from_str(text).unwrap();
-    for file in config["write_files"].as_array_mut().unwrap() {
-        if let Some((_, source)) = COPIES.iter().find(|(path, _)| file["path"] == *path) {
-            file["content"] = (*source).into();
-        }
-    }
+    config.as_object_mut().unwrap().remove("write_files");
     for command in config["runcmd"].as_array_mut().unwrap() {
         command.as_array_mut().unwrap().retain(|word| !word.as_str().unwrap().contains('\n'));
     }
     serde_yaml::to_string(&config).unwrap()
+}
+
+/// The mode and path of each unpacked file; below it the lines that the usual workshop's file has not, and has instead.
+fn outline(root: &Path, usual: &Path) -> String {
+    let shown = |path: &Path| {
+        let mode = std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        let inside = path.strip_prefix(root).unwrap();
+        let place = format!("/{}", inside.display());
+        let is_program = PROGRAMS.iter().any(|program| place.starts_with(program));
+        let changes = if is_program { String::new() } else { changed_lines(&usual.join(inside), path) };
+        format!("{mode:04o} {place}\n{changes}")
+    };
+    files_below(root).iter().map(|path| shown(path)).collect()
+}
+
+fn changed_lines(usual: &Path, path: &Path) -> String {
+    let usual = std::fs::read_to_string(usual).unwrap_or_default();
+    let text = std::fs::read_to_string(path).unwrap();
+    let changes = TextDiff::from_lines(&usual, &text);
+    let changes = changes.iter_all_changes().filter(|change| change.tag() != ChangeTag::Equal);
+    changes.map(|change| format!("    {}{}\n", change.tag(), change.value().trim_end())).collect()
+}
+
+/// All files in a folder and its folders, by name.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let inner = |path: PathBuf| if path.is_dir() { files_below(&path) } else { vec![path] };
+    paths.into_iter().flat_map(inner).collect()
 }
 
 #[test]
@@ -112,35 +146,63 @@ fn on_a_golden_image(root: &Path) {
     }
 }
 
+// What travels has lost its comments, those for shellcheck too: words are split on purpose.
+const CHECK_SCRIPTS: &str = "find . -name '*.sh' -print -exec shellcheck --shell sh --exclude SC2086 {} +";
+const PARSE_PROGRAMS: &str = "find . -name '*.py' -exec /usr/bin/python3 -B -c 'import ast, sys\n\
+                              for file in sys.argv[1:]: print(file, len(ast.parse(open(file).read()).body))' {} +";
+const VERIFY_UNITS: &str = "SYSTEMD_UNIT_PATH=$PWD/etc/systemd/system: systemd-analyze verify --man=no \
+                            $(ls etc/systemd/system/imagegen*.service etc/systemd/system/imagegen.target) 2>&1 \
+                            | grep -v 'is not executable' || true";
+
+/// What a shell says in a folder; an error where the last of its commands fails.
+fn shell(folder: &Path, command: &str) -> Result<String, String> {
+    let output = Command::new(program("sh")).args(["-c", command]).current_dir(folder).output().unwrap();
+    let said = text(&output.stdout) + &text(&output.stderr);
+    if output.status.success() { Ok(said) } else { Err(format!("{command}\n{said}")) }
+}
+
+fn accept_scripts_and_programs(root: &Path) -> Result<[String; 2], String> {
+    Ok([shell(root, CHECK_SCRIPTS)?, shell(root, PARSE_PROGRAMS)?])
+}
+
+fn accept_units(root: &Path) -> Result<(), String> {
+    // The systemd of the images knows this one; that of Debian 12, where tests may run, does not.
+    let said = shell(root, VERIFY_UNITS)?.replace("Unknown key 'RestartMode'", "");
+    if said.contains("Unknown") || said.contains("Failed") { Err(said) } else { Ok(()) }
+}
+
 #[test]
 fn shells_python_and_systemd_accept_every_file() {
     let folder = tempfile::tempdir().unwrap();
     unpacked(folder.path());
     for (_, _, name) in SOUND {
         let root = folder.path().join(name);
-        let run = |command: &str| {
-            let output =
-                Command::new(program("sh")).args(["-c", command]).current_dir(&root).output().unwrap();
-            let said = text(&output.stdout) + &text(&output.stderr);
-            assert!(output.status.success(), "{name}: {command}\n{said}");
-            said
-        };
         let stock = name.contains("stock");
-        // What travels has lost its comments, those for shellcheck too: words are split on purpose.
-        let scripts = run("find . -name '*.sh' -print -exec shellcheck --shell sh --exclude SC2086 {} +");
+        let [scripts, programs] =
+            accept_scripts_and_programs(&root).unwrap_or_else(|said| panic!("{name}: {said}"));
         assert_eq!(scripts.contains("packages.sh"), stock, "{name}: {scripts}");
-        let programs = run("find . -name '*.py' -exec /usr/bin/python3 -B -c 'import ast, sys\n\
-                            for file in sys.argv[1:]: print(file, len(ast.parse(open(file).read()).body))' {} +");
         assert_eq!(programs.contains("accounts.py"), stock, "{name}: {programs}");
         if !stock {
             on_a_golden_image(&root);
         }
-        let units = "SYSTEMD_UNIT_PATH=$PWD/etc/systemd/system: systemd-analyze verify --man=no \
-                     $(ls etc/systemd/system/imagegen*.service etc/systemd/system/imagegen.target) 2>&1 | grep -v 'is not executable' || true";
-        // The systemd of the images knows this one; that of Debian 12, where tests may run, does not.
-        let said = run(units).replace("Unknown key 'RestartMode'", "");
-        assert!(!said.contains("Unknown") && !said.contains("Failed"), "{name}: {said}");
+        accept_units(&root).unwrap_or_else(|said| panic!("{name}: {said}"));
     }
+}
+
+#[test]
+fn shells_python_and_systemd_refuse_a_wrong_file() {
+    for (name, content, said) in [("wrong.sh", "if\n", "SC1"), ("wrong.py", "def\n", "SyntaxError")] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(name), content).unwrap();
+        assert!(accept_scripts_and_programs(folder.path()).unwrap_err().contains(said), "{name}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let units = folder.path().join("etc/systemd/system");
+    std::fs::create_dir_all(&units).unwrap();
+    std::fs::write(units.join("imagegen.target"), "[Unit]\nDescription=all\n").unwrap();
+    let unit = "[Service]\nExecStart=/bin/true\nRestrat=always\n";
+    std::fs::write(units.join("imagegen-wrong.service"), unit).unwrap();
+    assert!(accept_units(folder.path()).unwrap_err().contains("Restrat"));
 }
 
 #[test]
