@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use fatfs::{Dir, FileSystem, FsOptions};
 
-use super::disk::{Allowed, Window, le16};
+use super::disk::{Allowed, Window, le16, le32};
 
 /// What firmware starts on a disk that it knows nothing of (UEFI specification, 3.5.1.1), without regard to case.
 const REMOVABLE_LOADER: &str = "EFI/BOOT/BOOTX64.EFI";
@@ -87,7 +87,9 @@ fn sound(window: &Window) -> Result<(), String> {
         && matches!(le16(&sector, 11), 512 | 1024 | 2048 | 4096)
         && sector[13].is_power_of_two()
         && le16(&sector, 14) > 0
-        && matches!(sector[16], 1 | 2);
+        && matches!(sector[16], 1 | 2)
+        // FAT32 alone names the first cluster of its root folder; clusters are counted from 2.
+        && (le16(&sector, 22) > 0 || le32(&sector, 44) >= 2);
     if right { Ok(()) } else { Err("it has no FAT file system".into()) }
 }
 

@@ -7,7 +7,7 @@ mod source;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use crate::{project, text};
+use crate::{program, project, text};
 use graph::{Sources, room};
 use source::Source;
 
@@ -61,8 +61,10 @@ static SOURCES: LazyLock<Sources> = LazyLock::new(|| parsed(&texts()));
 
 /// The text of each file below `src/`, but for those that hold tests alone.
 fn texts() -> BTreeMap<String, String> {
-    let listed =
-        assert_cmd::Command::new("git").args(["ls-files", "src/*.rs"]).current_dir(project("")).output();
+    let listed = assert_cmd::Command::new(program("git"))
+        .args(["ls-files", "src/*.rs"])
+        .current_dir(project(""))
+        .output();
     text(&listed.unwrap().stdout)
         .lines()
         .filter_map(|name| name.strip_prefix("src/"))

@@ -98,7 +98,10 @@ fn changed_lines(usual: &Path, path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
     let changes = TextDiff::from_lines(&usual, &text);
     let changes = changes.iter_all_changes().filter(|change| change.tag() != ChangeTag::Equal);
-    changes.map(|change| format!("    {}{}\n", change.tag(), change.value().trim_end())).collect()
+    changes
+        .map(|change| format!("    {}{}\n", change.tag(), change.value().trim_end()))
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 /// All files in a folder and its folders, by name.
