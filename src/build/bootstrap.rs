@@ -92,24 +92,24 @@ impl Bootstrap<'_> {
         for (number, (_, set)) in tree.sets.iter().enumerate() {
             tool = mmdebstrap::with_set(tool, number, set, &installer);
         }
-        for script in &scripts {
-            tool = mmdebstrap::with_script(tool, script, "");
+        for ((name, _), file) in tree.scripts.iter().zip(&scripts) {
+            tool = mmdebstrap::with_script(tool, name, file, "");
         }
         if !tree.initramfs.is_empty() {
             fs_err::write(&initramfs, &tree.initramfs)?;
-            tool = mmdebstrap::with_script(tool.env("INITRD", "No"), &initramfs.to_string_lossy(), "");
+            tool = mmdebstrap::with_script(tool.env("INITRD", "No"), "initramfs.sh", &initramfs, "");
         }
         // The empty mirror keeps mmdebstrap from writing a sources.list of its own.
         Ok(tool.arg("--format=directory").arg(&tree.suite).arg(dir).arg(""))
     }
 }
 
-fn write_scripts(tree: &RootTree, context: &BootstrapContext<'_>) -> Result<Vec<String>> {
+fn write_scripts(tree: &RootTree, context: &BootstrapContext<'_>) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for (number, (_, text)) in tree.scripts.iter().enumerate() {
         let path = context.file(&format!("script-{number}"));
         fs_err::write(&path, text)?;
-        paths.push(path.to_string_lossy().into_owned());
+        paths.push(path);
     }
     Ok(paths)
 }

@@ -13,7 +13,7 @@ use crate::plan::lock::{Lock, LockedTree};
 use crate::recipe::{Bundle, Registry};
 
 /// Where a recipe's script stands inside the root file system while it runs.
-const INSIDE: &str = "/imagegen-script";
+pub(super) const INSIDE: &str = "/imagegen-script";
 /// Unpacks all that mmdebstrap reads: several tars, one after the other. Its own hook for one takes 4 KiB at a time, and
 /// half a minute for a layer.
 const UNPACK: &str =
@@ -98,7 +98,7 @@ pub(super) fn with_set(cmd: Cmd, number: usize, bundle: &Bundle, installer: &Pat
     match bundle.registry {
         Registry::Python(_) => {
             let tool = cmd.arg(format!("--customize-hook=mv \"$1\"/{from} \"$1\"/{WHEELS}"));
-            with_script(tool, &installer.to_string_lossy(), &bundle.into)
+            with_script(tool, &bundle.path, installer, &bundle.into)
         }
         Registry::Npm => {
             let into = quote(&format!("/{}", bundle.into));
@@ -109,10 +109,12 @@ pub(super) fn with_set(cmd: Cmd, number: usize, bundle: &Bundle, installer: &Pat
     }
 }
 
-pub(super) fn with_script(cmd: Cmd, path: &str, argument: &str) -> Cmd {
+/// Runs the script `file`. The first word of the hook does nothing: mmdebstrap quotes the hook that fails, and with it
+/// `name`, what the recipe calls the script.
+pub(super) fn with_script(cmd: Cmd, name: &str, file: &Path, argument: &str) -> Cmd {
     let argument = if argument.is_empty() { String::new() } else { format!(" {}", quote(argument)) };
-    cmd.arg(format!("--customize-hook=upload {} {INSIDE}", quote(path)))
-        .arg(format!("--customize-hook=chroot \"$1\" sh -eu {INSIDE}{argument}"))
+    cmd.arg(format!("--customize-hook=upload {} {INSIDE}", word(file)))
+        .arg(format!("--customize-hook=: {}; chroot \"$1\" sh -eu {INSIDE}{argument}", quote(name)))
         .arg(format!("--customize-hook=rm \"$1\"{INSIDE}"))
 }
 
@@ -122,6 +124,7 @@ mod tests {
     use super::*;
     use crate::host::privilege::Privilege;
     use crate::plan::lock::tests::lock;
+    use crate::recipe::RecipePlaces;
 
     fn layer() -> RootTree {
         RootTree {
@@ -135,6 +138,7 @@ mod tests {
             initramfs: String::new(),
             installer: String::new(),
             scripts: vec![],
+            places: RecipePlaces::default(),
             mirror: None,
             locked: None,
             epoch: None,
@@ -184,7 +188,7 @@ mod tests {
     fn a_layer_on_another_is_root_s_in_mounts_of_its_own_and_paths_are_quoted() {
         let tool = tool(Privilege::Root);
         let tool = install(tool, &layer(), &lock().layers[0], true, &files("work folder"));
-        let tool = with_script(tool, "work folder/script", "");
+        let tool = with_script(tool, "scripts/a.sh", Path::new("work folder/script"), "");
         insta::assert_snapshot!(one_to_a_line(&tool), @r##"
         `unshare --mount -- mmdebstrap
         '--mode=root'
@@ -210,8 +214,13 @@ mod tests {
 
     #[test]
     fn wheels_are_installed_inside_and_modules_only_put_in_their_place() {
-        let set =
-            |registry| Bundle { registry, path: String::new(), lock: String::new(), into: "opt/a".into() };
+        let set = |registry| Bundle {
+            registry,
+            path: "locks/a".into(),
+            lock: String::new(),
+            into: "opt/a".into(),
+            location: None,
+        };
         let tool = with_set(Cmd::new("m"), 1, &set(Registry::Npm), Path::new("i.sh"));
         insta::assert_snapshot!(tool, @r#"`m '--customize-hook=chroot "$1" mkdir -p /opt/a' '--customize-hook=chroot "$1" cp -a /imagegen-set-1/. /opt/a' '--customize-hook=rm -r "$1"/imagegen-set-1'`"#);
         let python = set(Registry::Python("3.13".into()));

@@ -6,6 +6,7 @@ mod artifacts;
 mod assembly;
 mod attestations;
 mod base;
+mod blame;
 mod bootstrap;
 mod bootstrap_context;
 mod bucket;

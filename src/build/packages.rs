@@ -209,7 +209,7 @@ fn failure(
     let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
     let (count, log) = (missing.len(), log.display());
     anyhow!(
-        "{count} packages could not be downloaded from {from}; apt last said:\n{last}\nall that it said is in {log}"
+        "{count} packages could not be downloaded from {from}; apt ends with:\n{last}\nthe complete log is {log}"
     )
     .into()
 }

@@ -118,6 +118,7 @@ mod tests {
                 path: number.to_string(),
                 lock: String::new(),
                 into: String::new(),
+                location: None,
             };
             let action = Action::Set(bundle);
             Stage { key: CacheKey::of(&action), action, kept: false, asked: false }

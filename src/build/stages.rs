@@ -13,7 +13,7 @@ use super::entry::PendingEntry;
 use super::manifest::Product;
 use super::target_tools::TargetTools;
 use super::{
-    acceptance, assembly, base, bootstrap, bundles, describe, oci, preload, provision, registry,
+    acceptance, assembly, base, blame, bootstrap, bundles, describe, oci, preload, provision, registry,
     resolved_inputs,
 };
 use crate::failure::Result;
@@ -48,7 +48,8 @@ pub(super) fn make(context: &BuildContext<'_>, stage: &Stage) -> Result<Option<A
 fn fetch_bundle(context: &BuildContext<'_>, stage: &Stage, bundle: &Bundle) -> Result<()> {
     context.keep(stage, &context.dirs.cache.sets, true, |target| {
         let step = context.progress.step(format!("{}: fetched by its hashes", stage.title()));
-        bundles::fetch(bundle, &stage.key, target.path(), &context.log(stage), context.work)?;
+        bundles::fetch(bundle, &stage.key, target.path(), &context.log(stage), context.work)
+            .map_err(|failure| blame::name_bundle(failure, bundle))?;
         step.done(&size(target.bytes()?));
         Ok(())
     })
@@ -81,12 +82,13 @@ fn make_layer(context: &BuildContext<'_>, stage: &Stage, tree: &RootTree) -> Res
         let title = stage.title();
         let step = context.progress.step(format!("{title}: packages"));
         let waiting = || context.tell_packages_wait(&title);
-        let (locked, provided) = bootstrap::choose(tree, &surroundings, waiting)?;
+        let named = |failure| blame::name_line(failure, &[tree]);
+        let (locked, provided) = bootstrap::choose(tree, &surroundings, waiting).map_err(named)?;
         step.done(&format!("{}{}", locked.packages.len(), provided.told()));
         let step = context.progress.step(format!("{title}: mmdebstrap"));
         let again =
             || context.progress.note(&format!("{title}: too large for memory; once more on the disk"));
-        let tree = bootstrap::make(tree, &locked, target, &surroundings, again)?;
+        let tree = bootstrap::make(tree, &locked, target, &surroundings, again).map_err(named)?;
         context.removals.add(tree);
         step.done(&size(target.bytes()?));
         Ok(())

@@ -62,6 +62,13 @@ mod tests {
     }
 
     #[test]
+    fn a_location_is_named_by_file_and_line() {
+        let source = Source::new("node.yaml", "a: é\nb: c\n");
+        let at = |start| Location { source: Arc::clone(&source), span: start..start }.file_and_line();
+        assert_eq!([at(0), at(6), at(99)], ["node.yaml:1", "node.yaml:2", "node.yaml:3"]);
+    }
+
+    #[test]
     fn spans_count_bytes_not_characters() {
         let document = parse("title: \"Zürich\" # für alle\nname: b\n");
         let Value::Map(top) = &document.root.value else { panic!("not a mapping") };

@@ -37,4 +37,11 @@ impl Location {
     pub fn of(source: &Arc<Source>, node: &Node) -> Self {
         Self { source: Arc::clone(source), span: node.span.clone() }
     }
+
+    /// The file and the line, as compilers write them: `recipes/node.yaml:12`.
+    #[must_use]
+    pub fn file_and_line(&self) -> String {
+        let before = self.source.text.bytes().take(self.span.start);
+        format!("{}:{}", self.source.name, before.filter(|byte| *byte == b'\n').count() + 1)
+    }
 }

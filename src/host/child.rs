@@ -11,6 +11,7 @@ use anyhow::{Context, anyhow};
 
 use super::files::remove_if_there;
 use super::signals;
+use super::tool_failure::ToolFailure;
 use crate::failure::{Failure, Result};
 
 /// How much of a failed command's error output is quoted, in bytes.
@@ -132,16 +133,13 @@ impl ChildProcess {
         Ok(status?)
     }
 
-    /// The failure of a child that ended with `status`, with the end of what it said.
+    /// The failure of a child that ended with `status`, with the end of its output.
     pub fn failed(&mut self, status: ExitStatus) -> Failure {
         if status.code() == Some(127) {
             return anyhow!("{} could not be started: the program was not found", self.line).into();
         }
-        let said = self.error_tail();
-        let told = if said.is_empty() { "it said nothing".to_owned() } else { format!("it said:\n{said}") };
-        let log = self.log.as_ref();
-        let all = log.map(|log| format!("\nall that it said is in {}", log.display())).unwrap_or_default();
-        anyhow!("{} failed ({status}); {told}{all}", self.line).into()
+        let what = format!("{} failed ({status})", self.line);
+        anyhow::Error::new(ToolFailure::new(what, self.error_tail(), self.log.clone())).into()
     }
 
     /// The end of what the child wrote to its standard error.

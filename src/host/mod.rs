@@ -16,5 +16,6 @@ pub mod signals;
 pub mod space;
 mod subordinate;
 mod sync;
+pub mod tool_failure;
 pub mod tools;
 pub mod workdir;

@@ -172,6 +172,7 @@ pub(super) fn layer(
         initramfs: chain.kernel().map(|_| INITRAMFS.to_owned()).unwrap_or_default(),
         installer: if sets.is_empty() { String::new() } else { PYTHON_INSTALLER.to_owned() },
         sets,
+        places: recipe.places.clone(),
         scripts: recipe.scripts.iter().map(|script| (script.path.clone(), script.text.clone())).collect(),
         // Where the packages come from does not matter once it is said which they are.
         mirror: request.mirror.clone().filter(|_| locked.is_none()),

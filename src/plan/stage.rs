@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::lock::LockedTree;
 use super::{CacheKey, PreloadSource};
-use crate::recipe::{Bundle, CloudImage, ContainerConfig, EspFile, Reference};
+use crate::recipe::{Bundle, CloudImage, ContainerConfig, EspFile, RecipePlaces, Reference};
 
 /// A layer: a root file system as a tar, as mmdebstrap leaves it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,6 +31,9 @@ pub struct RootTree {
     pub installer: String,
     /// Scripts to run inside: path for messages, text.
     pub scripts: Vec<(String, String)>,
+    /// Where the recipe names packages and scripts; a moved line changes no key.
+    #[serde(skip)]
+    pub places: RecipePlaces,
     /// A mirror in place of mmdebstrap's default, where the packages are not locked.
     pub mirror: Option<String>,
     /// The packages, where they are locked.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{Catalogue, findings};
-use crate::document::{Fields, Findings, Node, Source};
+use crate::document::{Fields, Findings, Location, Node, Source};
 
 /// Where the packages of a set come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,6 +28,9 @@ pub struct Bundle {
     pub lock: String,
     /// The folder in the image, without a leading slash.
     pub into: String,
+    /// Where the recipe names the lock.
+    #[serde(skip)]
+    pub location: Option<Location>,
 }
 
 /// Reads one entry of the lists `python` and `npm`.
@@ -57,5 +60,6 @@ pub(super) fn read(
         return None;
     };
     let registry = if python { Registry::Python(version?) } else { Registry::Npm };
-    Some(Bundle { registry, path: path.to_owned(), lock: lock.text.clone(), into: into.to_owned() })
+    let location = Some(Location::of(source, lock_node));
+    Some(Bundle { registry, path: path.to_owned(), lock: lock.text.clone(), into: into.to_owned(), location })
 }

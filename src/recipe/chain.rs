@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::places::RecipePlaces;
 use super::{Bundle, CloudImage, ContainerConfig, EspFile, KernelPackage, Preload, kernel};
 use crate::util::hex;
 
@@ -32,6 +33,8 @@ pub struct Recipe {
     pub esp: Option<Vec<EspFile>>,
     /// Symbolic links to make: path in the image, target.
     pub links: Vec<(String, String)>,
+    /// Where it names its packages and scripts.
+    pub places: RecipePlaces,
     /// SHA-256 over the recipe's own files.
     pub(super) digest: String,
 }

@@ -15,6 +15,7 @@ pub mod findings;
 mod inside;
 mod kernel;
 mod merged_usr;
+mod places;
 mod preload;
 mod read;
 
@@ -25,6 +26,7 @@ pub use cloud::{CloudImage, Proof, Signature};
 pub use container::ContainerConfig;
 pub use esp::EspFile;
 pub use kernel::KernelPackage;
+pub use places::RecipePlaces;
 pub use preload::{Preload, Reference};
 pub(crate) use preload::{is_digest, is_name, is_tag};
 

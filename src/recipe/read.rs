@@ -1,6 +1,7 @@
 //! YAML → recipes, with every finding on the way.
 
 use super::inside::is_inside;
+use super::places::RecipePlaces;
 use crate::util::hex;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::{
     cloud, cloud_findings, container, esp, findings, kernel, merged_usr, preload,
 };
 use crate::document::findings::wrong_kind;
-use crate::document::{Document, Fields, Finding, Findings, MapKey, Node, Source, Value};
+use crate::document::{Document, Fields, Finding, Findings, Location, MapKey, Node, Source, Value};
 
 const KEYS: &[&str] = &[
     "version",
@@ -126,15 +127,16 @@ impl RecipeReader<'_> {
         links.extend(self.enabled(&mut fields));
         links.extend(self.masked(&mut fields));
         merged_usr::check_overlay(self.catalogue, name, fields.findings());
+        let mut places = RecipePlaces::default();
         Some(Recipe {
             description: fields
                 .text("description", "description: a node")
                 .map_or("", |(text, _)| text)
                 .into(),
             kernel: kernel::read(self.source, &mut fields),
-            packages: self.packages(&mut fields),
+            packages: self.packages(&mut places, &mut fields),
             sets: [self.sets("python", &mut fields), self.sets("npm", &mut fields)].concat(),
-            scripts: self.scripts(&mut fields),
+            scripts: self.scripts(&mut places, &mut fields),
             container: self.container(&mut fields),
             containers: preload::read(self.catalogue, self.source, &mut fields),
             esp: esp::read(self.catalogue, name, fields.findings()),
@@ -143,6 +145,7 @@ impl RecipeReader<'_> {
             name: name.to_owned(),
             parent: ground?,
             links,
+            places,
         })
     }
 
@@ -178,14 +181,17 @@ impl RecipeReader<'_> {
         }
     }
 
-    fn packages(&self, fields: &mut Fields<'_, '_>) -> Vec<String> {
+    fn packages(&self, places: &mut RecipePlaces, fields: &mut Fields<'_, '_>) -> Vec<String> {
         let named = fields.texts("packages", "packages: [nfs-common, autofs]");
         named
             .into_iter()
             .filter(|(name, node)| {
                 keep_if(is_package(name), fields, || findings::not_a_package(self.source, name, node))
             })
-            .map(|(name, _)| name.to_owned())
+            .map(|(name, node)| {
+                places.packages.push((name.to_owned(), Location::of(self.source, node)));
+                name.to_owned()
+            })
             .collect()
     }
 
@@ -203,9 +209,10 @@ impl RecipeReader<'_> {
         container::read(self.source, node, fields.findings())
     }
 
-    fn scripts(&self, fields: &mut Fields<'_, '_>) -> Vec<Script> {
+    fn scripts(&self, places: &mut RecipePlaces, fields: &mut Fields<'_, '_>) -> Vec<Script> {
         let mut scripts = vec![];
         for (path, node) in fields.texts("scripts", "scripts: [scripts/tidy.sh]") {
+            places.scripts.push((path.to_owned(), Location::of(self.source, node)));
             match self.catalogue.source(path) {
                 Some(source) => scripts.push(Script { path: path.to_owned(), text: source.text.clone() }),
                 None => fields.findings().push(findings::no_such_script(self.source, path, node)),

@@ -200,7 +200,7 @@ fn a_script_that_fails_is_quoted_and_its_whole_log_is_kept() {
     place.change("scripts/mark.sh", &format!("{many}\necho 'the moon is full' >&2\nexit 3\n"));
     let said = place.fails(4, &mut place.command());
     assert!(said.contains("the moon is full"), "{said}");
-    let log = said.split("all that it said is in ").nth(1).unwrap().trim();
+    let log = said.split("the complete log is ").nth(1).unwrap().trim();
     let log = fs::read_to_string(log).unwrap();
     assert!(log.contains("line 0 of many") && log.contains("the moon is full"), "{log}");
     place.change("scripts/mark.sh", "echo marked >/etc/mark\n");
@@ -255,7 +255,7 @@ fn a_mirror_that_goes_away_or_sends_rubbish_is_told_and_the_next_build_succeeds(
         command
     };
     let said = place.fails(4, &mut through(Fault::GoneAfter(5 << 20)));
-    assert!(said.contains("could not be downloaded") && said.contains("all that it said is in"), "{said}");
+    assert!(said.contains("could not be downloaded") && said.contains("the complete log is"), "{said}");
     let said = place.fails(4, &mut through(Fault::Corrupt));
     assert!(said.contains("Hash Sum mismatch") || said.contains("Hashes of received file"), "{said}");
     assert!(listing(&place.at("cache/imagegen/layers")).is_empty());

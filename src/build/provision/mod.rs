@@ -19,12 +19,13 @@ use super::inventory::Inventory;
 use super::manifest::{BaseOf, Product};
 use super::resolved_inputs::ResolvedInputs;
 use super::rootfs::Rootfs;
-use super::{acceptance, assembly, describe, preload, resolved_inputs};
+use super::{acceptance, assembly, blame, describe, preload, resolved_inputs};
 use crate::failure::{Failure, Result};
 use crate::host::cmd::Cmd;
+use crate::host::tool_failure::ToolFailure;
 use crate::host::{clock, tools};
 use crate::inspect;
-use crate::plan::{Provision, Stage, hygiene};
+use crate::plan::{Provision, RootTree, Stage, hygiene};
 use crate::report::Step;
 use crate::userdata::render_template;
 use crate::vm::Accelerator;
@@ -187,18 +188,15 @@ fn watch(
     });
     match ran.and_then(|()| heard.expect_done(nonce)) {
         Ok(()) => Ok(heard),
-        Err(Failure::Work(error)) => Err(with_log(context, &error, vm, provision)),
-        Err(other) => Err(other),
+        Err(failure) => Err(with_log(context, failure, vm, provision)),
     }
 }
 
 /// The machine's own log tells more; it stays where the image would have come.
-fn with_log(
-    context: &BuildContext<'_>,
-    error: &anyhow::Error,
-    vm: &OneShotVm,
-    provision: &Provision,
-) -> Failure {
+fn with_log(context: &BuildContext<'_>, failure: Failure, vm: &OneShotVm, provision: &Provision) -> Failure {
+    let trees: Vec<&RootTree> = provision.steps.iter().collect();
+    let failure = blame::name_line(failure, &trees);
+    let Failure::Work(error) = failure else { return failure };
     let kept = context.dirs.output.join(format!("{}.provision.log", provision.image.recipe));
     let rest = match fs_err::copy(vm.log(), &kept) {
         Ok(_) => format!("the whole log is {}", kept.display()),
@@ -241,7 +239,10 @@ impl GuestReport {
         match word {
             GuestEvent::Step(_) => {}
             GuestEvent::Removed(what) => self.removed.push(what),
-            GuestEvent::Failed { what, log } => return Err(anyhow!("{what}\n{}", log.trim_end()).into()),
+            GuestEvent::Failed { what, log } => {
+                let failure = ToolFailure::new(what, log.trim().to_owned(), None);
+                return Err(anyhow::Error::new(failure).into());
+            }
             GuestEvent::Packages(packages) => {
                 let package =
                     |(name, version, architecture)| Package { name, version, architecture, source: None };
@@ -322,10 +323,13 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_inside_comes_with_the_end_of_what_was_said() {
+    fn a_failure_inside_begins_with_the_tool_s_error() {
         let failed = r#"{"failed": {"what": "installing the packages (exit code 100)", "log": "E: Unable to locate\n"}}"#;
         let failure = hear(&[failed]).unwrap_err().to_string();
-        assert_eq!(failure, "installing the packages (exit code 100)\nE: Unable to locate");
+        assert_eq!(
+            failure,
+            "apt: Unable to locate\nThe output ends with:\nE: Unable to locate\ninstalling the packages (exit code 100)"
+        );
     }
 
     #[test]
