@@ -53,7 +53,7 @@ pub fn visible_commands() -> clap::Command {
 pub enum Command {
     /// Write a workshop file with comments, to be changed
     Init(InitArgs),
-    /// Say everything that is wrong or doubtful about the workshop file
+    /// Check the workshop file and list all errors and warnings
     Check(CheckArgs),
     /// Print the hub's cloud-init user-data, to paste into Horizon
     Hub(HubArgs),
@@ -61,25 +61,25 @@ pub enum Command {
     Node(NodeArgs),
     /// Print the users: as a table, or as cards with their passwords
     Users(UsersArgs),
-    /// Print the certificate of the workshop's authority, for computers that are to trust the hub's page
+    /// Print the certificate of the workshop's authority, to import where the hub's page is to be trusted
     Authority(AuthorityArgs),
-    /// Bring a lost secrets file back from the hub's user-data
+    /// Restore a lost secrets file from the hub's user-data
     RestoreSecrets(RestoreSecretsArgs),
     /// Print the JSON schema of the workshop file, for editors
     Schema,
     /// Build golden images into `dist/`
     Build(BuildArgs),
-    /// Say what a disk image holds and what is wrong with it, without mounting it
+    /// Show the contents and faults of a disk image, without mounting it
     Inspect(InspectArgs),
-    /// Build an image again from what its manifest says, and compare byte for byte
+    /// Rebuild an image from its manifest, and compare byte for byte
     Verify(VerifyArgs),
-    /// Show what is kept between builds, or take it away
+    /// Show or prune the cache that builds share
     Cache(CacheArgs),
-    /// Boot built images in virtual machines, and check or measure what they do
+    /// Boot built images in virtual machines, and check or measure their behaviour
     Rehearse(RehearseArgs),
-    /// Say everything that this machine lacks for building and rehearsing
+    /// List everything that this machine lacks for building and rehearsing
     Doctor(DoctorArgs),
-    /// End what a killed imagegen leaves; imagegen starts this itself
+    /// End the child processes of a killed imagegen; imagegen starts this itself
     #[command(name = "__reaper", hide = true)]
     Keep,
     /// Print the version and the commit that it was built from
@@ -91,7 +91,7 @@ pub enum Command {
     },
     /// Write the man pages into a folder
     Man {
-        /// The folder; made where it is not there.
+        /// The folder; it is created if it does not exist.
         folder: PathBuf,
     },
 }
@@ -135,10 +135,10 @@ pub struct UserdataArgs {
     /// For an ordinary Debian or Ubuntu cloud image: the programs travel along, and packages come from its mirror
     #[arg(long)]
     pub stock: bool,
-    /// Print how large each part is in place of the text
+    /// Print the size of each part instead of the text
     #[arg(long, conflicts_with = "diff")]
     pub sizes: bool,
-    /// Print what has changed since this user-data in place of the text, with secrets masked
+    /// Print the changes since this user-data instead of the text, with secrets masked
     #[arg(long, value_name = "OLD")]
     pub diff: Option<PathBuf>,
     /// Where it goes.
@@ -172,7 +172,7 @@ pub struct NodeArgs {
 /// What can be built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Target {
-    /// The layer that hub and node share; kept in the cache
+    /// The root tree that hub and node share; it stays in the cache
     Base,
     /// `hub.qcow2`
     Hub,
@@ -198,7 +198,7 @@ pub struct BuildArgs {
     /// Where the results go
     #[arg(long, value_name = "DIR", default_value = "dist")]
     pub output: PathBuf,
-    /// A Debian mirror in place of mmdebstrap's default
+    /// A Debian mirror to use instead of mmdebstrap's default
     #[arg(long, value_name = "URL")]
     pub mirror: Option<String>,
     /// A notebook image of your own for the nodes, as an OCI archive
@@ -247,7 +247,7 @@ pub struct InspectArgs {
     /// Write a VEX document to this file that says which of them do not apply
     #[arg(long, value_name = "FILE", requires = "advisories")]
     pub vex: Option<PathBuf>,
-    /// Fail where one applies that is so bad, or worse; what nobody has rated counts as medium
+    /// Fail if one with at least this severity applies; unrated ones count as medium
     #[arg(long, value_name = "SEVERITY", value_enum, requires = "advisories")]
     pub fail_on: Option<Urgency>,
 }
@@ -275,10 +275,10 @@ pub struct VerifyArgs {
     /// The recipes that it was made from, if they are not the built-in ones
     #[arg(long, value_name = "DIR")]
     pub recipes: Option<PathBuf>,
-    /// The notebook image that was put into it by `build --notebook-image`
+    /// The notebook image that `build --notebook-image` put into it
     #[arg(long, value_name = "FILE")]
     pub notebook_image: Option<PathBuf>,
-    /// A Debian mirror to look for the packages on, in place of the archives that the manifest names
+    /// A Debian mirror to fetch the packages from, instead of the archives in the manifest
     #[arg(long, value_name = "URL")]
     pub mirror: Option<String>,
     /// Check first that one of these keys signed the image and its provenance: a list of allowed signers, as ssh-keygen(1)
@@ -308,20 +308,20 @@ pub struct CacheArgs {
 /// What can be done with what is kept.
 #[derive(Debug, Subcommand)]
 pub enum CacheAction {
-    /// Take away what no build can use any more, and more if you say so; never what a running build uses
+    /// Remove entries that no build can use, and others that you name; never those of a running build
     Prune(PruneArgs),
 }
 
 /// Arguments of `imagegen cache prune`.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct PruneArgs {
-    /// Also what is older: a number with s, m, h, d or w
+    /// Also remove older entries: a number with s, m, h, d or w
     #[arg(long, value_name = "AGE", value_parser = quantity::age)]
     pub older_than: Option<u64>,
-    /// Also the oldest, until the cache has at most this size: a number with K, M, G or T
+    /// Also remove the oldest entries until the cache has at most this size: a number with K, M, G or T
     #[arg(long, value_name = "SIZE", value_parser = quantity::size)]
     pub max_size: Option<u64>,
-    /// Everything
+    /// Remove all entries
     #[arg(long, conflicts_with_all = ["older_than", "max_size"])]
     pub all: bool,
 }

@@ -76,9 +76,44 @@ impl From<Finding> for Failure {
     }
 }
 
+/// The cause of an error in the system's words, without the number of the error.
+#[must_use]
+pub fn cause(error: &std::io::Error) -> String {
+    let words = match error.kind() {
+        ErrorKind::NotFound => "No such file or directory",
+        ErrorKind::PermissionDenied => "Permission denied",
+        ErrorKind::IsADirectory => "Is a directory",
+        ErrorKind::NotADirectory => "Not a directory",
+        ErrorKind::StorageFull => "No space left on device",
+        ErrorKind::ReadOnlyFilesystem => "Read-only file system",
+        _ => return without_number(&error.to_string()),
+    };
+    words.to_owned()
+}
+
+/// The text without the numbers of errors that Rust adds: ` (os error 2)`.
+#[must_use]
+pub fn without_number(text: &str) -> String {
+    const BEGINNING: &str = " (os error ";
+    let mut parts = text.split(BEGINNING);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| match part.split_once(')') {
+        Some((number, rest)) if number.parse::<u32>().is_ok() => text + rest,
+        _ => text + BEGINNING + part,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn causes_are_in_the_systems_words() {
+        let errors = [ErrorKind::NotFound.into(), std::io::Error::from_raw_os_error(2)];
+        assert_eq!(errors.map(|error| cause(&error)), ["No such file or directory"; 2]);
+        assert_eq!(cause(&std::io::Error::from_raw_os_error(40)), "Too many levels of symbolic links");
+        assert_eq!(without_number("a: No (os error 2): b (os error x)"), "a: No: b (os error x)");
+    }
 
     #[test]
     fn neither_a_full_disk_nor_a_signal_says_anything_of_what_was_worked_on() {

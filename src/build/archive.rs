@@ -60,7 +60,7 @@ impl ImageArchive {
         let mut archive = tar::Archive::new(fs_err::File::open(&path)?);
         let entries = archive.entries_with_seek().with_context(|| format!("reading {path}"))?;
         for entry in entries {
-            let entry = entry.with_context(|| format!("{path} is no tar, or only a part of one"))?;
+            let entry = entry.with_context(|| format!("{path} is not a tar archive, or is truncated"))?;
             let name = relative(&entry.path_bytes());
             match entry.link_name_bytes() {
                 Some(target) => drop(links.insert(name, String::from_utf8_lossy(&target).into_owned())),
@@ -80,7 +80,7 @@ impl ImageArchive {
         let config: Json =
             serde_json::from_slice(&image.config).context("reading an image's configuration")?;
         if let Some(other) = config["architecture"].as_str().filter(|name| *name != "amd64") {
-            return Err(anyhow!("the image in {} is for {other}, and machines are amd64", self.path).into());
+            return Err(anyhow!("the image in {} is for {other}, but machines are amd64", self.path).into());
         }
         Ok(image)
     }
@@ -109,7 +109,7 @@ impl ImageArchive {
         // An index of several platforms points to manifests once more.
         if is_index(&manifest) {
             let inner = for_this_platform(&manifest);
-            digest = text(inner.with_context(|| format!("{} has nothing for amd64", self.path))?, "digest")?;
+            digest = text(inner.with_context(|| format!("{} has no image for amd64", self.path))?, "digest")?;
             manifest = self.blob_json(&digest)?;
         }
         let config = self.blob(&text(&manifest["config"], "digest")?)?;
@@ -163,7 +163,7 @@ impl ImageArchive {
         let first = entries.first().with_context(|| format!("{} has no image in it", self.path))?;
         if entries.iter().any(|entry| identity(entry) != identity(first)) {
             let path = &self.path;
-            return Err(anyhow!("{path} has several images in it, and one is wanted: save it alone").into());
+            return Err(anyhow!("{path} contains several images: save only one").into());
         }
         Ok(first.clone())
     }
@@ -224,7 +224,7 @@ impl ImageArchive {
         }
         let archive = &self.path;
         Err(anyhow!(
-            "{archive} has no {path}: it is no whole archive of a container image. `docker save` and \
+            "{archive} has no {path}: it is not a complete container image archive. `docker save` and \
              `skopeo copy … oci-archive:NEW` write one"
         )
         .into())
@@ -368,11 +368,14 @@ mod tests {
         let mut builder = Builder::new(vec![]);
         add(&mut builder, "etc/motd", b"hello");
         let said = opened(builder).image().err().unwrap().to_string();
-        assert!(said.contains("has no manifest.json: it is no whole archive of a container image"), "{said}");
+        assert!(
+            said.contains("has no manifest.json: it is not a complete container image archive"),
+            "{said}"
+        );
         let file = tempfile::NamedTempFile::new().unwrap();
         fs_err::write(file.path(), [b'x'; 2000]).unwrap();
         let said = ImageArchive::open(file.path()).err().unwrap().to_string();
-        assert!(said.contains("is no tar"), "{said}");
+        assert!(said.contains("is not a tar archive"), "{said}");
     }
 
     #[test]
@@ -409,7 +412,7 @@ mod tests {
         add(&mut builder, "manifest.json", table.to_string().as_bytes());
         add(&mut builder, "config", config);
         let said = opened(builder).image().err().unwrap().to_string();
-        assert!(said.ends_with("is for arm64, and machines are amd64"), "{said}");
+        assert!(said.ends_with("is for arm64, but machines are amd64"), "{said}");
     }
 
     /// What is said of an image that calls itself by this name, with this digest of a layer.
@@ -434,7 +437,7 @@ mod tests {
         for name in ["app\" --host=tcp://0.0.0.0:2375:1", "app\nX=1:1", "../app:1", "App:1", "app:1 --debug"]
         {
             let said = said_of(name, &digest);
-            assert!(said.len() == 1 && said[0].contains("which is no name of an image"), "{name}: {said:?}");
+            assert!(said.len() == 1 && said[0].contains("which is not an image name"), "{name}: {said:?}");
         }
         for digest in ["", "x", "sha256:../../../etc/x", "sha256:ABCD", &digest[..70]] {
             let said = said_of("app:1", digest);

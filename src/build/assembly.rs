@@ -145,11 +145,11 @@ fn write_boot_loader(disk: &DiskParts, boot: &[u8], mut core: Vec<u8>) -> Result
 
 fn ensure_fits(boot: &[u8], core: &[u8], place: Extent) -> Result<()> {
     let fits = || -> anyhow::Result<()> {
-        ensure!(boot.len() == 512, "GRUB's boot.img has {} bytes in place of 512", boot.len());
+        ensure!(boot.len() == 512, "GRUB's boot.img has {} bytes instead of 512", boot.len());
         ensure!(core.len() > 512, "GRUB's core image has only {} bytes", core.len());
         ensure!(
             core.len() as u64 <= place.size,
-            "GRUB's core image has {} bytes, and its partition {}",
+            "GRUB's core image has {} bytes, but its partition has only {}",
             core.len(),
             place.size
         );
@@ -205,7 +205,7 @@ fn partition(name: &str, kind: Type, extent: Extent, key: &CacheKey) -> Result<P
 }
 
 fn parse<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(uuid: &str) -> Result<T> {
-    Ok(uuid.parse().with_context(|| format!("`{uuid}` is no UUID"))?)
+    Ok(uuid.parse().with_context(|| format!("`{uuid}` is not a UUID"))?)
 }
 
 /// The raw disk as a compressed qcow2.

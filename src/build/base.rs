@@ -1,4 +1,4 @@
-//! A cloud image of somebody else's: downloaded, verified before a byte of it is used, unpacked, and kept.
+//! A cloud image of somebody else's: downloaded, verified before a byte of it is used, unpacked, and cached.
 
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -29,7 +29,7 @@ const DIGITS: [usize; 2] = [64, 128];
 const SIGNED_MESSAGE: &[u8] = b"-----BEGIN PGP SIGNED MESSAGE-----";
 const BUFFER: usize = 1 << 18;
 
-/// A disk as it is kept.
+/// A disk as it is cached.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BaseDisk {
     /// QEMU's name of the format.
@@ -38,7 +38,7 @@ pub(super) struct BaseDisk {
     pub(super) virtual_bytes: u64,
 }
 
-/// Downloads a cloud image into the store.
+/// Downloads a cloud image into the cache.
 pub(super) fn fetch(context: &BuildContext<'_>, stage: &Stage, image: &CloudImage) -> Result<()> {
     context.keep(stage, &context.dirs.cache.bases, true, |target| download(context, stage, image, target))
 }
@@ -185,7 +185,7 @@ fn copy(reader: &mut impl Read, target: &Path) -> Result<()> {
     let mut length = 0;
     loop {
         signals::check()?;
-        let read = reader.take(BUFFER as u64).read(&mut buffer).context("unpacking what was downloaded")?;
+        let read = reader.take(BUFFER as u64).read(&mut buffer).context("unpacking the download")?;
         if read == 0 {
             break;
         }
@@ -217,7 +217,7 @@ pub(super) fn inspect(path: &Path) -> Result<BaseDisk> {
     }
     let header = Header::read(&mut file.into_parts().0)?;
     if header.backing_file || header.features & feature::DATA_FILE != 0 {
-        return Err(anyhow!("it is a qcow2 image that is not whole without another file").into());
+        return Err(anyhow!("it is a qcow2 image that needs a backing file").into());
     }
     Ok(BaseDisk { format: "qcow2", virtual_bytes: header.size })
 }
@@ -324,7 +324,7 @@ mod tests {
             .args([&raw, &child])
             .run()
             .unwrap();
-        assert!(taken(&fs_err::read(&child).unwrap()).unwrap_err().to_string().contains("not whole"));
+        assert!(taken(&fs_err::read(&child).unwrap()).unwrap_err().to_string().contains("backing file"));
         for content in [&b"<html>Not found</html>"[..], &[0; 4096]] {
             assert!(taken(content).unwrap_err().to_string().contains("cannot be a base"));
         }

@@ -1,4 +1,4 @@
-//! A layer by mmdebstrap: bootstrapped, or another layer with more packages.
+//! A root tree by mmdebstrap: bootstrapped, or a parent root tree with more packages.
 
 use super::bootstrap_context::{BootstrapContext, in_environment};
 use std::io::Write;
@@ -17,12 +17,12 @@ use crate::host::tools;
 use crate::plan::RootTree;
 use crate::plan::lock::LockedTree;
 
-/// The format of kept layers. Whoever changes what they consist of raises it: with the same number, what was kept is used.
+/// The format of cached root trees. Raise it with every change of their contents: with the same number, the cache is used.
 pub(super) const ROOTFS_FORMAT: u32 = 1;
 /// Has mmdebstrap fill a file system in memory, and prints that.
 const IN_MEMORY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/images/scripts/in-memory.sh"));
 
-/// Makes the layer `target` from its packages, which are in the store: in memory if there is plenty, and else on the
+/// Makes the root tree `target` from its packages, which are in the cache: in memory if there is plenty, and else on the
 /// disk, in a folder that is given. `on_retry` is called if there was too little memory after all.
 pub(super) fn make(
     tree: &RootTree,
@@ -80,7 +80,7 @@ impl Bootstrap<'_> {
         self.context.pack(self.dir, self.locked.epoch)
     }
 
-    /// mmdebstrap with all that makes the layer.
+    /// mmdebstrap with all that makes the root tree.
     fn command(&self, mmdebstrap: Cmd) -> Result<Cmd> {
         let Self { tree, locked, context, dir } = self;
         let scripts = write_scripts(tree, context)?;
@@ -114,8 +114,8 @@ fn write_scripts(tree: &RootTree, context: &BootstrapContext<'_>) -> Result<Vec<
     Ok(paths)
 }
 
-/// What the layer is to be made of: as locked, or as apt chooses now. The packages are put into the store, where those
-/// of another layer may have to be waited for.
+/// The packages of the root tree: as locked, or as apt chooses now. The packages are put into the cache, where those
+/// of another root tree may have to be waited for.
 pub(super) fn choose(
     tree: &RootTree,
     context: &BootstrapContext<'_>,
@@ -139,7 +139,7 @@ pub(super) fn choose(
     Ok((locked, provided))
 }
 
-/// The time of the newest package in the layer and below it: whenever the same packages are installed, it is the same.
+/// The time of the newest package in the root tree: the same packages always give the same time.
 fn newest(locked: &LockedTree, context: &BootstrapContext<'_>) -> Result<u64> {
     let mut newest = match &context.parent {
         Some(below) => embedded_lock::lock_of(below)?.epoch().unwrap_or(0),
@@ -162,9 +162,10 @@ mod tests {
     use crate::host::privilege::Privilege;
     use crate::host::workdir::WorkDir;
     use crate::plan::lock::tests::lock;
+    use crate::recipe::RecipePlaces;
     use crate::util::hex;
 
-    /// A layer of settings and one set, without packages.
+    /// A root tree of settings and one set, without packages.
     fn layer() -> RootTree {
         RootTree {
             recipe: "base".into(),
@@ -177,6 +178,7 @@ mod tests {
             initramfs: String::new(),
             installer: String::new(),
             scripts: vec![],
+            places: RecipePlaces::default(),
             mirror: None,
             locked: None,
             epoch: None,

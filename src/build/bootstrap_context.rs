@@ -1,4 +1,4 @@
-//! What a layer is made from and where, and how mmdebstrap runs for it.
+//! What a root tree is made from and where, and how mmdebstrap runs for it.
 
 use std::path::{Path, PathBuf};
 
@@ -18,13 +18,13 @@ pub(super) const MARGIN: u64 = 256 << 20;
 /// What programs say where no room is left: ENOSPC in errno(3), and apt before it begins.
 pub(super) const FULL: [&str; 2] = ["No space left on device", "You don't have enough free space"];
 
-/// What a layer is made from, and where.
+/// What a root tree is made from, and where.
 pub(super) struct BootstrapContext<'a> {
-    /// What its files on the way are called: a recipe may have several layers in one build.
+    /// What its files on the way are called: a recipe may have several root trees in one build.
     pub(super) name: String,
-    /// The tar of the layer below.
+    /// The tar of the parent root tree.
     pub(super) parent: Option<PathBuf>,
-    /// The tars of the layer's sets of packages, in their order.
+    /// The tars of the root tree's sets of packages, in their order.
     pub(super) sets: Vec<PathBuf>,
     /// Where the Debian packages are.
     pub(super) packages: &'a PackageStore,
@@ -32,7 +32,7 @@ pub(super) struct BootstrapContext<'a> {
     pub(super) work: &'a WorkDir,
     /// For what mmdebstrap unpacks.
     pub(super) scratch: &'a WorkDir,
-    /// What the layer may be made in.
+    /// What the root tree may be made in.
     pub(super) budget: &'a MemoryBudget,
     /// For what it says.
     pub(super) log: PathBuf,
@@ -55,7 +55,7 @@ impl BootstrapContext<'_> {
         cmd.env("TMPDIR", self.scratch.path("")).logged(&self.log)
     }
 
-    /// What a layer takes while it is made, in bytes: what is below, what its packages say of themselves, and twice the
+    /// The bytes that making a root tree takes: the parent's, those that its packages declare, and twice the
     /// files of packages and sets, which apt and installers copy.
     pub(super) fn room(&self, locked: &LockedTree) -> Result<u64> {
         let mut room = MARGIN;
@@ -78,7 +78,7 @@ impl BootstrapContext<'_> {
         FULL.iter().any(|words| log.contains(words))
     }
 
-    /// Memory to make a layer in: whoever mounts file systems has to be root.
+    /// Memory to make a root tree in: only root mounts file systems.
     pub(super) fn promise(&self, locked: &LockedTree) -> Result<Option<MemoryReservation>> {
         match self.privilege {
             Privilege::Root => Ok(self.budget.try_reserve(self.room(locked)?)),

@@ -1,7 +1,7 @@
 //! A folder of files by key, each with a record of what it is.
 //!
 //! An entry is used through an open file that is locked as shared, by its path below `/proc`: it stays what it is as
-//! long as a build uses it, whatever becomes of its name. Whoever takes an entry away first makes sure that nobody
+//! long as a build uses it, whatever becomes of its name. Before an entry is removed, it is certain that nobody
 //! holds it. The kernel gives such locks back when their holder dies.
 
 use super::hash::hash;
@@ -54,7 +54,7 @@ impl CacheBucket {
         &self.folder
     }
 
-    /// Where the file with this key is kept.
+    /// Where the file with this key is cached.
     pub(super) fn path(&self, key: &str) -> PathBuf {
         self.folder.join(format!("{key}{}", self.suffix))
     }
@@ -176,7 +176,7 @@ impl CacheBucket {
         Ok(age.is_some_and(|age| self.useful_for.is_none_or(|limit| age < limit)))
     }
 
-    /// The usable entries by key, with their age in seconds. What was made on a layer that another build has made anew
+    /// The usable entries by key, with their age in seconds. What was made on a root tree that has been made again
     /// in the meantime does not go with that.
     pub fn ages(&self) -> Result<BTreeMap<String, u64>> {
         let keys = self.keys()?.into_iter();
@@ -200,7 +200,7 @@ impl CacheBucket {
         self.age_by(self.record(key)?.as_ref(), key)
     }
 
-    /// The same, for whoever has its record already.
+    /// The same, for callers that have its record already.
     fn age_by(&self, meta: Option<&EntryMeta>, key: &str) -> Result<Option<u64>> {
         let made = match meta {
             Some(record) => record.made,

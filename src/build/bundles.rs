@@ -1,4 +1,4 @@
-//! Sets of packages from Python's and npm's registries: fetched once, checked against the hashes of their lock, and kept.
+//! Bundles from Python's and npm's registries: fetched once, checked against the hashes of their lock, and cached.
 
 use std::io::Write;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What is kept between builds, in the user's cache folder: a bucket for each kind of thing.
+//! The cache in the user's cache folder: a bucket for each kind of result.
 
 use super::cache_entry::{CacheEntry, CacheKind};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::plan::LAYER_FRESH_FOR;
 /// What the current user keeps.
 #[derive(Debug, Clone)]
 pub struct Cache {
-    /// Layers and container images. They age: the archive's packages get newer.
+    /// Root trees and container images. They age: the archive's packages get newer.
     pub layers: CacheBucket,
     /// Sets of packages. They are locked by hashes, and do not age.
     pub sets: CacheBucket,
@@ -57,11 +57,11 @@ impl Cache {
             .map(PathBuf::from)
             .filter(|path| path.is_absolute())
             .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))
-            .context("neither XDG_CACHE_HOME nor HOME says where to keep layers")?;
+            .context("neither XDG_CACHE_HOME nor HOME is set, so there is no directory for the cache")?;
         Ok(Self::within(&cache.join("imagegen")))
     }
 
-    /// The same, but with layers, sets, and what is remembered of images, in a folder that has none yet.
+    /// The same, but with root trees, sets, and stamps of images, in a folder that has none yet.
     #[must_use]
     pub fn with_layers_in(self, folder: &Path) -> Self {
         let Self { layers, sets, results, .. } = Self::within(folder);
@@ -133,7 +133,7 @@ impl Cache {
         self.buckets().into_iter().try_for_each(CacheBucket::remove_stale_temps)
     }
 
-    /// Everything that is kept, the oldest first on each bucket.
+    /// All cache entries, the oldest first on each bucket.
     pub fn listing(&self) -> Result<Vec<CacheEntry>> {
         let mut entries = vec![];
         for bucket in self.buckets() {

@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CacheKind {
-    /// Layers, and container images that recipes make.
+    /// Root trees, and container images that recipes make.
     Layer,
     /// Locked packages from other registries than Debian's.
     Set,

@@ -1,4 +1,4 @@
-//! One pass over a layer's tar: hygiene, overlay, times; and what the image consists of is noted on the way.
+//! One pass over a root tree's tar: hygiene, overlay, times; and what the image consists of is noted on the way.
 
 use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ const BUFFER: usize = 1 << 20;
 
 /// What a root file system is made of. It is written as a tar as often as somebody wants to read it.
 pub(super) struct RootfsSpec<'a> {
-    /// The layer below the image.
+    /// The root tree below the image.
     pub(super) layer: PathBuf,
     pub(super) image: &'a DiskImage,
     /// The container images to carry.

@@ -45,7 +45,7 @@ pub(super) struct Admitted {
 /// What becomes of an entry.
 pub(super) enum EntryVerdict {
     Write(Box<Admitted>),
-    /// It is no file: the layer's root, a mark, or a comment.
+    /// It is not a file: the layer's root, a mark, or a comment.
     Skip,
     Refuse(Refusal),
 }
@@ -442,7 +442,7 @@ mod tests {
         for (finding, part) in said.iter().zip([
             "`h2`: a hard link to `../../../../usr/bin/bash`, which is outside the layer",
             "`../x`: its name leads out of the layer",
-            "`s/bin`: it is in `s`, which an earlier entry makes no folder",
+            "`s/bin`: it is in `s`, which an earlier entry makes something other than a folder",
         ]) {
             assert!(finding.contains("app.tar: layer sha256:") && finding.contains(part), "{finding}");
         }

@@ -17,7 +17,7 @@ use crate::host::workdir::{BackgroundRemovals, WorkDir};
 use crate::plan::{Action, CacheKey, Plan, Stage};
 use crate::report::Progress;
 
-/// Makes what a stage says; gives the result, where one was asked for.
+/// Makes what a stage says; gives the result, where one was requested.
 pub(super) type MakeStage = fn(&BuildContext<'_>, &Stage) -> Result<Option<Artifacts>>;
 
 /// What all stages of one build share.
@@ -28,15 +28,15 @@ pub(super) struct BuildContext<'a> {
     pub(super) scratch: &'a WorkDir,
     pub(super) settings: &'a Settings,
     pub(super) progress: &'a Progress,
-    /// What was kept under the keys of the plan when the build began.
+    /// The cache entries under the keys of the plan when the build began.
     before: BTreeMap<CacheKey, Option<EntryMeta>>,
-    /// What layers and disks may be made in.
+    /// What root trees and disks may be made in.
     pub(super) budget: MemoryBudget,
     /// What this build uses, by key, until it ends.
     held: Mutex<BTreeMap<CacheKey, Arc<EntryGuard>>>,
-    /// What layers were unpacked in.
+    /// What root trees were unpacked in.
     pub(super) removals: BackgroundRemovals,
-    /// Two images of one layer share its tools.
+    /// Two images of one root tree share its tools.
     pub(super) tools: Mutex<()>,
     /// How a stage is made whose kept result is damaged.
     make: MakeStage,
@@ -80,14 +80,13 @@ impl<'a> BuildContext<'a> {
     /// Says that nothing has to be done for a stage.
     pub(super) fn tell_kept(&self, stage: &Stage) {
         let title = stage.title();
-        self.progress.note(&format!("{title}: kept"));
+        self.progress.note(&format!("{title}: cached"));
         self.progress.events().kept(&title, stage.key.as_str());
     }
 
-    /// Says that packages wait for those of another layer, which this build or another one makes.
+    /// Says that packages wait for those of another root tree, which this build or another one makes.
     pub(super) fn tell_packages_wait(&self, title: &str) {
-        self.progress
-            .note(&format!("{title}: another layer's packages are being fetched; waiting for those"));
+        self.progress.note(&format!("{title}: another root tree's packages are being fetched; waiting"));
     }
 
     /// The hashes of what an image was made from, by key.
@@ -97,7 +96,7 @@ impl<'a> BuildContext<'a> {
         needs.filter_map(|key| Some((key.as_str().to_owned(), held.get(key)?.sha256.clone()))).collect()
     }
 
-    /// Where what a stage makes is kept.
+    /// The cache bucket for the result of a stage.
     pub(super) fn bucket(&self, stage: &Stage) -> Option<&'a CacheBucket> {
         match &stage.action {
             Action::Set(_) => Some(&self.dirs.cache.sets),
@@ -112,35 +111,36 @@ impl<'a> BuildContext<'a> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is kept under a key of the plan, as it was made; made again where it is not.
+    /// The cache entry under a key of the plan; it is made again if it is missing or damaged.
     pub(super) fn hold(&self, key: &CacheKey) -> Result<Arc<EntryGuard>> {
         if let Some(held) = self.held().get(key) {
             return Ok(held.clone());
         }
         let stage = self.plan.stages.iter().find(|stage| stage.key == *key);
         let stage = stage.context("a stage that the plan does not have")?;
-        let its_shelf = self.bucket(stage).context("a stage of which nothing is kept")?;
+        let its_shelf = self.bucket(stage).context("a stage without a cached result")?;
         if let Some(held) = self.look(stage, its_shelf)? {
             return Ok(held);
         }
         (self.make)(self, stage)?;
         let made = self.held().get(key).cloned();
-        Ok(made.with_context(|| format!("{}: it was made and is not there", stage.title()))?)
+        Ok(made.with_context(|| format!("{}: the result has disappeared from the cache", stage.title()))?)
     }
 
-    /// Holds what is kept of a stage, if that is as it was made.
+    /// Holds the cached result of a stage, if it is intact.
     fn look(&self, stage: &Stage, its_shelf: &CacheBucket) -> Result<Option<Arc<EntryGuard>>> {
         match its_shelf.hold(&stage.key)? {
             Lookup::Hit(held) => Ok(Some(self.keep_hold(&stage.key, held))),
             Lookup::Corrupt => {
-                self.progress.note(&format!("{}: what was kept is damaged; it is made again", stage.title()));
+                self.progress
+                    .note(&format!("{}: the cached result is damaged; making it again", stage.title()));
                 Ok(None)
             }
             Lookup::Miss => Ok(None),
         }
     }
 
-    /// Keeps what `make` writes, unless another build has made the same in the meantime and that will do.
+    /// Caches what `make` writes, unless another build has made the same in the meantime and that will do.
     pub(super) fn keep(
         &self,
         stage: &Stage,
@@ -149,8 +149,7 @@ impl<'a> BuildContext<'a> {
         make: impl FnOnce(&mut PendingEntry) -> Result<()>,
     ) -> Result<()> {
         let (key, title) = (&stage.key, stage.title());
-        let waiting =
-            || self.progress.note(&format!("{title}: another build is making it; waiting for that"));
+        let waiting = || self.progress.note(&format!("{title}: another build is making it; waiting"));
         let _making = its_shelf.lock(key, waiting)?;
         let base = stage.base().map(|base| self.hold(base)).transpose()?.map(|held| held.sha256.clone());
         let now = its_shelf.record(key.as_str())?;

@@ -37,7 +37,7 @@ impl Deb {
             let mut file = BufReader::new(fs_err::File::open(path)?);
             let mut magic = [0; MAGIC.len()];
             file.read_exact(&mut magic)?;
-            ensure!(&magic == MAGIC, "it is no ar archive");
+            ensure!(&magic == MAGIC, "it is not an ar archive");
             let mut epoch = None;
             loop {
                 let member = Member::read(&mut file)?;

@@ -11,7 +11,7 @@ use super::rootfs::Rootfs;
 use crate::failure::Result;
 use crate::plan::DiskImage;
 
-/// A finished image with its manifest and its papers.
+/// A finished image with its manifest and its attestations.
 pub(super) fn described(
     context: &BuildContext<'_>,
     image: &DiskImage,

@@ -1,5 +1,5 @@
-//! What a layer is made of, read from its tar. Each layer carries its own record and those of the layers below it, so
-//! that a kept layer can never be apart from its record; hygiene drops them from images.
+//! The packages of a root tree, read from its tar. Each carries its own lock and those of its parents, so
+//! that a cached root tree is never without its lock; hygiene drops them from images.
 
 use crate::inspect::DPKG_STATUS;
 use crate::inspect::installed_packages;
@@ -14,22 +14,26 @@ use crate::document::Source;
 use crate::failure::Result;
 use crate::plan::lock::{self, Lock, LockedTree};
 
-/// The folder of the records in a layer.
+/// The folder of the locks in a root tree.
 pub(super) const FOLDER: &str = "imagegen-lock";
 
-/// The layers that the tar of a layer consists of.
+/// The root trees that the tar of a root tree consists of.
 pub(super) fn lock_of(layer: &Path) -> Result<Lock> {
     let mut lock = Lock::default();
     for (path, text) in texts(layer, |path| path.starts_with(FOLDER))? {
         lock.merge(lock::parse(Source::new(path, text))?);
     }
     if lock.layers.is_empty() {
-        return Err(anyhow!("the kept layer {} has no record; build with --no-cache", layer.display()).into());
+        return Err(anyhow!(
+            "the cached root tree {} has no lock in it; build with --no-cache",
+            layer.display()
+        )
+        .into());
     }
     Ok(lock)
 }
 
-/// dpkg's list of packages in a layer.
+/// dpkg's list of packages in a root tree.
 pub(super) fn dpkg_status(layer: &Path) -> Result<String> {
     let found = texts(layer, |path| path == DPKG_STATUS)?.into_iter().next();
     Ok(found.with_context(|| format!("{} has no /{DPKG_STATUS}", layer.display()))?.1)
@@ -53,7 +57,7 @@ pub(super) fn ensure_installed(layer: &Path, locked: &LockedTree, is_lowest: boo
         return Ok(());
     }
     let recipe = &locked.recipe;
-    Err(anyhow!("the layer `{recipe}` is not made of the packages that were chosen: {}", faults.join(", "))
+    Err(anyhow!("the root tree `{recipe}` does not consist of the chosen packages: {}", faults.join(", "))
         .into())
 }
 

@@ -27,7 +27,7 @@ pub(super) struct EntryMeta {
     /// What it was verified by, where it came from outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) proof: Option<String>,
-    /// The SHA-256 of the layer that it was made on.
+    /// The SHA-256 of the root tree that it was made on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) base: Option<String>,
 }
@@ -71,7 +71,7 @@ pub(super) struct PendingEntry {
     pub(super) lock: File,
     /// What it was verified by, where it came from outside.
     pub(super) proof: Option<String>,
-    /// The SHA-256 of the layer that it was made on.
+    /// The SHA-256 of the root tree that it was made on.
     pub(super) base: Option<String>,
     /// Hash and size of its content, where they are known from writing it.
     pub(super) known: Option<(String, u64)>,

@@ -33,7 +33,7 @@ const LONG_NAME: u8 = 0x0f;
 /// The files on the partition by their path there.
 pub(super) type EspFiles = BTreeMap<String, Vec<u8>>;
 
-/// What goes onto the partition of `image`: files of its overlay, and of its layer.
+/// What goes onto the partition of `image`: files of its overlay, and of its root tree.
 pub(super) fn files(image: &DiskImage, tools: &TargetTools) -> Result<EspFiles> {
     let files = image.esp.iter();
     files
@@ -147,7 +147,7 @@ fn cluster(entry: &[u8]) -> u64 {
 
 fn volume_id(key: &CacheKey) -> Result<u32> {
     let uuid = disk::uuid(key, "EFI system partition");
-    Ok(u32::from_str_radix(&uuid[..8], 16).with_context(|| format!("`{uuid}` is no UUID"))?)
+    Ok(u32::from_str_radix(&uuid[..8], 16).with_context(|| format!("`{uuid}` is not a UUID"))?)
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(super) enum Refusal {
     Device(char, u32, u32),
     /// An entry of a kind that is neither file, folder, link, pipe nor device.
     Kind(char),
-    /// Something that is no file and has content.
+    /// Something that is not a file but has content.
     Content,
     /// A file with holes: programs read some in different ways, and a few bytes claim any size.
     Holes,
@@ -46,23 +46,25 @@ impl Refusal {
             Self::NameOutside => "its name leads out of the layer".into(),
             Self::NameWithZero => "its name has a zero byte in it".into(),
             Self::Mark => "it removes something that is not in the image".into(),
-            Self::Within(parent) => format!("it is in `{parent}`, which an earlier entry makes no folder"),
+            Self::Within(parent) => {
+                format!("it is in `{parent}`, which an earlier entry makes something other than a folder")
+            }
             Self::Replaced => {
-                "an earlier entry is a folder where this is none, or is none where this is one".into()
+                "an earlier entry of the same name is of another kind: only one of the two is a folder".into()
             }
             Self::LinkOutside(target) => format!("a hard link to `{target}`, which is outside the layer"),
             Self::LinkToNothing(target) => {
-                format!("a hard link to `{target}`, which is no earlier entry of the layer")
+                format!("a hard link to `{target}`, which no earlier entry of the layer creates")
             }
             Self::LinkToFolder(target) => format!("a hard link to the folder `{target}`"),
             Self::Target => "a link to something that cannot be a path".into(),
             Self::Device(kind, major, minor) => format!("the device {kind} {major}:{minor} of the machine"),
             Self::Kind(kind) => format!("an entry of the unknown kind `{kind}`"),
-            Self::Content => "it is no file and has content".into(),
+            Self::Content => "it is not a file but has content".into(),
             Self::Holes => "a file with holes in it, which layers of container images do not have".into(),
-            Self::Size(bytes) => format!("a file of {bytes} bytes, which no file system takes"),
+            Self::Size(bytes) => format!("a file of {bytes} bytes, which is too large for any file system"),
             Self::Attribute(name) => {
-                format!("it has the attribute `{name}`, which leads overlayfs to other files")
+                format!("it has the attribute `{name}`, which redirects overlayfs to other files")
             }
         }
     }
@@ -87,7 +89,7 @@ pub(super) fn no_signature(path: &str, reason: &str) -> Finding {
 /// A signature of somebody whom the list does not name.
 pub(super) fn no_signer(file: &str, signers: &str, reason: &str) -> Finding {
     Finding::error(
-        format!("nobody in {signers} has signed {file}: {reason}"),
+        format!("no key in {signers} signed {file}: {reason}"),
         "do not use the file unless you know who signed it; add that key to the list of allowed signers then",
     )
 }
@@ -95,7 +97,7 @@ pub(super) fn no_signer(file: &str, signers: &str, reason: &str) -> Finding {
 /// A file that a signed provenance does not name as it is.
 pub(super) fn of_another_build(file: &str, provenance: &str) -> Finding {
     Finding::error(
-        format!("{file} is not of the build that {provenance} tells of"),
+        format!("{file} is not from the build that {provenance} describes"),
         "put image, manifest and provenance of one build beside each other, under the names that the build gave them",
     )
 }
@@ -103,7 +105,7 @@ pub(super) fn of_another_build(file: &str, provenance: &str) -> Finding {
 /// A signature of another content, or for another purpose.
 pub(super) fn other_content(file: &str, reason: &str) -> Finding {
     Finding::error(
-        format!("{file} is not what was signed: {reason}"),
+        format!("{file} differs from the file that was signed: {reason}"),
         "do not use the file: fetch it again with its signature from where it was built",
     )
 }
@@ -125,10 +127,7 @@ pub(super) fn more_hostile_entries(archive: &str, layer: &str, count: usize) -> 
 /// A name in an archive that Docker would not take.
 pub(super) fn not_a_name(archive: &str, name: &str) -> Finding {
     Finding::error(
-        format!(
-            "{archive}: the image calls itself `{}`, which is no name of an image",
-            name.escape_default()
-        ),
+        format!("{archive}: the image calls itself `{}`, which is not an image name", name.escape_default()),
         "give it one, and save it again: docker tag IMAGE example/notebook:1.0 && docker save …",
     )
 }

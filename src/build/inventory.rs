@@ -12,7 +12,7 @@ const DEBIAN_PYTHON: &str = "usr/lib/python3/";
 const OS_RELEASE: &str = "usr/lib/os-release";
 /// Larger files of metadata are not read, in bytes: these are a few kilobytes, or tens of them.
 const LARGEST: u64 = 4 << 20;
-/// A licence in the field for its name may be the whole text; then its first line is no name.
+/// A licence in the field for its name may be the whole text; then its first line is not a name.
 const LONGEST_NAME: usize = 80;
 
 /// A licence, in one of the ways in which packages name theirs.

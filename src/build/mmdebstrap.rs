@@ -15,19 +15,19 @@ use crate::recipe::{Bundle, Registry};
 /// Where a recipe's script stands inside the root file system while it runs.
 pub(super) const INSIDE: &str = "/imagegen-script";
 /// Unpacks all that mmdebstrap reads: several tars, one after the other. Its own hook for one takes 4 KiB at a time, and
-/// half a minute for a layer.
+/// half a minute for a root tree.
 const UNPACK: &str =
     r#"tar --extract --file=- --ignore-zeros --directory="$1" --numeric-owner --xattrs --xattrs-include='*'"#;
 /// Removes from the essential packages what dpkg is told to exclude.
 const EXCLUDE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/images/scripts/exclude.sh"));
-/// What apt reads in place of `sources.list` meanwhile, beside it.
+/// What apt reads instead of `sources.list` meanwhile, beside it.
 const SOURCES: &str = "imagegen.list";
 
-/// Files that go into the root file system while the layer is made.
+/// Files that go into the root file system while the root tree is made.
 pub(super) struct BootstrapFiles {
     /// The `sources.list` of the image.
     sources: PathBuf,
-    /// The record of the layer.
+    /// The record of the root tree.
     record: PathBuf,
 }
 
@@ -51,7 +51,7 @@ pub(super) fn install(
     let required = locked.packages.iter().filter(|package| package.required).map(|package| &package.name);
     let packages: Vec<&str> = tree.packages.iter().chain(required).map(String::as_str).collect();
     let tool = cmd
-        // A layer may consist of a script alone, and an empty list is none to mmdebstrap.
+        // A root tree may consist of a script alone, and an empty list is none to mmdebstrap.
         .args((!packages.is_empty()).then(|| format!("--include={}", packages.join(","))))
         // None of these options reaches an image: hygiene drops the files that carry them.
         .arg(format!("--aptopt=Dir::Etc::SourceList \"{SOURCES}\""))
@@ -77,7 +77,7 @@ pub(super) fn install(
         "--setup-hook=echo \"deb [trusted=yes] copy:$1/{PACKAGES} ./\" >\"$1\"/etc/apt/{SOURCES}"
     ))
     .arg(format!("--customize-hook=rm -r \"$1\"/{PACKAGES} \"$1\"/etc/apt/{SOURCES}"))
-    // Scripts may want the real archives, and the layer above has options of its own.
+    // Scripts may want the real archives, and the child root tree has options of its own.
     .arg("--customize-hook=rm -f \"$1\"/etc/apt/apt.conf.d/99mmdebstrap")
     .arg(format!("--customize-hook=mkdir -p \"$1\"/{}", embedded_lock::FOLDER))
     .arg(format!(

@@ -86,9 +86,9 @@ pub fn host_facts(dirs: &BuildDirs) -> Result<HostFacts> {
 /// What a build has made.
 #[derive(Debug)]
 pub struct BuildOutput {
-    /// What the layers are made of, where that was wanted.
+    /// What the root trees are made of, where that was wanted.
     pub lock: Option<Lock>,
-    /// The files of all images that were asked for, whether made now or kept, in the order of their paths.
+    /// The files of all images that were requested, whether made now or cached, in the order of their paths.
     pub published: Vec<Published>,
 }
 
@@ -122,7 +122,7 @@ pub fn execute(
     // Not before: what is too old by a clock that is wrong is not too old.
     if let Err(error) = remembered.and_then(|()| dirs.cache.gc()) {
         // The images are there, and right.
-        progress.note(&format!("the cache could not be put in order: {error}"));
+        progress.note(&format!("removing outdated cache entries failed: {error}"));
     }
     Ok(BuildOutput { lock, published })
 }

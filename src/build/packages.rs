@@ -1,4 +1,4 @@
-//! Debian packages, kept by the hash of their content: each is downloaded once, whichever layer and build needs it, and
+//! Debian packages, cached by the hash of their content: each is downloaded once for all root trees and builds, and
 //! none is used that does not have its hash.
 
 use std::fs::File;
@@ -30,18 +30,18 @@ const UNREACHABLE: [&str; 4] = ["Could not", "Unable to", "onnection", "Temporar
 /// How many lines of what apt said are worth a message: it says the same for each package.
 const LAST_LINES: usize = 8;
 
-/// The kept packages of the current user. A package says itself by its name what its content has to be.
+/// The cached packages of the current user. A package says itself by its name what its content has to be.
 #[derive(Debug, Clone)]
 pub struct PackageStore {
     bucket: CacheBucket,
 }
 
-/// What had to be done for packages to be at hand.
+/// What had to be done for packages to be in the cache.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Provided {
     /// How many were downloaded.
     pub(super) fetched: usize,
-    /// How many were kept, but damaged, and were downloaded again.
+    /// How many were damaged in the cache and downloaded again.
     pub(super) damaged: usize,
 }
 
@@ -51,13 +51,13 @@ impl Provided {
         let Self { fetched, damaged } = self;
         match damaged {
             0 => format!(", {fetched} downloaded"),
-            _ => format!(", {fetched} downloaded, {damaged} of them because what was kept was damaged"),
+            _ => format!(", {fetched} downloaded, {damaged} of them because the cached copy was damaged"),
         }
     }
 }
 
 impl PackageStore {
-    /// The store on a bucket.
+    /// The package store on a bucket.
     pub(super) fn new(bucket: CacheBucket) -> Self {
         Self { bucket }
     }
@@ -66,7 +66,7 @@ impl PackageStore {
         &self.bucket
     }
 
-    /// Where the package with this SHA-256 is kept.
+    /// Where the package with this SHA-256 is cached.
     #[must_use]
     pub fn path(&self, sha256: &str) -> PathBuf {
         self.bucket.path(sha256)
@@ -91,7 +91,7 @@ impl PackageStore {
     }
 
     /// Sees to it that all `packages` are here, whole: what is not is downloaded from the first of the `archives` that
-    /// has it. What apt says goes to `log`, which stays if something cannot be had. Where another layer's packages are
+    /// has it. apt's output goes to `log`, which stays if a download fails. Where another root tree's packages are
     /// being seen to, calls `waiting` and waits: what both need is there afterwards.
     pub(super) fn provide(
         &self,
@@ -103,12 +103,12 @@ impl PackageStore {
         if packages.is_empty() {
             return Ok(Provided::default());
         }
-        // No package has this key. The lock is between the layers of one build as well as between builds.
+        // No package has this key. The lock is between the root trees of one build as well as between builds.
         let _alone = self.bucket.lock(&CacheKey::of(&LOCK), waiting)?;
         let mut provided = Provided::default();
         let mut missing = vec![];
         for package in packages {
-            // Several layers have it.
+            // Several root trees have it.
             if missing.iter().any(|known: &&LockedPackage| known.sha256 == package.sha256) {
                 continue;
             }
@@ -231,7 +231,7 @@ mod tests {
 
     const CONTENT: &str = "what a package would be";
 
-    /// An archive on the loopback interface that has one file, at `pool/a.deb`; how often that was asked for.
+    /// An archive on the loopback interface that has one file, at `pool/a.deb`; how often that was requested.
     struct Server {
         address: String,
         asked: Arc<AtomicUsize>,

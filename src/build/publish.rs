@@ -16,7 +16,7 @@ use crate::report::{Progress, Published};
 /// The checksums of all files in an output folder, in the format of sha256sum(1).
 const CHECKSUMS: &str = "SHA256SUMS";
 
-/// Moves what was made into `output` and writes the checksums anew; gives that, the checksums and the `kept` files.
+/// Moves what was made into `output` and writes the checksums again; gives that, the checksums and the `kept` files.
 pub(super) fn all(
     outcomes: &[&Artifacts],
     kept: Vec<Published>,

@@ -42,7 +42,7 @@ pub(super) fn fetch(
     let manifest: Json = serde_json::from_slice(&raw).context("reading a manifest")?;
     let digest = if is_index(&manifest) {
         let ours = for_this_platform(&manifest);
-        digest_of(ours.with_context(|| format!("{reference} has nothing for amd64"))?)?
+        digest_of(ours.with_context(|| format!("{reference} has no image for amd64"))?)?
     } else {
         reference.digest.clone()
     };
@@ -93,8 +93,7 @@ fn expect(reference: &Reference, wanted: &str, found: &str) -> Result<()> {
     if wanted == found {
         return Ok(());
     }
-    Err(anyhow!("fetching {reference}: what has the digest {wanted} by name has {found} by its content")
-        .into())
+    Err(anyhow!("fetching {reference}: the content has the digest {found} instead of {wanted}").into())
 }
 
 /// skopeo's folder, with files named by the digits of their digests, as an OCI archive. `raw` is what the reference
@@ -136,8 +135,5 @@ fn pack(reference: &Reference, raw: &[u8], digest: &str, folder: &Path, target: 
 }
 
 fn digest_of(descriptor: &Json) -> Result<String> {
-    Ok(descriptor["digest"]
-        .as_str()
-        .context("a manifest that points to something without a digest")?
-        .to_owned())
+    Ok(descriptor["digest"].as_str().context("a manifest with an entry that has no digest")?.to_owned())
 }

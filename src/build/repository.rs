@@ -1,4 +1,4 @@
-//! Exactly the packages of a layer as an archive for apt, in a tar that is unpacked into the root file system: it can be
+//! Exactly the packages of a root tree as an archive for apt, in a tar for the root file system: it can be
 //! read there in every mode of mmdebstrap's, which a folder of the user's cannot.
 
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! Which packages a layer is made of, by apt's own choice from an archive: decided once, before anything is installed.
+//! Which packages a root tree consists of: apt chooses once from an archive, before anything is installed.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ const INSIDE: &str = "/imagegen-resolve";
 /// The folder of its results, as it knows too.
 const RESULTS: &str = "/imagegen-resolved";
 
-/// Asks apt, on top of the layer below; the epoch is still open.
+/// Asks apt, on top of the parent root tree; the epoch is still open.
 pub(super) fn resolve(tree: &RootTree, context: &BootstrapContext<'_>) -> Result<LockedTree> {
     let below = context.parent.as_deref();
     let folder = context.work.path(&format!("{}-resolved", context.name));
@@ -48,7 +48,7 @@ pub(super) fn resolve(tree: &RootTree, context: &BootstrapContext<'_>) -> Result
     tool.arg(&tree.suite).arg("/dev/null").args(&tree.mirror).run()?;
     let [sources, required, packages] =
         ["sources", "required", "packages"].map(|name| fs_err::read_to_string(folder.join(name)));
-    Ok(parse(tree, &sources?, &required?, &packages?).context("reading what apt has chosen")?)
+    Ok(parse(tree, &sources?, &required?, &packages?).context("reading apt's choice of packages")?)
 }
 
 fn parse(tree: &RootTree, sources: &str, required: &str, packages: &str) -> anyhow::Result<LockedTree> {

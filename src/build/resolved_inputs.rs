@@ -13,7 +13,7 @@ use crate::plan::{Action, CacheKey, DiskImage, PreloadSource};
 /// What an image is made from.
 #[derive(Debug)]
 pub(super) struct ResolvedInputs {
-    /// The packages of all layers, those of the container images that it carries included.
+    /// The packages of all root trees, those of the container images that it carries included.
     pub(super) lock: Lock,
     /// Seconds since 1970 that no file of the image is newer than.
     pub(super) epoch: u64,
@@ -45,12 +45,12 @@ pub(super) struct PreloadedInputs {
     archive_sha256: Option<String>,
 }
 
-/// The origin of an image whose layers are there.
+/// The origin of an image whose root trees are there.
 pub(super) fn of_image(context: &BuildContext<'_>, image: &DiskImage) -> Result<ResolvedInputs> {
     let lock = lock_of(context, image)?;
     let epoch = lock.epoch().context("an image without layers")?;
     let carries = carries(context, image)?;
-    // The layer's own key would say which mirror it came from, and whether there was a lock.
+    // The root tree's own key would say which mirror it came from, and whether there was a lock.
     let image = DiskImage { layer: CacheKey::of(&lock), carried: vec![], ..image.clone() };
     let identity = CacheKey::of(&(&image, &carries));
     Ok(ResolvedInputs { lock, epoch, base: None, carries, identity })
@@ -92,7 +92,7 @@ fn carried_origin(context: &BuildContext<'_>, carried: &PreloadSource) -> Result
     })
 }
 
-/// Sees to it that all packages which a lock names are at hand, before anything is built.
+/// Sees to it that all packages which a lock names are in the cache, before anything is built.
 pub(super) fn locked_packages(context: &BuildContext<'_>) -> Result<()> {
     let stages = context.plan.stages.iter().filter(|stage| !stage.kept);
     let layers = stages.filter_map(|stage| match &stage.action {
@@ -123,7 +123,7 @@ pub(super) fn locked_packages(context: &BuildContext<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What all layers of the plan are made of.
+/// What all root trees of the plan are made of.
 pub(super) fn lock_of_plan(context: &BuildContext<'_>) -> Result<Lock> {
     let mut lock = Lock::default();
     for stage in &context.plan.stages {

@@ -1,4 +1,4 @@
-//! Several stages at once: as many hands as the machine has processors take up what is ready.
+//! Several stages at once: a pool of workers takes up the stages that are ready.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -6,7 +6,7 @@ use crate::failure::{Failure, Result};
 use crate::host::signals::CancelScope;
 use crate::plan::{DependencyQueue, Plan, Stage};
 
-/// Works off the stages of `plan` that are not kept; gives what each resulted in, in the plan's order. After the first
+/// Runs the stages of `plan` that are not cached; returns their results in the plan's order. After the first
 /// failure, which is what one learns of, everything that goes on is stopped.
 pub(super) fn run_stages<'p, T: Send>(
     plan: &'p Plan,
@@ -33,7 +33,7 @@ pub(super) fn run_stages<'p, T: Send>(
     failure.map_or(Ok(results.into_iter().map(|(_, result)| result).collect()), Err)
 }
 
-/// What the hands share.
+/// What the workers share.
 struct Scheduler<T> {
     state: Mutex<SchedulerState<T>>,
     changed: Condvar,

@@ -12,7 +12,7 @@ use crate::plan::DiskEstimate;
 pub struct BuildDirs {
     /// Where the results go.
     pub output: PathBuf,
-    /// The kept layers.
+    /// The cached root trees.
     pub cache: Cache,
 }
 
@@ -33,10 +33,10 @@ impl BuildDirs {
 /// What a build needs to know beside its plan.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where locked packages are looked for in place of the archives that their lock names.
+    /// Where locked packages are looked for instead of the archives that their lock names.
     pub mirror: Option<String>,
     /// How many stages may go on at once.
     pub hands: usize,
-    /// Whether somebody wants to know what the layers are made of.
+    /// Whether somebody wants to know what the root trees are made of.
     pub wants_lock: bool,
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::findings;
 use super::hash::hash;
 use crate::document::Finding;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, cause};
 use crate::host::cmd::Cmd;
 use crate::host::{files, tools};
 use crate::report::{Progress, Published};
@@ -73,7 +73,7 @@ impl Signer {
 fn check(file: &Path, signers: &Path) -> Result<String> {
     let (signature, list) = (of(file), signers.display().to_string());
     let size = fs_err::metadata(&signature)
-        .map_err(|error| findings::no_signature(&signature.display().to_string(), &error.to_string()))?;
+        .map_err(|error| findings::no_signature(&signature.display().to_string(), &cause(&error)))?;
     let name = file.display().to_string();
     if size.len() > LARGEST {
         return Err(findings::other_content(&name, "the signature is too large").into());
@@ -182,11 +182,11 @@ mod tests {
         fs_err::copy(at("hub.qcow2"), at("node.qcow2")).unwrap();
         fs_err::copy(at("hub.qcow2.sig"), at("node.qcow2.sig")).unwrap();
         let told = refused(check("node.qcow2"));
-        assert!(told.contains("node.qcow2 is not of the build"), "{told}");
+        assert!(told.contains("node.qcow2 is not from the build"), "{told}");
 
         fs_err::write(at("hub.manifest.json"), "{ }").unwrap();
         let told = refused(check("hub.qcow2"));
-        assert!(told.contains("hub.manifest.json is not of the build"), "{told}");
+        assert!(told.contains("hub.manifest.json is not from the build"), "{told}");
     }
 
     fn published(folder: &Path, names: &[&str]) -> Vec<Published> {
@@ -217,7 +217,7 @@ mod tests {
 
         fs_err::write(at("hub.qcow2"), "another image").unwrap();
         let told = refused(check(&at("hub.qcow2"), &at("signers")));
-        assert!(told.contains("hub.qcow2 is not what was signed"), "{told}");
+        assert!(told.contains("hub.qcow2 differs from the file that was signed"), "{told}");
 
         forget(&at("hub.qcow2")).unwrap();
         let told = refused(check(&at("hub.qcow2"), &at("signers")));

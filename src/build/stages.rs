@@ -23,7 +23,7 @@ use crate::plan::{Action, DiskImage, RootTree, Stage};
 use crate::recipe::{Bundle, Reference};
 use crate::util::size;
 
-/// Makes what a stage says, and tells those who read along; gives the result, where one was asked for.
+/// Makes what a stage says, and tells those who read along; gives the result, where one was requested.
 pub(super) fn run(context: &BuildContext<'_>, stage: &Stage) -> Result<Option<Artifacts>> {
     let told = context.progress.events().begin(stage.title(), stage.key.as_str());
     let outcome = make(context, stage)?;
@@ -87,7 +87,7 @@ fn make_layer(context: &BuildContext<'_>, stage: &Stage, tree: &RootTree) -> Res
         step.done(&format!("{}{}", locked.packages.len(), provided.told()));
         let step = context.progress.step(format!("{title}: mmdebstrap"));
         let again =
-            || context.progress.note(&format!("{title}: too large for memory; once more on the disk"));
+            || context.progress.note(&format!("{title}: too large for memory; starting again on disk"));
         let tree = bootstrap::make(tree, &locked, target, &surroundings, again).map_err(named)?;
         context.removals.add(tree);
         step.done(&size(target.bytes()?));
@@ -97,7 +97,7 @@ fn make_layer(context: &BuildContext<'_>, stage: &Stage, tree: &RootTree) -> Res
     Ok(())
 }
 
-/// What the layers were unpacked in goes when the last of them is made, beside the images: ext4 is slow for minutes
+/// What the root trees were unpacked in goes when the last of them is made, beside the images: ext4 is slow for minutes
 /// at making files where it has just removed some.
 fn remove_unpacked(context: &BuildContext<'_>) {
     let held = context.held();
@@ -108,7 +108,7 @@ fn remove_unpacked(context: &BuildContext<'_>) {
     }
 }
 
-/// The result, where it was asked for; another build's archive would do for the cache, but it has no manifest.
+/// The result, where it was requested; another build's archive would do for the cache, but it has no manifest.
 fn make_container(context: &BuildContext<'_>, stage: &Stage, image: &DiskImage) -> Result<Option<Artifacts>> {
     let mut outcome = None;
     context.keep(stage, &context.dirs.cache.layers, !stage.asked, |target| {

@@ -92,11 +92,11 @@ pub(super) fn record_stamp(
     };
     write_whole(
         &place(&stage.title(), dirs)?,
-        &serde_json::to_vec(&stamp).context("what is remembered of an image")?,
+        &serde_json::to_vec(&stamp).context("reading the stamp of an image")?,
     )
 }
 
-/// The images in the output folder that are whole and were made from what is kept now: by key, with their age in seconds.
+/// The intact images in the output folder that were made from the current cache entries: by key, with ages in seconds.
 pub(super) fn up_to_date(dirs: &BuildDirs) -> Result<BTreeMap<String, u64>> {
     let (surroundings, checksums) = (surroundings()?, read_checksums(&dirs.output)?);
     let mut known = BTreeMap::new();
@@ -116,7 +116,7 @@ pub(super) fn up_to_date(dirs: &BuildDirs) -> Result<BTreeMap<String, u64>> {
     Ok(known)
 }
 
-/// The files of the images that were asked for and need not be made, by what is remembered of them.
+/// The files of the images that were requested and are up to date, by their stamps.
 pub(super) fn kept(plan: &Plan, dirs: &BuildDirs) -> Result<Vec<Published>> {
     let mut files = vec![];
     for stage in plan.stages.iter().filter(|stage| stage.asked && stage.kept) {
@@ -125,8 +125,9 @@ pub(super) fn kept(plan: &Plan, dirs: &BuildDirs) -> Result<Vec<Published>> {
         let memory = text.ok().and_then(|text| serde_json::from_slice::<BuildStamp>(&text).ok());
         let memory = memory.filter(|memory| memory.key == stage.key.as_str());
         // Another build, or somebody who prunes, may have come between the plan and now.
-        let memory = memory
-            .with_context(|| format!("{title}: it was kept, and is no longer what it was; build again"))?;
+        let memory = memory.with_context(|| {
+            format!("{title}: the cached result changed during planning; run the build again")
+        })?;
         files.extend(memory.files.into_iter().map(|(name, seen)| Published {
             path: dirs.output.join(name).display().to_string(),
             bytes: seen.state.bytes,
@@ -161,7 +162,7 @@ fn are_whole(mut stamp: BuildStamp, path: &Path, dirs: &BuildDirs) -> Result<boo
         is_touched = true;
     }
     if is_touched {
-        write_whole(path, &serde_json::to_vec(&stamp).context("what is remembered of an image")?)?;
+        write_whole(path, &serde_json::to_vec(&stamp).context("reading the stamp of an image")?)?;
     }
     Ok(true)
 }
@@ -191,7 +192,7 @@ mod tests {
     use crate::plan::{Action, DiskImage};
     use crate::report::Progress;
 
-    /// A cache with a layer, and an output folder with an image that was made from it.
+    /// A cache with a root tree, and an output folder with an image that was made from it.
     fn published(folder: &Path) -> (BuildDirs, Stage) {
         let dirs = BuildDirs { output: folder.join("dist"), cache: Cache::within(&folder.join("cache")) };
         fs_err::create_dir(&dirs.output).unwrap();
@@ -246,7 +247,7 @@ mod tests {
         assert!(build(vec![]).unwrap().published.is_empty());
         let other = Stage { key: CacheKey::of(&"another recipe"), ..kept };
         let failure = build(vec![other]).unwrap_err().to_string();
-        assert_eq!(failure, "image node: it was kept, and is no longer what it was; build again");
+        assert_eq!(failure, "image node: the cached result changed during planning; run the build again");
     }
 
     #[test]

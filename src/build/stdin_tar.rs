@@ -1,4 +1,4 @@
-//! What mmdebstrap reads while it makes a layer: all that is to be unpacked first, as one tar after the other.
+//! What mmdebstrap reads while it makes a root tree: all that is to be unpacked first, as one tar after the other.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -15,13 +15,13 @@ use crate::host::signals;
 use crate::plan::RootTree;
 use crate::plan::lock::LockedTree;
 
-/// Where the packages of a layer stand until they are installed.
+/// Where the packages of a root tree stand until they are installed.
 pub(super) const PACKAGES: &str = "imagegen-packages";
 /// Where the wheels of a set stand while they are installed; images/scripts/python-set.sh and
 /// userdata/provision/provision.py know it too.
 pub(super) const WHEELS: &str = "imagegen-set";
 
-/// Writes the layer below, dpkg's settings, and the packages and the sets of this one.
+/// Writes the parent root tree, dpkg's settings, and the packages and the sets of this one.
 pub(super) fn write(
     tree: &RootTree,
     locked: &LockedTree,

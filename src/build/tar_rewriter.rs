@@ -25,7 +25,7 @@ use crate::plan::hygiene::{self, PathVerdict};
 /// `ConditionNeedsUpdate`).
 pub(super) const UPDATED: [&str; 2] = ["etc/.updated", "var/.updated"];
 
-/// Where the initramfs and systemd mount the kernel's file systems; a layer has no /dev.
+/// Where the initramfs and systemd mount the kernel's file systems; a root tree has no /dev.
 pub(super) const MOUNT_POINTS: [&str; 4] = ["dev", "proc", "run", "sys"];
 
 /// The tar that is being written.
@@ -81,7 +81,7 @@ impl<W: Write> TarRewriter<W> {
         }
     }
 
-    /// An entry of the layer, whose content may have been read already.
+    /// An entry of the root tree, whose content may have been read already.
     pub(super) fn keep_entry<R: Read>(
         &mut self,
         name: &[u8],
@@ -227,7 +227,7 @@ impl<W: Write> TarRewriter<W> {
     }
 }
 
-/// A name in a layer of our own.
+/// A name in a root tree of our own.
 pub(super) fn own(name: &[u8]) -> Result<Vec<u8>> {
     let clean = names::clean(name).map_err(|_| anyhow!("a layer with an entry `{}`", names::quoted(name)));
     Ok(clean?)

@@ -107,7 +107,7 @@ fn put_name<W: Write>(
     header: &mut Header,
 ) -> Result<()> {
     if name.is_empty() || name.contains(&0) {
-        return Err(anyhow!("`{}` is no name for an entry of a tar", names::quoted(name)).into());
+        return Err(anyhow!("`{}` cannot name an entry of a tar archive", names::quoted(name)).into());
     }
     let length = name.len().min(100);
     if name.len() > length {

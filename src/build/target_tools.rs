@@ -1,6 +1,6 @@
 //! The tools that make an image are the image's own.
 //!
-//! mke2fs and grub-mkimage are taken out of the layer and run by the layer's own dynamic loader, without a chroot and so
+//! mke2fs and grub-mkimage are taken out of the root tree and run by its own dynamic loader, without a chroot and so
 //! without any privilege. The file system then has the features of the system that will mount it, whatever the host
 //! has: Debian 12's mke2fs reads no tar and its defaults differ, and hosts without GRUB for BIOS need none.
 
@@ -23,14 +23,14 @@ const GRUB: &str = "usr/lib/grub/i386-pc";
 const PROGRAMS: [&str; 3] = ["usr/sbin/mke2fs", "usr/bin/grub-mkimage", "usr/sbin/tune2fs"];
 const MKE2FS_CONFIG: &str = "etc/mke2fs.conf";
 
-/// The unpacked tools of one layer.
+/// The unpacked tools of one root tree.
 #[derive(Debug)]
 pub(super) struct TargetTools {
     folder: PathBuf,
 }
 
 impl TargetTools {
-    /// Takes the tools and the boot loaders of `image` out of its `layer`, unless an earlier image of this build did.
+    /// Takes the tools and the boot loaders of `image` out of its `layer`, unless an earlier image did.
     pub(super) fn unpack(layer: &Path, image: &DiskImage, work: &WorkDir) -> Result<Self> {
         let key = CacheKey::of(&(&image.layer, &image.esp));
         let folder = work.path(&format!("tools-{}", key.short()));
@@ -42,7 +42,7 @@ impl TargetTools {
         Ok(Self { folder })
     }
 
-    /// A file of the layer that the list of the EFI system partition names.
+    /// A file of the root tree that the list of the EFI system partition names.
     pub(super) fn file(&self, path: &str) -> Result<Vec<u8>> {
         fs_err::read(self.folder.join(path)).map_err(|_| {
             anyhow!(
@@ -82,7 +82,7 @@ impl TargetTools {
 }
 
 fn unpack_into(layer: &Path, folder: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<()> {
-    // Most of a layer is skipped, which a buffer would read again and again.
+    // Most of a root tree is skipped, which a buffer would read again and again.
     let mut archive = tar::Archive::new(fs_err::File::open(layer)?);
     archive.set_preserve_ownerships(false);
     for entry in archive.entries_with_seek()? {
@@ -95,7 +95,8 @@ fn unpack_into(layer: &Path, folder: &Path, wanted: &dyn Fn(&str) -> bool) -> Re
     match PROGRAMS.iter().find(|program| !folder.join(program).exists()) {
         None => Ok(()),
         Some(program) => {
-            Err(anyhow!("the layer has no /{program}: add e2fsprogs and grub-pc-bin to the recipe").into())
+            Err(anyhow!("the root tree has no /{program}: add e2fsprogs and grub-pc-bin to the recipe")
+                .into())
         }
     }
 }
@@ -126,7 +127,7 @@ fn is_wanted(path: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// A layer with empty programs, and shim.
+    /// A root tree with empty programs, and shim.
     fn layer() -> tempfile::NamedTempFile {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let mut builder = tar::Builder::new(file.reopen().expect("the file"));

@@ -7,7 +7,7 @@ use super::preload::PreloadSet;
 use crate::failure::Result;
 use crate::plan::DiskImage;
 
-/// Reads the archive of a container image as a build does that carries it, all of its layers included.
+/// Reads the archive of a container image as a build does that carries it, including all of its layers.
 pub fn archive(path: &Path) -> Result<()> {
     // A layer with nothing in it.
     let layer = "/dev/null".into();

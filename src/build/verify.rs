@@ -24,7 +24,7 @@ pub fn compare(image: &Path, rebuilt: &Path, is_container: bool, work: &WorkDir)
         return Ok(());
     }
     let name = image.display();
-    Err(anyhow!("{name} is not what its manifest makes:\n  {}", lines.join("\n  ")).into())
+    Err(anyhow!("rebuilding {name} from its manifest gives something else:\n  {}", lines.join("\n  ")).into())
 }
 
 /// Byte for byte, and not by hashes: this is what the result is about.
@@ -59,7 +59,7 @@ fn disks(image: &Path, rebuilt: &Path, work: &WorkDir) -> Result<Vec<String>> {
     let (container, image) = (is_qcow2(image)?, raw(image, "image.raw", work)?);
     let rebuilt = raw(rebuilt, "rebuilt.raw", work)?;
     if same_bytes(&image, &rebuilt)? {
-        let differs = "the disks are identical, and their qcow2 files are written differently";
+        let differs = "the disks are identical, but their qcow2 files differ";
         return Ok(if container { vec![differs.into()] } else { vec![] });
     }
     let ((ours, before), (theirs, other)) = (file_tree::of_disk(&image)?, file_tree::of_disk(&rebuilt)?);
@@ -68,7 +68,7 @@ fn disks(image: &Path, rebuilt: &Path, work: &WorkDir) -> Result<Vec<String>> {
         lines.insert(0, "the partition table or the boot loader differs".into());
     }
     if lines.is_empty() {
-        lines.push("all files are the same, and the file systems around them are not".into());
+        lines.push("all files are the same, but the file systems around them differ".into());
     }
     Ok(lines)
 }
@@ -90,7 +90,7 @@ fn containers(image: &Path, rebuilt: &Path) -> Result<Vec<String>> {
         lines.push(format!("the configuration {settings} became {other}"));
     }
     if lines.is_empty() {
-        lines.push("all files are the same, and the archives around them are not".into());
+        lines.push("all files are the same, but the archives around them differ".into());
     }
     Ok(lines)
 }

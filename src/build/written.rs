@@ -55,7 +55,7 @@ impl Written {
         let others = found.iter().filter_map(|(name, is)| match self.0.get(name) {
             Some(said) if said == is => None,
             Some(said) => {
-                Some(format!("/{} is {}, and was written as {}", names::quoted(name), is.told(), said.told()))
+                Some(format!("/{} is {}, but was written as {}", names::quoted(name), is.told(), said.told()))
             }
             None => Some(format!("/{} was not written", names::quoted(name))),
         });
@@ -63,7 +63,7 @@ impl Written {
         if differences.is_empty() {
             return Ok(());
         }
-        Err(anyhow!("the file system is not what was written:\n  {}", differences.join("\n  ")).into())
+        Err(anyhow!("the file system differs from what was written:\n  {}", differences.join("\n  ")).into())
     }
 }
 

@@ -13,7 +13,7 @@ pub enum BootedBy {
     Bios,
     /// OVMF without Secure Boot
     Uefi,
-    /// OVMF that starts only what Microsoft's keys lead to
+    /// OVMF with Secure Boot and Microsoft's keys
     SecureBoot,
 }
 
@@ -49,10 +49,10 @@ pub struct CloudArgs {
     /// Where the machines get their user-data from
     #[arg(long, value_enum, value_name = "SOURCE", default_value = "config-drive")]
     pub datasource: DatasourceKind,
-    /// Have the metadata service ignore each machine for so long
+    /// Have the metadata service ignore each machine for this long
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub metadata_delay: u16,
-    /// Have the metadata service answer with HTTP status 500 for so long after that
+    /// Have the metadata service then answer with HTTP status 500 for this long
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub metadata_failures: u16,
     /// The product name in the machines' firmware

@@ -67,7 +67,7 @@ pub struct AuthorityArgs {
 /// Arguments of `imagegen restore-secrets`.
 #[derive(Debug, Args)]
 pub struct RestoreSecretsArgs {
-    /// The hub's user-data: what `imagegen hub` printed, or what the cloud shows; `-` is standard input
+    /// The hub's user-data, as `imagegen hub` printed it or the cloud shows it; `-` is standard input
     #[arg(value_name = "FILE")]
     pub text: PathBuf,
     /// The workshop.

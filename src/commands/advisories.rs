@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{findings, inputs};
 use crate::cli::{InspectArgs, Urgency};
 use crate::document::Finding;
-use crate::failure::Result;
+use crate::failure::{Result, cause};
 use crate::host::destination::{self, Destination};
 use crate::host::{clock, files};
 use crate::inspect;
@@ -37,8 +37,9 @@ pub(super) fn run(args: &InspectArgs, file: &Path) -> Result<()> {
 fn advisories_in(file: &Path) -> Result<String> {
     let mut text = String::new();
     let remedy = "name the JSON of Debian's security tracker, or advisories in OSV's format";
-    std::io::Read::read_to_string(&mut inputs::open(file, remedy)?, &mut text)
-        .map_err(|error| Finding::error(format!("{} cannot be read: {error}", file.display()), remedy))?;
+    std::io::Read::read_to_string(&mut inputs::open(file, remedy)?, &mut text).map_err(|error| {
+        Finding::error(format!("{} cannot be read: {}", file.display(), cause(&error)), remedy)
+    })?;
     Ok(text)
 }
 

@@ -10,7 +10,7 @@ use super::inputs;
 use crate::build::{self, BuildDirs, Cache, Settings, Signer};
 use crate::cli::{BuildArgs, Target};
 use crate::document::{Finding, Findings, Source};
-use crate::failure::{MissingPrerequisite, Result};
+use crate::failure::{MissingPrerequisite, Result, cause};
 use crate::host::{fetch, files, reaper, tools};
 use crate::plan::lock::Lock;
 use crate::plan::{self, Archive, HostFacts, Plan, Request};
@@ -20,7 +20,7 @@ use crate::vm;
 
 /// What the user's own notebook image is called where its archive does not say.
 const NOTEBOOK: &str = "notebook";
-/// What says where a build keeps layers, puts results, and lets mmdebstrap work.
+/// What says where a build keeps root trees, puts results, and lets mmdebstrap work.
 pub(super) const PLACE_OPTIONS: &str = "--output, XDG_CACHE_HOME and TMPDIR";
 
 /// Runs the command.
@@ -128,7 +128,7 @@ fn request(args: &BuildArgs) -> Result<Request> {
 fn read_lock(path: &Path) -> Result<(String, Lock)> {
     let name = path.display().to_string();
     let text = fs_err::read_to_string(path)
-        .map_err(|error| plan::lock::findings::unreadable(&name, &error.to_string()))?;
+        .map_err(|error| plan::lock::findings::unreadable(&name, &cause(&error)))?;
     Ok((name.clone(), plan::lock::parse(Source::new(name, text))?))
 }
 
@@ -165,7 +165,7 @@ pub(super) fn archives(images: &[Chain], folder: Option<&Path>) -> Result<BTreeM
 
 /// The image in it is called as the file is, up to the first dot.
 fn file(path: &Path) -> Result<Archive> {
-    inputs::open(path, "name an OCI archive, or what `docker save` writes")?;
+    inputs::open(path, "name an OCI archive, or an archive that `docker save` wrote")?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let name = name.split('.').next().unwrap_or_default().to_owned();
     Ok(Archive { path: path.to_owned(), name, sha256: build::hash(path)?.0, hub: None })
@@ -179,7 +179,7 @@ pub(super) fn everything() -> Result<Plan> {
     Ok(plan::plan(&request, &HostFacts::default()))
 }
 
-/// The recipes of the images and of the bare layers that were asked for.
+/// The recipes of the images and of the bare root trees that were requested.
 fn wanted(targets: &[Target]) -> (Vec<&'static str>, Vec<&'static str>) {
     let asked = |target| targets.contains(&target);
     let recipes = [(Target::Hub, "hub"), (Target::Node, "node"), (Target::Notebook, "notebook")];
@@ -215,7 +215,7 @@ fn epoch() -> Result<Option<u64>> {
     let seconds = epoch.parse().map_err(|_| {
         let remedy =
             "set it to whole seconds since 1970, as `git log -1 --format=%ct` prints them, or unset it";
-        Finding::error(format!("SOURCE_DATE_EPOCH is `{epoch}`, which is no time"), remedy)
+        Finding::error(format!("SOURCE_DATE_EPOCH is `{epoch}`, which is not a time in seconds"), remedy)
     })?;
     Ok(Some(seconds))
 }

@@ -25,7 +25,7 @@ pub fn run(args: &CacheArgs) -> Result<()> {
 fn as_json(cache: &Cache) -> Result<String> {
     let entries = cache.listing()?;
     let value = json!({ "format": 1, "directory": cache.folder(), "entries": entries, "total_bytes": total(&entries) });
-    Ok(serde_json::to_string_pretty(&value).context("writing what is kept")? + "\n")
+    Ok(serde_json::to_string_pretty(&value).context("writing the list of cache entries")? + "\n")
 }
 
 fn as_table(cache: &Cache) -> Result<String> {
@@ -58,7 +58,7 @@ fn line(entry: &CacheEntry) -> String {
     let key: String = entry.key.chars().take(KEY).collect();
     let age = entry.age.map_or_else(|| "no age".to_owned(), age);
     let what = entry.what.as_deref().unwrap_or_default();
-    let notes = [(entry.in_use, ", in use"), (!entry.usable, ", of no use")];
+    let notes = [(entry.in_use, ", in use"), (!entry.usable, ", unusable")];
     let notes: String = notes.iter().filter(|(holds, _)| *holds).map(|(_, note)| *note).collect();
     format!("{:<8}  {key:<KEY$}  {:>10}  {age:>8}  {what}{notes}", entry.kind, size(entry.bytes))
         .trim_end()
@@ -78,12 +78,12 @@ fn prune(cache: &Cache, args: PruneArgs) -> Result<()> {
     let pruning = Pruning { all: args.all, older_than: args.older_than, max_size: args.max_size };
     let pruned = cache.prune(pruning)?;
     for line in lines(&pruned.in_use) {
-        report::say(&format!("a build uses it, so it stays: {line}"));
+        report::say(&format!("not removed, because a build uses it: {line}"));
     }
     for line in lines(&pruned.removed) {
         report::say(&format!("taken away: {line}"));
     }
-    report::say(&format!("{} entries taken away, {}", pruned.removed.len(), size(total(&pruned.removed))));
+    report::say(&format!("{} entries removed, {}", pruned.removed.len(), size(total(&pruned.removed))));
     Ok(())
 }
 
@@ -120,6 +120,6 @@ mod tests {
             in_use: true,
             usable: false,
         };
-        insta::assert_snapshot!(line(&entry), @"layer     0123456789ab     5.0 MiB     3 min  layer base, in use, of no use");
+        insta::assert_snapshot!(line(&entry), @"layer     0123456789ab     5.0 MiB     3 min  layer base, in use, unusable");
     }
 }

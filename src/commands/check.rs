@@ -50,7 +50,7 @@ pub fn run(args: &CheckArgs) -> Result<()> {
     if args.json {
         let summary = checked.as_ref().map(|(_, summary)| summary);
         let value = json!({ "format": 1, "workshop": summary, "findings": found.json() });
-        report::data(&(serde_json::to_string_pretty(&value).context("writing what was found")? + "\n"))?;
+        report::data(&(serde_json::to_string_pretty(&value).context("writing the findings")? + "\n"))?;
     }
     match checked {
         Some((workshop, summary)) if found.is_empty() || !(args.strict || found.has_errors()) => {

@@ -45,12 +45,12 @@ fn as_json(lacking: &[(&str, Vec<MissingPrerequisite>)]) -> Result<String> {
         json!({ "command": command, "missing": missing })
     });
     let value = json!({ "format": 1, "commands": commands.collect::<Value>() });
-    Ok(serde_json::to_string_pretty(&value).context("writing what is missing")? + "\n")
+    Ok(serde_json::to_string_pretty(&value).context("writing the missing prerequisites")? + "\n")
 }
 
 fn verdict(command: &str, lacking: &[MissingPrerequisite]) -> String {
     match lacking.len() {
-        0 => format!("{command}: all it needs is here"),
+        0 => format!("{command}: nothing is missing"),
         1 => format!("{command}: 1 thing is missing"),
         more => format!("{command}: {more} things are missing"),
     }

@@ -1,8 +1,7 @@
 //! The wording of what can be wrong with the files that a command reads and writes.
 
-use std::io::ErrorKind;
-
 use crate::document::Finding;
+use crate::failure::cause;
 
 /// Advisories in a format that is not known, or of another release.
 #[must_use]
@@ -18,7 +17,7 @@ pub fn unknown_advisories(name: &str, reason: &str) -> Finding {
 #[must_use]
 pub fn no_packages(name: &str) -> Finding {
     Finding::error(
-        format!("no packages of dpkg are found in {name}"),
+        format!("{name} has no dpkg packages"),
         "name a disk image with a Debian or an Ubuntu in it; `imagegen inspect` without --advisories says what is wrong with it",
     )
 }
@@ -30,15 +29,15 @@ pub fn vulnerable(name: &str, count: usize, severity: &str) -> Finding {
         if count == 1 { "1 vulnerability applies".into() } else { format!("{count} vulnerabilities apply") };
     Finding::error(
         format!("{apply} to {name} whose severity is {severity} or worse"),
-        "build the image again for those that are fixed; for the others, decide whether you can live with them",
+        "build the image again for those that are fixed; for the others, decide whether the risk is acceptable",
     )
 }
 
 /// A workshop file that is not there, or not text.
 pub(super) fn unreadable_workshop(name: &str, error: &std::io::Error) -> Finding {
     Finding::error(
-        format!("the workshop file {name} cannot be read: {}", error.kind()),
-        "name another workshop file; without any there are 30 students",
+        format!("the workshop file {name} cannot be read: {}", cause(error)),
+        "name another workshop file; without one there are 30 students",
     )
 }
 
@@ -46,37 +45,36 @@ pub(super) fn unreadable_workshop(name: &str, error: &std::io::Error) -> Finding
 pub(super) fn two_workshop_files(names: [&str; 2]) -> Finding {
     Finding::error(
         format!("there are two workshop files here, {} and {}", names[0], names[1]),
-        "remove one of them, or name the one that you mean on the command line",
+        "remove one of them, or name one on the command line",
     )
 }
 
 /// A file that is to be made where there is no folder for it.
 pub(super) fn no_folder_for(name: &str) -> Finding {
-    Finding::error(format!("there is no folder for {name}"), "make it first, or name a file elsewhere")
+    Finding::error(
+        format!("the folder of {name} does not exist"),
+        "create it first, or name a file elsewhere",
+    )
 }
 
 /// A file that must not be written over.
 pub(super) fn file_is_there(name: &str) -> Finding {
-    Finding::error(format!("{name} is there already"), "name another file, or remove this one")
+    Finding::error(format!("{name} already exists"), "name another file, or remove this one")
 }
 
 /// A secrets file that must not be written over.
 pub(super) fn secrets_are_there(name: &str) -> Finding {
     Finding::error(
-        format!("the secrets file {name} is there already, and is never overwritten"),
+        format!("the secrets file {name} already exists and is never overwritten"),
         "move it away first, or restore into another file by --secrets",
     )
 }
 
 /// A place where no file can be written.
 pub(super) fn unwritable(name: &str, error: &std::io::Error) -> Finding {
-    let reason = match error.kind() {
-        ErrorKind::InvalidInput => error.to_string(),
-        kind => kind.to_string(),
-    };
     Finding::error(
-        format!("{name} cannot be written: {reason}"),
-        "name a file in a folder that you may write to",
+        format!("{name} cannot be written: {}", cause(error)),
+        "name a file in a folder with write permission",
     )
 }
 
@@ -84,7 +82,7 @@ pub(super) fn unwritable(name: &str, error: &std::io::Error) -> Finding {
 pub(super) fn others_can_read(name: &str, mode: u32) -> Finding {
     Finding::warning(
         format!("others can read {name}: its file system does not keep permissions (its mode is {mode:o})"),
-        "it holds secrets: move it to a file system that does, or remove it when you have used it",
+        "it holds secrets: move it to a file system that does, or remove it after use",
     )
 }
 

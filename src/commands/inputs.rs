@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{findings, output};
 use crate::cli::WorkshopArgs;
 use crate::document::{Finding, Findings, Source};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, cause};
 use crate::host::destination::Destination;
 use crate::host::lock::FileLock;
 use crate::host::{clock, files, random};
@@ -29,8 +29,7 @@ pub(super) fn workshop(args: &WorkshopArgs, findings: &mut Findings) -> Result<W
             Ok(source) => {
                 // What the workshop names is beside it.
                 let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-                let reader =
-                    |name: &str| source_of(&folder.join(name)).map_err(|error| error.kind().to_string());
+                let reader = |name: &str| source_of(&folder.join(name)).map_err(|error| cause(&error));
                 Ok(workshop::parse(source, &reader, findings))
             }
             Err(error) => Err(findings::unreadable_workshop(&path.display().to_string(), &error).into()),
@@ -49,11 +48,11 @@ pub(super) fn open(path: &Path, remedy: &str) -> Result<fs_err::File> {
 /// A path that is wrong is the user's to put right; a disk that does not read is not.
 fn unusable(path: &Path, error: std::io::Error, remedy: &str) -> Failure {
     match error.kind() {
-        kind @ (ErrorKind::NotFound
+        ErrorKind::NotFound
         | ErrorKind::IsADirectory
         | ErrorKind::NotADirectory
-        | ErrorKind::PermissionDenied) => {
-            Finding::error(format!("{} cannot be read: {kind}", path.display()), remedy).into()
+        | ErrorKind::PermissionDenied => {
+            Finding::error(format!("{} cannot be read: {}", path.display(), cause(&error)), remedy).into()
         }
         _ => error.into(),
     }
@@ -232,7 +231,7 @@ pub(super) fn hub_text(path: &Path) -> Result<(String, Vec<u8>)> {
         std::io::stdin().read_to_end(&mut bytes)?;
         return Ok(("standard input".to_owned(), bytes));
     }
-    open(path, "name a file with what `imagegen hub` printed, or `-` for standard input")?
+    open(path, "name a file with the output of `imagegen hub`, or `-` for standard input")?
         .read_to_end(&mut bytes)?;
     Ok((path.display().to_string(), bytes))
 }
@@ -242,7 +241,7 @@ pub(super) fn old_userdata(path: &Path) -> Result<(String, String)> {
     let name = path.display().to_string();
     match fs_err::read_to_string(path) {
         Ok(text) => Ok((name, text)),
-        Err(error) => Err(crate::userdata::findings::not_userdata(&name, &error.kind().to_string()).into()),
+        Err(error) => Err(crate::userdata::findings::not_userdata(&name, &cause(&error)).into()),
     }
 }
 

@@ -25,8 +25,8 @@ pub fn run(args: &InspectArgs) -> Result<()> {
     match found.errors() {
         0 => Ok(()),
         errors => Err(Finding::error(
-            format!("{name} must not be used as it is: {errors} of the findings are errors"),
-            "mend what they name where the image is made, and make it again",
+            format!("{name} has {errors} errors and must not be used as it is"),
+            "correct these faults in the image's build, and build it again",
         )
         .into()),
     }

@@ -29,7 +29,7 @@ pub fn run(args: &UsersArgs) -> Result<()> {
     })
 }
 
-/// What students type: as it was asked for, or else what the workshop says.
+/// What students type: as it was requested, or else what the workshop says.
 fn address(args: &UsersArgs, workshop: &Workshop) -> Option<String> {
     let network = &workshop.network;
     let named = || workshop.web.domain.clone().or_else(|| network.hub_name.clone());

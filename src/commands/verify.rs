@@ -9,7 +9,7 @@ use super::inputs;
 use crate::build::{self, BuildDirs, Cache, Settings};
 use crate::cli::VerifyArgs;
 use crate::document::Source;
-use crate::failure::Result;
+use crate::failure::{Result, cause};
 use crate::host::workdir::WorkDir;
 use crate::host::{files, reaper, tools};
 use crate::plan::manifest_input::{self, ManifestInput};
@@ -17,7 +17,7 @@ use crate::plan::{self, HostFacts, Request, lock};
 use crate::recipe::{Catalogue, Chain};
 use crate::report::{self, Progress};
 
-/// What says where layers and results are, which are both in the work directory, and where mmdebstrap works.
+/// The settings for the directories of root trees and results, both in the work directory, and of mmdebstrap.
 const PLACE_OPTIONS: &str = "--work-dir and TMPDIR";
 
 /// Runs the command.
@@ -45,7 +45,7 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
     let sha256 = build::hash(&args.image)?.0;
     let note = signer.map(|name| format!(", signed by {name}")).unwrap_or_default();
     let image = args.image.display();
-    report::data(&format!("{image}: identical to what was rebuilt, SHA-256 {sha256}{note}\n"))
+    report::data(&format!("{image}: identical to the rebuilt image, SHA-256 {sha256}{note}\n"))
 }
 
 /// Who signed the image, whose provenance is signed too, and of the same build as its manifest.
@@ -68,7 +68,7 @@ fn read_claim(image: &Path) -> Result<ManifestInput> {
     let path = beside(image, "manifest.json")?;
     let shown = path.display().to_string();
     let text = fs_err::read_to_string(&path)
-        .map_err(|error| manifest_input::no_such_manifest(&shown, &error.to_string()))?;
+        .map_err(|error| manifest_input::no_such_manifest(&shown, &cause(&error)))?;
     Ok(ManifestInput::parse(&Source::new(shown, text))?)
 }
 
@@ -98,7 +98,7 @@ fn request(args: &VerifyArgs, manifest: &ManifestInput, catalogue: &Catalogue) -
     })
 }
 
-/// A place where no layer was kept: a layer that is used again proves nothing. What is kept by its hash may be used.
+/// A cache without root trees: a reused one proves nothing. Results that are cached by their hash may be reused.
 fn places(work: &WorkDir) -> Result<BuildDirs> {
     let cache = Cache::open_default()?.with_layers_in(&work.path("cache"));
     Ok(BuildDirs { output: work.path("rebuilt"), cache })
@@ -118,6 +118,6 @@ mod tests {
         let lacking = lacking(&plan, &BuildDirs { output: full.to_owned(), cache }, PLACE_OPTIONS);
         let space = lacking.iter().find(|shortage| shortage.what.contains("disk space at /proc"));
         let remedy = &space.expect("there is none").remedy;
-        assert_eq!(remedy, "make room there, or choose other places by --work-dir and TMPDIR");
+        assert_eq!(remedy, "free some space there, or choose other directories with --work-dir and TMPDIR");
     }
 }

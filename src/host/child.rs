@@ -42,7 +42,7 @@ impl Write for StdinPipe {
 pub struct ChildProcess {
     /// Its command line, for messages.
     line: String,
-    /// What it says goes here too, where that was asked for.
+    /// What it says goes here too, where that was requested.
     log: Option<PathBuf>,
     child: Child,
     /// What it writes to its standard error.
@@ -85,7 +85,7 @@ impl ChildProcess {
         self.reap().map(Some)
     }
 
-    /// Waits for the end; what a signal ended is no failure of its own.
+    /// Waits for the end; what a signal ended does not count as its own failure.
     pub fn wait(&mut self) -> Result<ExitStatus> {
         // It may be waiting for the end of what it reads.
         drop(self.child.stdin.take());

@@ -46,7 +46,7 @@ pub fn ensure_after(epoch: u64) -> Result<()> {
         return Ok(());
     }
     let epoch = text(OffsetDateTime::from_unix_timestamp(epoch.try_into().unwrap_or(i64::MAX)));
-    Err(anyhow!("{}, and what is to be built has times up to {epoch}: set it right and build again", says())
+    Err(anyhow!("{}, but the packages have times up to {epoch}: set the clock and build again", says())
         .into())
 }
 
@@ -55,7 +55,7 @@ pub fn ensure_after(epoch: u64) -> Result<()> {
 pub fn doubted(failure: Failure) -> Failure {
     match failure {
         Failure::Work(error) if NOT_NOW.iter().any(|words| error.to_string().contains(words)) => {
-            let doubt = format!("{}; if that is wrong, set it right and build again", says());
+            let doubt = format!("{}; if that is wrong, set the clock and build again", says());
             Failure::Work(error.context(doubt))
         }
         other => other,
@@ -69,7 +69,7 @@ fn says() -> String {
 
 /// A time for a person.
 fn text(time: std::result::Result<OffsetDateTime, time::error::ComponentRange>) -> String {
-    let far = "a time that no calendar has";
+    let far = "an impossible time";
     time.ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| far.to_owned())
 }
 

@@ -170,7 +170,7 @@ impl Cmd {
         let opened =
             fs_err::OpenOptions::new().create(true).truncate(true).read(true).write(true).open(log)?;
         let log = opened.into_parts().0;
-        // Whoever prunes the cache sees that it is in use.
+        // Pruning the cache then sees that it is in use.
         lock::share(&log)?;
         Ok(log)
     }
@@ -203,7 +203,7 @@ pub(super) fn start_reaper() -> Result<ChildStdin> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .context("starting the reaper of what is started")?;
+        .context("starting the reaper")?;
     Ok(child.stdin.take().context("a reaper without a pipe to it")?)
 }
 

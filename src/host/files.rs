@@ -111,7 +111,7 @@ fn take_name(path: &Path, written: tempfile::NamedTempFile) -> std::io::Result<s
     })
 }
 
-/// Writes a file with these permission bits, whole or not at all, in place of one that is there already.
+/// Writes a file with these permission bits, whole or not at all, instead of one that is there already.
 pub fn replace(path: &Path, text: &str, mode: u32) -> Result<()> {
     let written = written_beside(path, text, mode)?.persist(path).map_err(|refused| refused.error);
     written.with_context(|| format!("writing {}", path.display()))?;

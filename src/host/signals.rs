@@ -179,7 +179,7 @@ fn look_at(child: u32, options: WaitIdOptions) -> Result<Option<WaitIdStatus>> {
 /// Every child leads a process group. mmdebstrap itself only waits when it is asked to end: what it waits for has to be
 /// asked too.
 fn signal_group(leader: u32, signal: Signal) {
-    // A child that has just ended is no error.
+    // A child that has just ended is not an error.
     if let Some(pid) = pid_of(leader) {
         let _ = kill_process_group(pid, signal);
     }

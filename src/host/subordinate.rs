@@ -10,7 +10,7 @@ use crate::failure::MissingPrerequisite;
 const NEEDED: u64 = 65_536;
 /// Where they begin on Debian (`SUB_UID_MIN` in login.defs(5)); below are the ids of accounts.
 const LOWEST: u64 = 100_000;
-/// The largest 32-bit number is no id: system calls take it for none.
+/// The largest 32-bit number is not an id: system calls take it for none.
 const END: u64 = 0xffff_ffff;
 
 /// One of the two files.

@@ -78,7 +78,7 @@ impl fmt::Display for ToolFailure {
                 write!(formatter, "{complaint}\n{}", self.what)?;
             }
             Some(complaint) => {
-                write!(formatter, "{complaint}\n{}; its output ends with:\n{}", self.what, self.output)?;
+                write!(formatter, "{complaint}\nThe output ends with:\n{}\n{}", self.output, self.what)?;
             }
         }
         self.log.as_ref().map_or(Ok(()), |log| write!(formatter, "\nthe complete log is {}", log.display()))
@@ -187,6 +187,10 @@ mod tests {
         let failed = "\nE: command failed: : scripts/a.sh; chroot \"$1\" sh -eu /imagegen-script\n";
         let went_on = format!("E: Unable to locate package optional\nthe moon is full{failed}");
         assert_eq!(told_of(&went_on), "the moon is full");
+        let in_memory = "I: skipping update as requested\none\nthe moon is full\n\
+                         E: setup failed: E: command failed: : scripts/a.sh; chroot \"$1\" sh -eu /imagegen-script\n\
+                         I: main() received signal PIPE: waiting for setup...\nE: mmdebstrap failed to run\n";
+        assert_eq!(told_of(in_memory), "the moon is full");
         let ended = format!("going on\nE: Unable to locate package jqq{failed}");
         assert_eq!(told_of(&ended), "apt: Unable to locate package jqq");
     }
@@ -199,7 +203,7 @@ mod tests {
         };
         assert_eq!(
             shown("E: one\nE: two"),
-            "apt: one\n`apt-get` failed (exit status: 100); its output ends with:\nE: one\nE: two\n\
+            "apt: one\nThe output ends with:\nE: one\nE: two\n`apt-get` failed (exit status: 100)\n\
              the complete log is cache/logs/a"
         );
         assert_eq!(

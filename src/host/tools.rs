@@ -25,7 +25,7 @@ pub struct Program {
 
 const SETPRIV: Program = Program {
     name: "setpriv",
-    purpose: "to end what was started when imagegen ends",
+    purpose: "to end child processes when imagegen ends",
     package: "util-linux",
     oldest: None,
 };
@@ -128,7 +128,7 @@ pub fn missing_for_build() -> Vec<MissingPrerequisite> {
     lacking
 }
 
-/// What making layers lacks here. To ask mmdebstrap for its version takes a quarter of a second.
+/// What making root trees lacks here. To ask mmdebstrap for its version takes a quarter of a second.
 #[must_use]
 pub fn missing_for_trees() -> Vec<MissingPrerequisite> {
     let mut lacking = missing_programs(FOR_LAYERS);
@@ -162,10 +162,7 @@ pub fn missing_for_rehearsal(memory: u64) -> Vec<MissingPrerequisite> {
     let mut lacking = missing_programs(FOR_REHEARSAL);
     if let Some(free) = super::memory::available().map(|bytes| bytes >> 20).filter(|free| *free < memory) {
         let what = format!("memory: the machines take {memory} MiB and {free} MiB are free");
-        lacking.push(missing_prerequisite(
-            what,
-            "end other programs, or ask for fewer nodes where it is a rehearsal",
-        ));
+        lacking.push(missing_prerequisite(what, "end other programs, or rehearse with fewer nodes"));
     }
     lacking
 }

@@ -95,7 +95,7 @@ pub fn sweep(parent: &Path, prefix: &str) -> Result<()> {
     Ok(())
 }
 
-/// What another sweeps at the same time is no error, and what belongs to another user is theirs to sweep.
+/// What another sweeps at the same time is not an error, and what belongs to another user is theirs to sweep.
 pub(super) fn remove_abandoned(path: &Path) -> Result<()> {
     let Ok(folder) = lock::open_folder(path) else { return Ok(()) };
     let own = folder.metadata()?.uid() == rustix::process::geteuid().as_raw();
@@ -105,7 +105,7 @@ pub(super) fn remove_abandoned(path: &Path) -> Result<()> {
     remove_tree(path)
 }
 
-/// Takes a folder away with all that is in it, whoever of our subordinate ids it belongs to.
+/// Takes a folder away with all that is in it, whichever of our subordinate ids owns it.
 ///
 /// mmdebstrap mounts the host's /dev and /sys in what it unpacks, but in a namespace of its own: nothing of the host's
 /// can be seen from here.

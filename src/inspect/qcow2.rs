@@ -81,7 +81,7 @@ impl Qcow2 {
             {
                 Ok(Some(place))
             }
-            place => Err(damaged(format!("a table is said to be at byte {place} of {}", self.file_size))),
+            place => Err(damaged(format!("a table is listed at byte {place} of {}", self.file_size))),
         }
     }
 
@@ -110,7 +110,7 @@ impl Qcow2 {
             let start = entry & OFFSET;
             if !start.is_multiple_of(size) {
                 return Err(damaged(format!(
-                    "a cluster is said to begin at byte {start}, between two others"
+                    "a cluster is listed at byte {start}, which is not a cluster's boundary"
                 )));
             }
             (start, start + size, Cluster::Plain(start))
@@ -118,7 +118,7 @@ impl Qcow2 {
         if end > self.file_size {
             let file_size = self.file_size;
             return Err(damaged(format!(
-                "a cluster is said to be at byte {start}, and the file has {file_size}"
+                "a cluster is listed at byte {start}, but the file has {file_size}"
             )));
         }
         Ok(cluster)

@@ -1,4 +1,4 @@
-//! In which order the stages of a plan are worked off by several hands.
+//! In which order the stages of a plan are worked off by several workers.
 
 use std::collections::BTreeSet;
 
@@ -72,7 +72,7 @@ mod tests {
     use super::super::tests::{plan_of, titles};
     use super::*;
 
-    /// The titles of what begins, where two hands work and the one that began first ends first.
+    /// The titles of what begins, where two workers run and the one that began first ends first.
     fn begun_by_two(plan: &Plan) -> Vec<String> {
         let (mut order, mut begun, mut running) = (DependencyQueue::new(plan), vec![], vec![]);
         loop {

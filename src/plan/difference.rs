@@ -31,14 +31,18 @@ pub fn differences(image: &FileTree, rebuilt: &FileTree) -> Vec<String> {
     let mut lines = vec![];
     for (path, entry) in image {
         match rebuilt.get(path) {
-            None => lines.push(format!("/{path}: {} is not in what was rebuilt", with_article(entry.kind))),
+            None => {
+                lines.push(format!("/{path}: {} is missing in the rebuilt image", with_article(entry.kind)))
+            }
             Some(other) if entry != other => lines.push(format!("/{path}: {}", between(entry, other))),
             Some(_) => {}
         }
     }
     let more = rebuilt.iter().filter(|(path, _)| !image.contains_key(*path));
     lines.extend(
-        more.map(|(path, entry)| format!("/{path}: {} is not in the image", with_article(entry.kind))),
+        more.map(|(path, entry)| {
+            format!("/{path}: {} is only in the rebuilt image", with_article(entry.kind))
+        }),
     );
     if lines.len() > NAMED {
         let rest = lines.len() - NAMED;
@@ -122,9 +126,9 @@ mod tests {
                 "/b: other content (3 and 5 bytes), time 1 became 2",
                 "/c: mode 600 became 644, owner 0:8 became 0:0",
                 "/d: target b became a",
-                "/e: a file is not in what was rebuilt",
+                "/e: a file is missing in the rebuilt image",
                 "/f: a link became a file",
-                "/g: a file is not in the image",
+                "/g: a file is only in the rebuilt image",
             ]
         );
         assert!(differences(&image, &image).is_empty());

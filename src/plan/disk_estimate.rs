@@ -4,11 +4,11 @@ use super::{Action, Plan};
 
 const MIB: u64 = 1 << 20;
 
-/// Bytes on the disk at the most. By measurements of the built-in images: a layer takes 0.6 to 1.2 GiB as a tar and as much
+/// Bytes on the disk at most. Measured on the built-in images: a root tree takes 0.6 to 1.2 GiB as a tar and as much
 /// while mmdebstrap makes it, and an image with all that it is made by takes 1.1 GiB.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DiskEstimate {
-    /// For what is kept.
+    /// For what is cached.
     pub kept: u64,
     /// For what mmdebstrap unpacks.
     pub unpacked: u64,
@@ -17,7 +17,7 @@ pub struct DiskEstimate {
 }
 
 impl Plan {
-    /// What the stages take that are not kept.
+    /// What the stages take that are not cached.
     #[must_use]
     pub fn disk_estimate(&self) -> DiskEstimate {
         let mut estimate = DiskEstimate::default();

@@ -60,7 +60,7 @@ impl ManifestInput {
         let mut claim: Self =
             serde_json::from_str(&source.text).map_err(|error| no_manifest(source, &error.to_string()))?;
         if std::path::Path::new(&claim.file.name).file_name() != Some(claim.file.name.as_ref()) {
-            return Err(no_manifest(source, "its file has no plain name").into());
+            return Err(no_manifest(source, "the name of its file contains a directory").into());
         }
         let mut findings = Findings::default();
         let layers = get(&document.root, "lock").and_then(|lock| get(lock, "layers"));
@@ -115,7 +115,7 @@ fn get<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
 
 fn no_manifest(source: &Arc<Source>, reason: &str) -> Finding {
     Finding::error(
-        format!("{} is no manifest that an image can be rebuilt from: {reason}", source.name),
+        format!("an image cannot be rebuilt from the manifest {}: {reason}", source.name),
         "give the image together with the NAME.manifest.json that was built with it",
     )
 }
@@ -131,35 +131,35 @@ pub fn no_such_manifest(path: &str, reason: &str) -> Finding {
 
 fn other_recipes(name: &str) -> Finding {
     Finding::error(
-        format!("the recipe `{name}`, or one below it, is not the one that the image was made from"),
+        format!("the recipe `{name}`, or one below it, differs from the one that the image was built from"),
         "name the folder of its recipes by --recipes, or use the version of imagegen that built it",
     )
 }
 
 fn from_cloud_image(name: &str) -> Finding {
     Finding::error(
-        format!("{name} was made from a cloud image, in a machine that ran: its bytes differ each time"),
-        "compare what its manifest and its bill of materials say instead",
+        format!("{name} was made from a cloud image, in a running machine: its bytes differ each time"),
+        "compare its manifest and its SBOM instead",
     )
 }
 
 fn other_version(then: &str, now: &str) -> Finding {
     Finding::warning(
-        format!("the image was built with {then}, and this is {now}"),
+        format!("the image was built with {then}, but this is {now}"),
         "use that version if there are differences",
     )
 }
 
 fn missing_archive(sha256: &str) -> Finding {
     Finding::error(
-        format!("the image carries the container image of an archive that is not at hand, SHA-256 {sha256}"),
+        format!("the image contains a container image whose archive is missing, SHA-256 {sha256}"),
         "name that archive by --notebook-image, or put it where the recipe says",
     )
 }
 
 fn foreign_archive(sha256: &str) -> Finding {
     Finding::error(
-        format!("the image does not carry the archive with the SHA-256 {sha256}"),
+        format!("the image does not contain the archive with the SHA-256 {sha256}"),
         "leave out --notebook-image, or take the archive that was there when the image was built",
     )
 }

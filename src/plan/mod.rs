@@ -1,7 +1,7 @@
 //! What a build is going to do, decided before anything is done.
 //!
 //! A plan is a list of stages in an order in which each comes after those that it needs. A stage's key is the hash of
-//! everything that goes into it, the keys of the stages below included; a layer is kept under its key and used again.
+//! everything that goes into it, the keys of the stages below included; a root tree is cached under its key and reused.
 
 mod dependency_queue;
 pub mod difference;
@@ -30,26 +30,26 @@ pub use preload::{Archive, PreloadSource};
 pub use show::json;
 pub use stage::{Action, DiskImage, Provision, RootTree, Stage};
 
-/// How long a kept layer counts as fresh, in seconds: a day. After that the archive has newer packages than it, and
+/// How long a cached root tree counts as fresh, in seconds: a day. After that the archive has newer packages, and
 /// an image built on it would miss their security fixes.
 pub const LAYER_FRESH_FOR: u64 = 24 * 60 * 60;
 
-/// What the user asked for.
+/// What the user requested.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
     /// The images to make, each with what it builds on.
     pub images: Vec<Chain>,
-    /// Layers to make although no image asks for them.
+    /// Root trees to make although no image asks for them.
     pub layers: Vec<Chain>,
-    /// A mirror in place of mmdebstrap's default.
+    /// A mirror instead of mmdebstrap's default.
     pub mirror: Option<String>,
-    /// Make every layer anew.
+    /// Make every root tree again.
     pub fresh: bool,
-    /// An archive that machines carry in place of the container images that other recipes make for them.
+    /// An archive that machines carry instead of the container images that other recipes make for them.
     pub archive: Option<Archive>,
     /// The archives that recipes name, by their paths in the folder of recipes.
     pub archives: BTreeMap<String, Archive>,
-    /// What exactly the layers are to be made of; without it the newest packages are taken.
+    /// What exactly the root trees are to be made of; without it the newest packages are taken.
     pub lock: Option<Lock>,
     /// Seconds since 1970 that no file may be newer than; without it the time of the newest package.
     pub epoch: Option<u64>,
@@ -58,24 +58,24 @@ pub struct Request {
 /// The numbers of the formats in which the code writes what is kept: another number, and what was kept is not used.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Formats {
-    /// Of layers.
+    /// Of root trees.
     pub rootfs: u32,
-    /// Of container images, beside their layers.
+    /// Of container images, beside their root trees.
     pub oci: u32,
 }
 
 /// What the plan depends on beside the request.
 #[derive(Debug, Clone, Default)]
 pub struct HostFacts {
-    /// The kept layers and container images by key, with their age in seconds.
+    /// The cached root trees and container images by key, with their age in seconds.
     pub layers: BTreeMap<String, u64>,
-    /// The keys of the kept sets of packages. They are locked by hashes, and so do not age.
+    /// The keys of the cached bundles of packages. They are locked by hashes, and so do not age.
     pub sets: BTreeSet<String>,
-    /// The kept container images of registries by the digits of their digests. They do not age either.
+    /// The cached container images of registries by the digits of their digests. They do not age either.
     pub containers: BTreeSet<String>,
-    /// The kept cloud images by key, with their age in seconds.
+    /// The cached cloud images by key, with their age in seconds.
     pub bases: BTreeMap<String, u64>,
-    /// The images whose results are in the output folder, whole and made from what is kept: by key, with their age in
+    /// The images whose results are in the output folder, whole and made from cache entries: by key, with their age in
     /// seconds.
     pub results: BTreeMap<String, u64>,
     /// The formats in which all of it would be written.
@@ -96,7 +96,7 @@ impl Plan {
         self.does(|action| matches!(action, Action::Fetch(_)))
     }
 
-    /// Whether any layer has to be made.
+    /// Whether any root tree has to be made.
     #[must_use]
     pub fn makes_layers(&self) -> bool {
         self.does(|action| matches!(action, Action::Layer(_)))
@@ -147,7 +147,7 @@ mod tests {
         plan.stages.iter().map(Stage::title).collect()
     }
 
-    /// A plan for these images, of which the stages with these titles are kept.
+    /// A plan for these images, of which the stages with these titles are cached.
     pub(super) fn plan_of(names: &[&str], kept: &[&str]) -> Plan {
         let mut plan = plan(&request(names), &HostFacts::default());
         plan.stages.iter_mut().for_each(|stage| stage.kept = kept.contains(&stage.title().as_str()));

@@ -40,7 +40,7 @@ pub fn plan(request: &Request, facts: &HostFacts) -> Plan {
     planner.plan
 }
 
-/// Counts how often the way has changed in which sets of packages are fetched and packed: they are kept for ever.
+/// The version of how bundles are fetched and packed: they stay in the cache for ever.
 pub(super) const SETS_MADE: u32 = 2;
 
 /// What the result of a stage is for.
@@ -85,18 +85,18 @@ impl Planner<'_> {
         key
     }
 
-    /// Whether the result is in the output folder, and nothing that it is made from will be made anew.
+    /// Whether the result is in the output folder, and nothing that it is made from will be made again.
     pub(super) fn is_published(&self, action: &Action) -> bool {
         let is_kept = |key: &CacheKey| self.plan.stages.iter().any(|stage| stage.key == *key && stage.kept);
         let age = self.facts.results.get(self.key(action).as_str());
-        // What is installed on a cloud image ages as layers do, which are what all other images age with.
+        // What is installed on a cloud image ages as root trees do, which are what all other images age with.
         let ages = matches!(action, Action::Provision(_));
         !self.request.fresh
             && age.is_some_and(|age| !ages || *age < LAYER_FRESH_FOR)
             && action.needs().into_iter().all(is_kept)
     }
 
-    /// The layers of `chain`; gives the topmost, and the age in seconds of the youngest of them.
+    /// The root trees of `chain`; gives the topmost, and the age in seconds of the youngest of them.
     pub(super) fn layers(&mut self, chain: &Chain) -> (CacheKey, u64) {
         let mut below: Option<CacheKey> = None;
         let mut oldest = LAYER_FRESH_FOR - 1;
@@ -121,7 +121,7 @@ impl Planner<'_> {
         self.add_as(key, action, kept, Purpose::Input)
     }
 
-    /// The age of what is kept under a key. What is older than the layer below it was made from an earlier one.
+    /// The age of the cache entry under a key. What is older than the root tree below it was made from an earlier one.
     pub(super) fn age(&self, key: &CacheKey, oldest: u64) -> Option<u64> {
         let age = self.facts.layers.get(key.as_str()).copied();
         age.filter(|age| !self.request.fresh && *age <= oldest)
@@ -159,7 +159,7 @@ pub(super) fn layer(
     sets: Vec<(CacheKey, Bundle)>,
     request: &Request,
 ) -> RootTree {
-    // Whoever asks for another kernel gets a lowest layer of its own, so that no image has two.
+    // Whoever asks for another kernel gets a lowest root tree of its own, so that no image has two.
     let kernel = chain.kernel().map(|kernel| kernel.package().to_owned());
     let locked = request.lock.as_ref().and_then(|lock| lock.layer(&recipe.name, kernel.as_deref())).cloned();
     RootTree {
@@ -215,7 +215,7 @@ pub(super) fn image(chain: &Chain, layer: CacheKey, carried: Vec<PreloadSource>)
 }
 
 impl Planner<'_> {
-    /// The user's own archive comes first, in place of what recipes make.
+    /// The user's own archive comes first, instead of what recipes make.
     pub(super) fn carried(&mut self, containers: &[Preload<Chain>]) -> Vec<PreloadSource> {
         let own = self.request.archive.iter().filter(|_| !containers.is_empty()).cloned();
         let mut carried: Vec<PreloadSource> = own.map(PreloadSource::Archive).collect();

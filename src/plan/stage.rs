@@ -8,7 +8,7 @@ use super::lock::LockedTree;
 use super::{CacheKey, PreloadSource};
 use crate::recipe::{Bundle, CloudImage, ContainerConfig, EspFile, RecipePlaces, Reference};
 
-/// A layer: a root file system as a tar, as mmdebstrap leaves it.
+/// A root tree: a complete root file system as a tar, as mmdebstrap leaves it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RootTree {
     /// The recipe that it belongs to.
@@ -17,7 +17,7 @@ pub struct RootTree {
     pub kernel: Option<String>,
     /// The Debian suite.
     pub suite: String,
-    /// The layer that it adds to; none bootstraps.
+    /// The parent root tree; none bootstraps.
     pub parent: Option<CacheKey>,
     /// The packages to install.
     pub packages: Vec<String>,
@@ -34,15 +34,15 @@ pub struct RootTree {
     /// Where the recipe names packages and scripts; a moved line changes no key.
     #[serde(skip)]
     pub places: RecipePlaces,
-    /// A mirror in place of mmdebstrap's default, where the packages are not locked.
+    /// A mirror instead of mmdebstrap's default, where the packages are not locked.
     pub mirror: Option<String>,
     /// The packages, where they are locked.
     pub locked: Option<LockedTree>,
-    /// The time that was asked for, where they are not.
+    /// The time that was requested, where they are not.
     pub epoch: Option<u64>,
 }
 
-/// An image: a layer with its overlays, cleaned, on a disk.
+/// An image: a root tree with its overlays, cleaned, on a disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DiskImage {
     /// The recipe's name, which the files are named after.
@@ -53,7 +53,7 @@ pub struct DiskImage {
     pub suite: String,
     /// The digest of the chain of recipes.
     pub recipe_digest: String,
-    /// The layer that it is made from.
+    /// The root tree that it is made from.
     pub layer: CacheKey,
     /// Files of all overlays: path, permission bits, SHA-256 of the content.
     pub overlay: Vec<(String, u32, String)>,
@@ -77,7 +77,7 @@ pub enum Action {
     Set(Bundle),
     /// Fetches a container image from a registry.
     Fetch(Reference),
-    /// Makes a layer.
+    /// Makes a root tree.
     Layer(RootTree),
     /// Makes a container image.
     Container(DiskImage),
@@ -96,9 +96,9 @@ pub struct Stage {
     pub key: CacheKey,
     /// What to do.
     pub action: Action,
-    /// Whether its result is at hand already.
+    /// Whether its result is cached.
     pub kept: bool,
-    /// Whether its result was asked for, and so goes to the output folder.
+    /// Whether its result was requested, and so goes to the output folder.
     pub asked: bool,
 }
 
@@ -125,7 +125,7 @@ impl Stage {
         self.action.needs()
     }
 
-    /// The key of the layer that what is kept of this stage is made on.
+    /// The key of the root tree that this stage's cached result is made on.
     #[must_use]
     pub fn base(&self) -> Option<&CacheKey> {
         match &self.action {
@@ -137,7 +137,7 @@ impl Stage {
 }
 
 impl DiskImage {
-    /// The keys of the layer and of the container images that it is made from.
+    /// The keys of the root tree and of the container images that it is made from.
     #[must_use]
     pub fn needs(&self) -> Vec<&CacheKey> {
         let made = self.carried.iter().filter_map(|carried| match carried {
@@ -170,14 +170,14 @@ impl DiskImage {
 /// What a machine does to a cloud image, to become another one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Provision {
-    /// The image; in place of a layer it has the key of the download.
+    /// The image; instead of a root tree it has the key of the download.
     pub image: DiskImage,
     /// What it is made from.
     pub base: CloudImage,
     /// What is installed, recipe by recipe.
     pub steps: Vec<RootTree>,
-    /// A mirror in place of the one that the cloud image knows.
+    /// A mirror instead of the one that the cloud image knows.
     pub mirror: Option<String>,
-    /// Seconds since 1970 that no file of the overlay may be newer than, where that was asked for.
+    /// Seconds since 1970 that no file of the overlay may be newer than, where that was requested.
     pub epoch: Option<u64>,
 }

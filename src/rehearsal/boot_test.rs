@@ -98,7 +98,7 @@ impl Session<'_> {
         let found = Firmware::printed(&machine.stdout_of(&Firmware::PROBE)?);
         let expected = || -> anyhow::Result<()> {
             let by = found.map_or_else(|| "nothing known".to_owned(), |found| found.to_string());
-            ensure!(found == Some(firmware), "the machine says that it was booted by {by}");
+            ensure!(found == Some(firmware), "the machine reports that it booted by {by}");
             let wanted = kernel.unwrap_or(&running);
             ensure!(wanted == running, "the machine runs {running}, and was to run {wanted}");
             Ok(())
@@ -132,7 +132,7 @@ impl Session<'_> {
 
     /// Gives the kernel that has to boot from now on.
     fn upgrade(&mut self) -> Result<String> {
-        let step = self.progress.step("another kernel, and shim and GRUB anew");
+        let step = self.progress.step("another kernel, and shim and GRUB reinstalled");
         let machine = self.machine.as_mut().ok_or_else(|| anyhow!("no machine has booted"))?;
         guest_setup::introduce_mirrors(machine)?;
         let outcome = machine.run_with_timeout(&["sh", "-c", UPGRADE], "")?;

@@ -53,7 +53,7 @@ impl Spoiling {
     /// What it is, in the words of a step.
     pub(super) fn title(self) -> &'static str {
         match self {
-            Self::Utf16 => "user-data in UTF-16 is put right",
+            Self::Utf16 => "user-data in UTF-16 is converted",
             Self::CutOff => "user-data that is cut off is refused",
         }
     }
@@ -73,8 +73,7 @@ impl Spoiling {
         machine.wait_for_success("the machine's agent", BOOT_TIMEOUT, &["true"])?;
         match self {
             Self::Utf16 => {
-                machine
-                    .wait_for_console("The user-data arrived with UTF-16; that was put right.", JUDGING)?;
+                machine.wait_for_console("The user-data arrived with UTF-16; this was repaired.", JUDGING)?;
                 let account = ["getent", "passwd", "training30"];
                 machine.wait_for_success("the workshop's accounts", BOOT_TIMEOUT, &account)?;
                 machine.wait_for_success("Docker", BOOT_TIMEOUT, &["docker", "info"])?;

@@ -41,7 +41,7 @@ pub(super) fn wait_for<T>(
         };
         if begun.elapsed() >= bound {
             let seconds = bound.as_secs();
-            return Err(anyhow!("waited {seconds} s in vain for {what}; what was there last: {seen}").into());
+            return Err(anyhow!("timed out after {seconds} s waiting for {what}; last seen: {seen}").into());
         }
         signals::sleep((asked.elapsed() * REST).clamp(POLL_INTERVAL.min(bound), LONGEST_REST))?;
     }

@@ -49,7 +49,7 @@ pub(super) fn keep_journals(cluster: &mut Cluster, logs: &Path) -> Result<()> {
             .and_then(|journal| Ok(fs_err::write(logs.join(&name), journal)?));
         match kept {
             Err(Failure::Interrupted) => return Err(Failure::Interrupted),
-            Err(failure) => report::say(&format!("{name} could not be kept: {failure}")),
+            Err(failure) => report::say(&format!("{name} could not be copied: {failure}")),
             Ok(()) => {}
         }
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::data;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, without_number};
 
 /// The version of this format.
 const FORMAT: u32 = 1;
@@ -69,7 +69,7 @@ impl Events {
         self.tell(&Event::BuildStarted { format: FORMAT, version: env!("CARGO_PKG_VERSION") });
     }
 
-    /// A stage is not made anew.
+    /// A stage is cached.
     pub fn kept(self, stage: &str, key: &str) {
         self.tell(&Event::StageCached { stage, key });
     }
@@ -93,7 +93,7 @@ impl Events {
             Failure::Host(lacking) => {
                 ("host", lacking.iter().map(|shortage| shortage.what.clone()).collect())
             }
-            Failure::Work(error) => ("work", vec![format!("{error:#}")]),
+            Failure::Work(error) => ("work", vec![without_number(&format!("{error:#}"))]),
             Failure::Interrupted => ("interrupted", vec![failure.to_string()]),
         };
         self.tell(&Event::BuildFailed { kind, exit_code: failure.exit_code(), messages });

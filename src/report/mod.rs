@@ -13,9 +13,9 @@ pub use events::{Events, Published, StageEvents};
 pub use progress::{Progress, Step};
 
 use crate::document::Findings;
-use crate::failure::{Failure, MissingPrerequisite, Result};
+use crate::failure::{Failure, MissingPrerequisite, Result, without_number};
 
-/// Writes data to standard output. A reader that has gone away is no error.
+/// Writes data to standard output. A reader that has gone away is not an error.
 pub fn data(text: &str) -> Result<()> {
     match std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -45,7 +45,7 @@ pub fn failure(failure: &Failure) -> ExitCode {
     match failure {
         Failure::Input(found) => findings(found),
         Failure::Host(shortages) => self::missing_prerequisites(shortages),
-        Failure::Work(error) => say(&format!("error: {error:#}")),
+        Failure::Work(error) => say(&without_number(&format!("error: {error:#}"))),
         Failure::Interrupted => say("interrupted; temporary files were removed"),
     }
     ExitCode::from(failure.exit_code())

@@ -92,7 +92,7 @@ impl OneShotVm {
         if !heard && elapsed > self.first_event_timeout {
             let minutes = self.first_event_timeout.as_secs() / 60;
             return Err(anyhow!(
-                "the machine has said nothing for {minutes} minutes: has the image a cloud-init that reads config drives?"
+                "the machine has reported nothing for {minutes} minutes: does the image's cloud-init read config drives?"
             )
             .into());
         }
@@ -193,8 +193,7 @@ impl Line {
         self.heard |= !whole.is_empty();
         let lines = whole.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let words = lines.map(|line| {
-            let told =
-                || format!("the machine said what nobody understands: {}", String::from_utf8_lossy(line));
+            let told = || format!("the machine sent an unknown message: {}", String::from_utf8_lossy(line));
             serde_json::from_slice(line).with_context(told)
         });
         Ok(words.collect::<anyhow::Result<_>>()?)
@@ -264,6 +263,6 @@ mod tests {
         let silent =
             OneShotVm { first_event_timeout: Duration::from_secs(2), ..machine(folder.path(), &OFF[7..]) };
         let failure = silent.run(hear).unwrap_err().to_string();
-        assert!(failure.contains("has said nothing"), "{failure}");
+        assert!(failure.contains("has reported nothing"), "{failure}");
     }
 }

@@ -79,8 +79,8 @@ class Apply(unittest.TestCase):
         with self.assertRaises(SystemExit) as raised:
             self.apply("1815\tada\n2001\tbob\n")
         text = str(raised.exception)
-        self.assertIn("ada should have UID 1815 and has 1000.", text)
-        self.assertIn("ada should have first GID 1815 and has 1000.", text)
+        self.assertIn("ada should have UID 1815 but has 1000.", text)
+        self.assertIn("ada should have first GID 1815 but has 1000.", text)
         self.assertIn("bob should have UID 2001, which eve has.", text)
         self.assertIn("bob should have GID 2001, which eve has.", text)
         self.assertEqual(len(self.lines("passwd")), 3)

@@ -152,7 +152,7 @@ class Ready(unittest.TestCase):
 
     def test_a_page_without_a_certificate_shows_the_workshops_and_it_is_told_what_to_look_at(self):
         said = self.waits(900, ssl.SSLError(), Certificate.ACME)
-        advice = "does the name lead here, and are TCP 80 and 443 open to the world?"
+        advice = "does the name point here, and are TCP 80 and 443 open to the world?"
         meanwhile = "Until it has one, it shows the workshop's own, and browsers warn of it."
         self.assertEqual(said, [f"https://w.example.org/ has no certificate yet: {advice} {meanwhile}"])
         self.assertLess(self.now, 130)

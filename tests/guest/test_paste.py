@@ -175,7 +175,7 @@ class Spoiling(unittest.TestCase):
         self.assertIsInstance(verdict, Taken)
         self.assertTrue(verdict.text == raw.decode(), "it is another text")
         if verdict.sentence:
-            self.assertRegex(verdict.sentence, r"\AThe user-data arrived with [ -~]+; that was put right\.\Z")
+            self.assertRegex(verdict.sentence, r"\AThe user-data arrived with [ -~]+; this was repaired\.\Z")
 
     def expect_sentence(self, sentence: str, words: str) -> None:
         """One sentence of plain ASCII, with what there is and what to do."""

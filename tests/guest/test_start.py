@@ -119,8 +119,8 @@ class Main(unittest.TestCase):
         self.assertEqual(self.ran[:2], ["sized", ["systemctl", "daemon-reload"]])
 
     def test_what_was_put_right_is_told_once(self):
-        self.play(NODE, "node", verdict=Taken("text", "The user-data arrived with UTF-16; that was put right."))
-        self.assertEqual(self.announced, ["The user-data arrived with UTF-16; that was put right."])
+        self.play(NODE, "node", verdict=Taken("text", "The user-data arrived with UTF-16; this was repaired."))
+        self.assertEqual(self.announced, ["The user-data arrived with UTF-16; this was repaired."])
 
     def test_what_is_refused_starts_nothing_but_its_report(self):
         level, role, lost = "This image is too old", "This is the user-data of a node", "cloud-init has not written"

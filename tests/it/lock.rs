@@ -187,7 +187,7 @@ fn a_lock_makes_the_same_bytes_again_and_verify_names_what_was_changed() {
 
     let output = verify(folder.path());
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).starts_with("dist/node.qcow2: identical to what was rebuilt"));
+    assert!(text(&output.stdout).starts_with("dist/node.qcow2: identical to the rebuilt image"));
 
     tamper(folder.path());
     let output = verify(folder.path());
@@ -195,8 +195,8 @@ fn a_lock_makes_the_same_bytes_again_and_verify_names_what_was_changed() {
     assert_eq!(output.status.code(), Some(4), "{said}");
     for difference in [
         "/usr/bin/env: mode 4755 became 755",
-        "/etc/debian_version: a file is not in the image",
-        "/etc/extra: a file is not in what was rebuilt",
+        "/etc/debian_version: a file is only in the rebuilt image",
+        "/etc/extra: a file is missing in the rebuilt image",
         "/etc/passwd: time 1577836800 became",
         "/etc/group: owner 33:0 became 0:0",
     ] {

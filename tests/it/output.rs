@@ -80,8 +80,8 @@ fn where_nothing_can_be_written_is_told_before_secrets_are_made() {
     std::fs::create_dir(folder.path().join("folder")).unwrap();
     symlink("loop", folder.path().join("loop")).unwrap();
     for (path, reason) in [
-        ("folder", "is a directory"),
-        ("nowhere/node.yaml", "no folder for nowhere/node.yaml"),
+        ("folder", "Is a directory"),
+        ("nowhere/node.yaml", "the folder of nowhere/node.yaml does not exist"),
         ("loop", "cannot be written"),
         ("/proc/node.yaml", "cannot be written"),
     ] {

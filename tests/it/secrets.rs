@@ -211,7 +211,7 @@ fn a_secrets_file_that_cannot_be_used_is_told_and_stays_as_it_is() {
         assert_eq!(std::fs::read(place.at(name)).unwrap(), content);
     }
     for (path, reason) in
-        [("folder", "is a directory"), ("nowhere/file", "no folder"), ("junk/file", "directory")]
+        [("folder", "Is a directory"), ("nowhere/file", "does not exist"), ("junk/file", "directory")]
     {
         let said = place.refuses(&["hub", "--secrets", path]);
         assert!(said.contains(reason), "{said}");

@@ -61,7 +61,7 @@ fn a_workshop_file_that_is_not_there_is_wrong_input() {
     let output = imagegen(folder.path()).args(["hub", "--workshop", "nowhere.yaml"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        text(&output.stderr).contains("nowhere.yaml cannot be read: entity not found"),
+        text(&output.stderr).contains("nowhere.yaml cannot be read: No such file or directory"),
         "{}",
         text(&output.stderr)
     );

@@ -1,4 +1,4 @@
-//! The papers of an image for programs that check what they let in: what is in it, and where it comes from.
+//! Attestations of an image, for programs that check images before use: its SBOM and its provenance.
 //!
 //! Both are the same for the same image: times are those of the image, and identifiers are derived from it.
 

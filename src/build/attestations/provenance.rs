@@ -101,7 +101,7 @@ fn dependencies(
     std::iter::once(recipe).chain(stages).chain(packages).chain(carried).collect()
 }
 
-/// What a stage fetches. Layers are known by their packages, whatever they were kept under.
+/// What a stage fetches. Root trees are known by their packages, whatever their keys are.
 fn fetched(stage: &Stage, resolved: &ResolvedInputs) -> Option<Json> {
     match &stage.action {
         Action::Set(set) => Some(json!({

@@ -97,7 +97,7 @@ pub(super) fn provision(
     let heard = watch(context, &errand, provision, &nonce, &mut step)?;
     step.done(&format!("{} packages", heard.packages.len()));
     for removed in &heard.removed {
-        context.progress.note(&format!("{title}: {removed} of the cloud image is gone"));
+        context.progress.note(&format!("{title}: removed {removed} of the cloud image"));
     }
     let step = context.progress.step(format!("{title}: qcow2"));
     let path = context.work.path(&format!("{}.qcow2", provision.image.recipe));
@@ -199,8 +199,8 @@ fn with_log(context: &BuildContext<'_>, failure: Failure, vm: &OneShotVm, provis
     let Failure::Work(error) = failure else { return failure };
     let kept = context.dirs.output.join(format!("{}.provision.log", provision.image.recipe));
     let rest = match fs_err::copy(vm.log(), &kept) {
-        Ok(_) => format!("the whole log is {}", kept.display()),
-        Err(error) => format!("its log could not be kept: {error}"),
+        Ok(_) => format!("the complete log is {}", kept.display()),
+        Err(error) => format!("its log could not be copied: {error}"),
     };
     let (base, tail) = (&provision.base.url, vm.log_tail());
     anyhow!("{error:#}\nThe machine on {base} last wrote to its console:\n{tail}\n{rest}").into()
@@ -265,7 +265,7 @@ impl GuestReport {
         }
         match &self.done {
             Some(done) if done == nonce => Ok(()),
-            _ => Err(anyhow!("the machine went off before its work was done").into()),
+            _ => Err(anyhow!("the machine powered off before it had finished").into()),
         }
     }
 }
@@ -308,7 +308,7 @@ mod tests {
         assert!(hear(&[CLEAN, r#"{"done": "n"}"#]).unwrap().expect_done("n").is_ok());
         for words in [vec![CLEAN], vec![CLEAN, r#"{"done": "m"}"#], vec![]] {
             let failure = hear(&words).unwrap().expect_done("n").unwrap_err().to_string();
-            assert!(failure.contains("before its work was done"), "{failure}");
+            assert!(failure.contains("before it had finished"), "{failure}");
         }
     }
 

@@ -65,7 +65,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "kernel",
         severity: Level::Error,
-        message: "there is no kernel: no file with something in it begins with vmlinuz-",
+        message: "there is no kernel: no file whose name begins with vmlinuz- has content",
         remedy: "install one: linux-image-cloud-amd64 on Debian, linux-image-virtual on Ubuntu",
         look: |evidence| {
             let none = evidence.system().is_some_and(|system| system.kernels.is_empty());

@@ -74,7 +74,7 @@ pub(super) const CHECKS: &[Check] = &[
         name: "qcow2-corrupt",
         severity: Level::Error,
         message: "QEMU has marked it as corrupt",
-        remedy: "build it again, or see what `qemu-img check -r all` can save",
+        remedy: "build it again, or repair it with `qemu-img check -r all`",
         look: |evidence| has_feature(evidence, feature::CORRUPT),
     },
     Check {

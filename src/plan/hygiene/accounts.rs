@@ -7,7 +7,7 @@ pub(super) const FIRST_LOGIN_UID: u32 = 1000;
 /// Accounts with a higher UID that are nobody's.
 pub(super) const NOT_LOGIN: &[&str] = &["nobody"];
 
-/// What stands in passwd(5) for a password that is in shadow(5); there it is no password of anybody.
+/// What stands in passwd(5) for a password that is in shadow(5); there it is nobody's password.
 pub(super) const SHADOWED: &str = "x";
 /// The one account that may have the UID 0.
 const ROOT: &str = "root";

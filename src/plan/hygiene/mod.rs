@@ -10,7 +10,7 @@ pub use inside::{Rules, rules};
 use rules::{CARRIED, EMPTY, FORBIDDEN, PathPattern, RULES, is_at_or_below};
 pub use rules::{Class, HygieneRule, MACHINE_ID};
 
-/// What happens to an entry of the layer.
+/// What happens to an entry of the root tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PathVerdict {
     /// It stays.
@@ -27,11 +27,11 @@ pub fn broken_rule(path: &str) -> Option<&'static HygieneRule> {
     RULES.iter().find(|rule| rule.places.iter().any(|place| place.holds(path)))
 }
 
-/// What a layer has from its build. A finished image may have the first one, by an overlay of its own: the layer's is the
-/// build machine's, which mmdebstrap copies. The second is what the layer is made of; it goes into the manifest.
+/// Files that a root tree has from its build. A finished image may have the first, from its overlay: the root tree's is the
+/// build machine's, which mmdebstrap copies. The second is what the root tree is made of; it goes into the manifest.
 const OF_THE_BUILD: [&str; 2] = ["etc/resolv.conf", "imagegen-lock"];
 
-/// Decides about the entry of a layer at `path`, given without a leading slash.
+/// Decides about the entry of a root tree at `path`, given without a leading slash.
 #[must_use]
 pub fn verdict(path: &str) -> PathVerdict {
     match broken_rule(path) {
@@ -42,7 +42,7 @@ pub fn verdict(path: &str) -> PathVerdict {
     }
 }
 
-/// Whether a finished image may have this although no layer may: it belongs to a container image that it carries.
+/// Whether a finished image may have this although no root tree may: it belongs to a container image that it carries.
 #[must_use]
 pub fn carried(path: &str) -> bool {
     CARRIED.iter().any(|folder| is_at_or_below(path, folder))

@@ -7,7 +7,7 @@ use serde::Serialize;
 pub enum Class {
     /// All instances would share what each must get for itself.
     Identity,
-    /// Whoever has the image would have it too.
+    /// Everybody with the image would have it too.
     Secret,
     /// It changes how instances behave, and was meant for the build alone.
     Leftover,

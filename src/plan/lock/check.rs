@@ -75,8 +75,8 @@ mod tests {
         assert_eq!(
             messages,
             [
-                "the recipe `base` asks for `systemd`, which lock.yaml does not have",
-                "lock.yaml has no layer `hub` for the kernel linux-image-cloud-amd64, which is to be built",
+                "the recipe `base` installs `systemd`, which is not in lock.yaml",
+                "the recipe `hub` for the kernel linux-image-cloud-amd64 is not in lock.yaml",
             ]
         );
     }

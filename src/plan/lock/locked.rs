@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::document::Location;
 
-/// The locked layers of a build.
+/// The locked root trees of a build.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Lock {
     /// One per recipe that installs something.
@@ -14,19 +14,19 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// The layer of a recipe for images with this kernel.
+    /// The root tree of a recipe for images with this kernel.
     #[must_use]
     pub fn layer(&self, recipe: &str, kernel: Option<&str>) -> Option<&LockedTree> {
         self.layers.iter().find(|layer| layer.recipe == recipe && layer.kernel.as_deref() == kernel)
     }
 
-    /// The time of what is made from all these layers; none without any.
+    /// The time of what is made from all these root trees; none without any.
     #[must_use]
     pub fn epoch(&self) -> Option<u64> {
         self.layers.iter().map(|layer| layer.epoch).max()
     }
 
-    /// Adds the layers of `other` that are not in here yet.
+    /// Adds the root trees of `other` that are not in here yet.
     pub fn merge(&mut self, other: Self) {
         for layer in other.layers {
             if self.layer(&layer.recipe, layer.kernel.as_deref()).is_none() {
@@ -56,7 +56,7 @@ impl fmt::Display for Lock {
     }
 }
 
-/// What one layer is made of.
+/// What one root tree is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LockedTree {
     /// The recipe that it belongs to.
@@ -66,7 +66,7 @@ pub struct LockedTree {
     pub kernel: Option<String>,
     /// The Debian suite.
     pub suite: String,
-    /// Seconds since 1970 that no file of the layer is newer than.
+    /// Seconds since 1970 that no file of the root tree is newer than.
     pub epoch: u64,
     /// The lines of apt's `sources.list`: where the packages were, and where an instance finds newer ones.
     pub sources: Vec<String>,
@@ -75,7 +75,7 @@ pub struct LockedTree {
 }
 
 impl LockedTree {
-    /// A layer that installs none, and so needs no archive; the epoch is still open.
+    /// A root tree that installs none, and so needs no archive; the epoch is still open.
     #[must_use]
     pub fn without_packages(recipe: &str, kernel: Option<&str>, suite: &str) -> Self {
         let (recipe, kernel) = (recipe.to_owned(), kernel.map(str::to_owned));

@@ -1,7 +1,7 @@
-//! A lock: every Debian package of every layer, by version and hash, and the time that counts as that of the build.
+//! A lock: every Debian package of every root tree, by version and hash, and the time that counts as that of the build.
 //!
-//! What a lock says decides every byte of a layer. It is a YAML file that people may read and compare; the record of a
-//! layer, the manifest of an image and the file of `imagegen build --write-lock` all have this one form.
+//! A lock determines every byte of a root tree. It is a YAML file that people may read and compare; the lock in a
+//! root tree, the manifest of an image and the file of `imagegen build --write-lock` all have this one form.
 
 mod check;
 pub mod findings;
@@ -17,7 +17,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::document::Source;
 
-    /// A lock of one layer with one package.
+    /// A lock of one root tree with one package.
     pub(crate) fn lock() -> Lock {
         Lock {
             layers: vec![LockedTree {

@@ -25,7 +25,7 @@ pub fn parse(source: Arc<Source>) -> Result<Lock, Findings> {
     findings.or_value(Lock { layers }).map(|(lock, _)| lock)
 }
 
-/// Reads the layers of a lock; what is wrong goes to `findings`, and what is left out is in there.
+/// Reads the root trees of a lock; what is wrong goes to `findings`, which lists what was left out, too.
 pub fn layers(source: &Arc<Source>, items: &[Node], findings: &mut Findings) -> Vec<LockedTree> {
     items.iter().filter_map(|item| layer(source, item, findings)).collect()
 }
@@ -124,9 +124,9 @@ mod tests {
             messages,
             [
                 "`epoch` takes a whole number, and this is text",
-                "this is no line of sources.list",
-                "this is no sha256",
-                "this is no file",
+                "this is not a line of sources.list",
+                "this is not a SHA-256",
+                "this is not a path",
             ]
         );
     }

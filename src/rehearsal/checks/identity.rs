@@ -36,7 +36,7 @@ fn difference(students: &[Student], table: &BTreeMap<String, (u32, u32)>) -> Opt
     students.iter().find_map(|Student { name, uid, gid, .. }| match table.get(name) {
         None => Some(format!("there is no {name}")),
         Some(found) if *found != (*uid, *gid) => {
-            Some(format!("{name} has {}:{} in place of {uid}:{gid}", found.0, found.1))
+            Some(format!("{name} has {}:{} instead of {uid}:{gid}", found.0, found.1))
         }
         Some(_) => None,
     })
@@ -67,7 +67,7 @@ mod tests {
         let students = [Student { name: "ada".into(), uid: 1815, gid: 1815, password: String::new() }];
         let check = |passwd: &str| difference(&students, &ids(passwd));
         assert_eq!(check("root:x:0:0::/root:/bin/sh\nada:x:1815:1815::/home/ada:/bin/sh\n"), None);
-        assert_eq!(check("ada:x:1000:1815:::\n").as_deref(), Some("ada has 1000:1815 in place of 1815:1815"));
+        assert_eq!(check("ada:x:1000:1815:::\n").as_deref(), Some("ada has 1000:1815 instead of 1815:1815"));
         assert_eq!(check("").as_deref(), Some("there is no ada"));
     }
 }

@@ -123,7 +123,7 @@ const GOLDEN: &[ClusterCheck] = &[
         run: carried::are_mounted,
     },
     ClusterCheck {
-        name: "a service that fails is told on the console, with its last words",
+        name: "a service that fails is reported on the console, with its last message",
         run: failures_are_told,
     },
 ];
@@ -140,7 +140,7 @@ const ENCRYPTED: ClusterCheck = ClusterCheck {
 const WORK: ClusterCheck =
     ClusterCheck { name: "students log in and work in notebooks as themselves", run: students::work };
 const SANDBOX: ClusterCheck =
-    ClusterCheck { name: "a notebook reaches what it may, and nothing else", run: sandbox::holds };
+    ClusterCheck { name: "a notebook reaches only what it may", run: sandbox::holds };
 
 const RESTARTS: ClusterCheck =
     ClusterCheck { name: "servers survive restarts of hub and proxy", run: students::restarts_are_survived };
@@ -190,7 +190,10 @@ const CLASSIC_AT_WORK: &[ClusterCheck] = &[
 ];
 
 const CLASSIC_FILTER: &[ClusterCheck] = &[
-    ClusterCheck { name: "by IPv6 nobody reaches Docker's ports", run: classic::ports_are_closed_over_ipv6 },
+    ClusterCheck {
+        name: "nobody reaches Docker's ports over IPv6",
+        run: classic::ports_are_closed_over_ipv6,
+    },
     ClusterCheck {
         name: "of the hub's services JupyterHub alone asks the manager",
         run: classic::jupyterhub_alone_asks,
@@ -267,7 +270,7 @@ fn nodes_came_first(cluster: &mut Cluster) -> Result<String> {
 /// Seconds since 1970 in the line `btime 1764000000`.
 fn boot_time(line: &str) -> Result<i64> {
     let number = line.split_whitespace().nth(1).and_then(|word| word.parse().ok());
-    Ok(number.ok_or_else(|| anyhow!("`{line}` is no boot time"))?)
+    Ok(number.ok_or_else(|| anyhow!("`{line}` is not a boot time"))?)
 }
 
 fn no_ssh(cluster: &mut Cluster) -> Result<String> {

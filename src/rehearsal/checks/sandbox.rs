@@ -96,7 +96,7 @@ fn places(
         closed("NFS", &hub, NFS),
         closed("swarm manager", &hub, 2377),
         closed("swarm gossip of the hub", &hub, GOSSIP),
-        closed("swarm gossip of the own machine", &own, GOSSIP),
+        closed("swarm gossip of its own machine", &own, GOSSIP),
         closed("Docker", &hub, DOCKER),
         closed("proxy's API", &hub, PROXY),
         closed("rendezvous", &hub, 7443),

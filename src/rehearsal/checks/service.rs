@@ -39,7 +39,7 @@ fn look(cluster: &mut Cluster, student: &Student) -> Result<String> {
     )?;
     let place = place.map_err(|reason| anyhow!(reason))?;
     if !cluster.nodes.iter().any(|node| node.spec.name == place.node) {
-        return Err(anyhow!("the task runs on {}, which is no node", place.node).into());
+        return Err(anyhow!("the task runs on {}, which is not a node", place.node).into());
     }
     let file = format!("/home/{name}/from-a-container");
     let wanted = format!("{uid}:{gid}");
@@ -49,7 +49,7 @@ fn look(cluster: &mut Cluster, student: &Student) -> Result<String> {
     let written = cluster.hub.wait_for_output(&what, CHECK_TIMEOUT, &["cat", &on_the_hub], whole)?;
     let owner = cluster.hub.stdout_of(&["stat", "-c", "%u:%g", &on_the_hub])?;
     if written != wanted || owner != wanted {
-        return Err(anyhow!("{file} says `{written}` and belongs to {owner}, in place of {wanted}").into());
+        return Err(anyhow!("{file} contains `{written}` and belongs to {owner} instead of {wanted}").into());
     }
     let page = format!("http://{}:{}/from-a-container", place.address, place.port);
     // The container writes first and serves then.

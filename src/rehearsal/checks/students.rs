@@ -228,7 +228,7 @@ fn file_is_on_the_hub(cluster: &mut Cluster, student: &Student) -> Result<()> {
     if owner == wanted {
         Ok(())
     } else {
-        Err(anyhow!("{file} belongs to {owner}, in place of {wanted}").into())
+        Err(anyhow!("{file} belongs to {owner} instead of {wanted}").into())
     }
 }
 

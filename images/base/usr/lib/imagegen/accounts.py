@@ -37,7 +37,7 @@ def clashes(kind: str, wanted: dict[str, int], here: Lines) -> list[str]:
     found = []
     for name, number in wanted.items():
         if name in here and here[name][2] != str(number):
-            found.append(f"{name} should have {kind} {number} and has {here[name][2]}.")
+            found.append(f"{name} should have {kind} {number} but has {here[name][2]}.")
         elif owners.get(str(number), name) != name:
             found.append(f"{name} should have {kind} {number}, which {owners[str(number)]} has.")
     return found
@@ -49,7 +49,7 @@ def conflicts(wanted: Table, passwd: Lines, group: Lines) -> list[str]:
     found += clashes("GID", {name: group.gid for name, group in wanted.groups.items()}, group)
     for name, user in wanted.users.items():
         if name in passwd and passwd[name][3] != str(user.gid):
-            found.append(f"{name} should have first GID {user.gid} and has {passwd[name][3]}.")
+            found.append(f"{name} should have first GID {user.gid} but has {passwd[name][3]}.")
     return found
 
 

@@ -9,7 +9,7 @@ PAUSE = 60  # seconds
 
 
 def main() -> None:
-    """Goes on until the machine is launched anew."""
+    """Goes on until the machine is relaunched."""
     while True:
         with open(REFUSED) as file:
             announce(file.read().strip())

@@ -70,5 +70,5 @@ def ensure(name: str, spec: Json) -> bool:
         remove(name)
     docker("POST", f"/containers/create?name={name}", spec)
     docker("POST", f"/containers/{name}/start")
-    announce(f"The container {name} is made from {spec['Image']}.")
+    announce(f"The container {name} was created from {spec['Image']}.")
     return True

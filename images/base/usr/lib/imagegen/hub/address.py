@@ -78,7 +78,7 @@ def find_interface(config: Settings) -> ipaddress.IPv4Interface:
         if not said:
             wanted = config.get("hub_ip") or config.get("network")
             announce(
-                f"Waiting for the address {wanted}, as the workshop says." if wanted else "Waiting for an address."
+                f"Waiting for the workshop's address {wanted}." if wanted else "Waiting for an address."
             )
             said = True
         time.sleep(2)

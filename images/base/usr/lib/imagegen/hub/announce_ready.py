@@ -54,7 +54,7 @@ def wait_until_open(name: str, wanted: Certificate) -> Certificate:
         except ssl.SSLError:
             if shown is Certificate.ACME and time.monotonic() - begun > PATIENCE:
                 announce(
-                    f"https://{name}/ has no certificate yet: does the name lead here, "
+                    f"https://{name}/ has no certificate yet: does the name point here, "
                     "and are TCP 80 and 443 open to the world? Until it has one, it shows the workshop's own, "
                     "and browsers warn of it."
                 )

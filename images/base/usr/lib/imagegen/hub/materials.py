@@ -134,7 +134,7 @@ def succeeds(material: Material, homes: str, said: dict[str, str]) -> bool:
         if said.get(name) != trouble:
             said[name] = trouble
             address = shown(material["url"])
-            announce(f"{address} cannot be fetched and put in its place yet, and is tried again: {trouble}")
+            announce(f"{address} cannot be fetched yet and will be tried again: {trouble}")
         return False
     return True
 

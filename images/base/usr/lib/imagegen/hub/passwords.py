@@ -45,7 +45,7 @@ def main() -> None:
         if lines:
             subprocess.run(["chpasswd", *options], input=lines, text=True, check=True)
     if new:
-        announce(f"{len(new)} accounts have got their passwords.")
+        announce(f"{len(new)} accounts have their passwords.")
     else:
         say("Every account has its password.")
 

@@ -86,7 +86,7 @@ def attach(path: str) -> str:
 def repair(device: str) -> None:
     """What a crash has left, which is next to nothing thanks to the journal."""
     if subprocess.run(["e2fsck", "-p", device], check=False).returncode >= REPAIRED:
-        announce(f"The file system on {device} has faults that are not repaired by themselves: see `e2fsck {device}`.")
+        announce(f"The file system on {device} has faults that need repair by hand: see `e2fsck {device}`.")
 
 
 def allow_quotas(device: str) -> None:
@@ -133,7 +133,7 @@ def move(source: str, target: str) -> None:
     for name in sorted(os.listdir(source)):
         unfinished = f"{target}/.{name}.unfinished"
         if os.path.lexists(f"{target}/{name}"):
-            say(f"{source}/{name} stays where it is: there is one on the other file system already.")
+            say(f"{source}/{name} stays in place: it already exists on the other file system.")
             continue
         subprocess.run(["rm", "-rf", "--one-file-system", unfinished], check=True)
         subprocess.run(["cp", "-axT", f"{source}/{name}", unfinished], check=True)

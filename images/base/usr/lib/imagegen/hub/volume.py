@@ -76,7 +76,7 @@ def mount(
         os.close(os.open(device, os.O_EXCL))
         if not found:
             subprocess.run(["mkfs.ext4", "-q", "-m", "0", "-L", LABEL, device], check=True)
-            announce(f"The volume {device} was blank, and has a file system now.")
+            announce(f"The volume {device} was blank and now has a file system.")
         before(device)
         subprocess.run(["mount", "-t", "ext4", "-o", options, device, folder], check=True)
     except (OSError, subprocess.SubprocessError) as error:

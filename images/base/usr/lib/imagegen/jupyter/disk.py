@@ -19,5 +19,5 @@ def warnings(places: dict[str, str]) -> list[str]:
         free = system.f_bavail * system.f_frsize
         if free < max(LEAST, system.f_blocks * system.f_frsize // SHARE):
             names = " and ".join(name for name, _ in kept)
-            found.append(f"The hub's disk is nearly full: {free // 10**6} MB are left for {names}.")
+            found.append(f"The hub's disk is nearly full: {free // 10**6} MB left for {names}.")
     return found

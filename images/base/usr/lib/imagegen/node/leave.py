@@ -11,7 +11,7 @@ def main() -> None:
     try:
         Hub(settings()).ask("DELETE", "/v1/join")
     except HubUnavailable as reason:
-        say(f"This node could not say that it leaves: {reason}.")
+        say(f"This node could not sign off: {reason}.")
 
 
 if __name__ == "__main__":

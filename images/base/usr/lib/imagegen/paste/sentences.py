@@ -46,10 +46,10 @@ def unwritten(role: str | None) -> str:
 
 def repaired(damage: tuple[str, ...]) -> str:
     """A text that was put right."""
-    return f"The user-data arrived with {listed(damage)}; that was put right."
+    return f"The user-data arrived with {listed(damage)}; this was repaired."
 
 
-CHANGED = "The user-data was changed since imagegen printed it, and is taken as it is."
+CHANGED = "The user-data was changed since imagegen printed it, and is used as it is."
 
 
 def command(role: str | None) -> str:
