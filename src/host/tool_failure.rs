@@ -124,7 +124,10 @@ fn told(line: &str, after: &[&str]) -> Option<Complaint> {
 }
 
 fn beginning(line: &str) -> Option<(&'static str, &str)> {
-    PREFIXES.iter().find_map(|(prefix, tool)| Some((*tool, line.strip_prefix(prefix)?)))
+    let (prefix, tool) = PREFIXES.iter().find(|(prefix, _)| line.starts_with(prefix))?;
+    // dpkg names itself, and `error` belongs to its sentence.
+    let sentence = line.strip_prefix("dpkg: ").unwrap_or(&line[prefix.len()..]);
+    Some((*tool, sentence))
 }
 
 #[cfg(test)]
