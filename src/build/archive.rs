@@ -191,7 +191,11 @@ impl ImageArchive {
         let bytes = read_all(self.entry(&blob(digest))?)?;
         if sha256(&bytes) != digest {
             let path = &self.path;
-            return Err(anyhow!("{path}: what it calls {} is something else", digest.escape_default()).into());
+            return Err(anyhow!(
+                "{path}: the content of {} does not match its digest",
+                digest.escape_default()
+            )
+            .into());
         }
         Ok(bytes)
     }
@@ -452,6 +456,6 @@ mod tests {
         add(&mut builder, "index.json", index.to_string().as_bytes());
         add(&mut builder, &blob(&sha256(b"another")), b"{}");
         let said = opened(builder).image().err().unwrap().to_string();
-        assert!(said.contains("is something else"), "{said}");
+        assert!(said.contains("does not match its digest"), "{said}");
     }
 }

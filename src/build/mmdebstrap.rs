@@ -207,7 +207,7 @@ mod tests {
         '--customize-hook=mkdir -p "$1"/imagegen-lock'
         "--customize-hook=upload 'work folder/record' /imagegen-lock/hub.yaml"
         "--customize-hook=upload 'work folder/script' /imagegen-script"
-        '--customize-hook=chroot "$1" sh -eu /imagegen-script'
+        '--customize-hook=: scripts/a.sh; chroot "$1" sh -eu /imagegen-script'
         '--customize-hook=rm "$1"/imagegen-script'`
         "##);
     }
@@ -225,6 +225,6 @@ mod tests {
         insta::assert_snapshot!(tool, @r#"`m '--customize-hook=chroot "$1" mkdir -p /opt/a' '--customize-hook=chroot "$1" cp -a /imagegen-set-1/. /opt/a' '--customize-hook=rm -r "$1"/imagegen-set-1'`"#);
         let python = set(Registry::Python("3.13".into()));
         let tool = with_set(Cmd::new("m"), 0, &python, Path::new("i.sh"));
-        insta::assert_snapshot!(tool, @r#"`m '--customize-hook=mv "$1"/imagegen-set-0 "$1"/imagegen-set' '--customize-hook=upload i.sh /imagegen-script' '--customize-hook=chroot "$1" sh -eu /imagegen-script opt/a' '--customize-hook=rm "$1"/imagegen-script'`"#);
+        insta::assert_snapshot!(tool, @r#"`m '--customize-hook=mv "$1"/imagegen-set-0 "$1"/imagegen-set' '--customize-hook=upload i.sh /imagegen-script' '--customize-hook=: locks/a; chroot "$1" sh -eu /imagegen-script opt/a' '--customize-hook=rm "$1"/imagegen-script'`"#);
     }
 }

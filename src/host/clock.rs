@@ -90,7 +90,7 @@ mod tests {
     fn nothing_is_made_before_the_time_that_it_is_to_have() {
         assert!(ensure_after(now()).is_ok());
         let said = ensure_after(4_102_444_800).unwrap_err().to_string();
-        assert!(said.contains("times up to 2100-01-01T00:00:00Z: set it right"), "{said}");
+        assert!(said.contains("times up to 2100-01-01T00:00:00Z: set the clock"), "{said}");
         assert!(ensure_after(u64::MAX).is_err());
     }
 }

@@ -67,7 +67,7 @@ mod tests {
         });
         assert_eq!(
             failure.unwrap_err().to_string(),
-            "waited 0 s in vain for the copy of the course; what was there last: look 2: an empty home"
+            "timed out after 0 s waiting for the copy of the course; last seen: look 2: an empty home"
         );
     }
 

@@ -131,7 +131,7 @@ class Decision(unittest.TestCase):
 
         with mock.patch("time.sleep", sleep):
             self.assertEqual(self.find(config(None, "10.0.0.5")), "10.0.0.5/24")
-        self.assertEqual(self.said, ["Waiting for the address 10.0.0.5, as the workshop says."])
+        self.assertEqual(self.said, ["Waiting for the workshop's address 10.0.0.5."])
 
 
 class Network(unittest.TestCase):

@@ -76,12 +76,12 @@ class Disk(unittest.TestCase):
         self.assertEqual(self.of(6000, 100_000), [])
 
     def test_a_disk_without_is_told_once_with_what_is_on_it(self):
-        told = "The hub's disk is nearly full: 314 MB are left for homes and JupyterHub's database."
+        told = "The hub's disk is nearly full: 314 MB left for homes and JupyterHub's database."
         self.assertEqual(self.of(300, 4000), [told])
         self.assertEqual(len(self.of(4000, 100_000)), 1)
 
     def test_each_disk_is_told(self):
-        told = "The hub's disk is nearly full: 314 MB are left for"
+        told = "The hub's disk is nearly full: 314 MB left for"
         self.assertEqual(self.of(300, 4000, (1, 2)), [f"{told} homes.", f"{told} JupyterHub's database."])
 
     def test_homes_that_are_not_there_yet_do_not_close_the_page(self):

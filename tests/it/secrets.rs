@@ -268,7 +268,7 @@ fn no_workshop_file_is_said_and_two_are_one_too_many() {
     place.write("workshop.yml", "version: 1\nname: galaxy\n");
     let (shown, said) = place.runs(&NODE);
     assert!(shown.contains("workshop galaxy") && said.is_empty(), "{said}");
-    assert!(place.refuses(&["init"]).contains("workshop.yml is there already"));
+    assert!(place.refuses(&["init"]).contains("workshop.yml already exists"));
     place.write("workshop.yaml", "version: 1\nname: spring\n");
     for arguments in [&["hub"][..], &["check"], &["users"], &NODE] {
         let said = place.refuses(arguments);
