@@ -32,7 +32,7 @@ pub fn differences(image: &FileTree, rebuilt: &FileTree) -> Vec<String> {
     for (path, entry) in image {
         match rebuilt.get(path) {
             None => {
-                lines.push(format!("/{path}: {} is missing in the rebuilt image", with_article(entry.kind)))
+                lines.push(format!("/{path}: {} is missing in the rebuilt image", with_article(entry.kind)));
             }
             Some(other) if entry != other => lines.push(format!("/{path}: {}", between(entry, other))),
             Some(_) => {}
