@@ -55,7 +55,7 @@ fn short(space: &Space, demands: &[&SpaceRequest<'_>], options: &str) -> Option<
     (space.bytes < bytes).then(|| {
         missing_prerequisite(
             format!("{need} of disk space at {place} for {} (free: {have})", what.join(", ")),
-            format!("make room there, or choose other places by {options}"),
+            format!("free some space there, or choose other directories with {options}"),
         )
     })
 }

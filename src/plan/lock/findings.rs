@@ -64,10 +64,10 @@ pub fn gone(package: &LockedPackage) -> Finding {
 /// A value that is not of its form.
 #[must_use]
 pub fn malformed(source: &Arc<Source>, node: &Node, what: &str, example: &str) -> Finding {
-    Finding::error(format!("this is no {what}"), format!("write it like `{example}`, or {REWRITE}")).at(
+    Finding::error(format!("this is not {what}"), format!("write it like `{example}`, or {REWRITE}")).at(
         source,
         node.span.clone(),
-        format!("no {what}"),
+        format!("not {what}"),
     )
 }
 

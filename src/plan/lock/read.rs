@@ -42,7 +42,7 @@ fn layer(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option<L
         fields.findings().push(findings::malformed(
             source,
             line,
-            "line of sources.list",
+            "a line of sources.list",
             "deb URL trixie main",
         ));
     }
@@ -76,6 +76,20 @@ fn package(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option
 }
 
 /// A text that has to have a certain form.
+/// What a key's value has to be, with its article.
+fn described(key: &str) -> &str {
+    match key {
+        "kernel" => "a kernel package",
+        "suite" => "a suite",
+        "name" => "a package name",
+        "version" => "a version",
+        "architecture" => "an architecture",
+        "sha256" => "a SHA-256",
+        "file" => "a path",
+        other => other,
+    }
+}
+
 fn checked(
     fields: &mut Fields<'_, '_>,
     source: &Arc<Source>,
@@ -87,7 +101,7 @@ fn checked(
     if is_sound(text) {
         return Some(text.to_owned());
     }
-    fields.findings().push(findings::malformed(source, node, key, example));
+    fields.findings().push(findings::malformed(source, node, described(key), example));
     None
 }
 
