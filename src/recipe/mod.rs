@@ -18,6 +18,7 @@ mod merged_usr;
 mod places;
 mod preload;
 mod read;
+mod syntax;
 
 pub use bundles::{Bundle, Registry};
 pub use catalogue::Catalogue;

@@ -2,6 +2,7 @@
 
 use super::inside::is_inside;
 use super::places::RecipePlaces;
+use super::syntax::{is_package, is_unit, is_word};
 use crate::util::hex;
 use std::sync::Arc;
 
@@ -332,24 +333,4 @@ fn keep_if(well: bool, fields: &mut Fields<'_, '_>, finding: impl FnOnce() -> Fi
         fields.findings().push(finding());
     }
     well
-}
-
-/// Debian policy 5.6.1: lower-case letters, digits, `+-.`, at least two of them, no sign first.
-fn is_package(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c);
-    name.len() >= 2
-        && name.chars().all(allowed)
-        && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-}
-
-fn is_word(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-}
-
-/// systemd.unit(5): a name, one dot, one of the known kinds.
-fn is_unit(name: &str) -> bool {
-    const KINDS: [&str; 7] = ["service", "socket", "timer", "target", "path", "mount", "automount"];
-    let allowed = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
-    name.chars().all(allowed)
-        && name.rsplit_once('.').is_some_and(|(stem, kind)| !stem.is_empty() && KINDS.contains(&kind))
 }

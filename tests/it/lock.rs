@@ -91,7 +91,7 @@ fn a_lock_for_other_recipes_is_refused() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     for name in &PACKAGES[1..] {
-        let wanted = format!("the recipe `node` asks for `{name}`, which lock.yaml does not have");
+        let wanted = format!("the recipe `node` installs `{name}`, which is not in lock.yaml");
         assert!(said.contains(&wanted), "{said}");
     }
 }

@@ -118,7 +118,7 @@ fn a_good_file_stays_when_the_disk_is_full_or_the_input_wrong() {
                   imagegen node --hub-ip 127.0.0.1 --output disk/node.yaml && exit 1\n\
                   mount -o remount,ro disk\n\
                   imagegen node --hub-ip 10.0.0.5 --output disk/node.yaml 2>said && exit 1\n\
-                  grep -q 'disk/node.yaml cannot be written: read-only' said\n\
+                  grep -q 'disk/node.yaml cannot be written: Read-only file system' said\n\
                   ls -A disk; cat disk/node.yaml";
     std::fs::write(folder.path().join("script"), script).unwrap();
     let shown = shell(folder.path(), "unshare --user --map-root-user --mount bash -e script");

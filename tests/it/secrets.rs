@@ -157,7 +157,9 @@ fn secrets_are_never_overwritten_and_not_restored_from_other_texts() {
     assert_eq!(place.secrets(), kept);
     std::fs::remove_file(place.at("workshop.secrets.yaml")).unwrap();
     place.write("junk", "hello\n");
-    for (name, reason) in [("node.yaml", "of a node"), ("junk", "#cloud-config"), ("nowhere", "not found")] {
+    for (name, reason) in
+        [("node.yaml", "of a node"), ("junk", "#cloud-config"), ("nowhere", "No such file or directory")]
+    {
         let said = place.refuses(&["restore-secrets", name]);
         assert!(said.contains(reason), "{said}");
     }

@@ -77,9 +77,7 @@ def find_interface(config: Settings) -> ipaddress.IPv4Interface:
             return interface
         if not said:
             wanted = config.get("hub_ip") or config.get("network")
-            announce(
-                f"Waiting for the workshop's address {wanted}." if wanted else "Waiting for an address."
-            )
+            announce(f"Waiting for the workshop's address {wanted}." if wanted else "Waiting for an address.")
             said = True
         time.sleep(2)
 

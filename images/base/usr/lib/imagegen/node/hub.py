@@ -72,8 +72,8 @@ class Hub:
         if hashlib.sha256(line.getpeercert(True)).hexdigest() != self.certificate:
             status.say_again()
             raise HubUnavailable(
-                f"{self.address} is not the hub of the workshop {self.workshop}, which this node belongs to; launch hub "
-                "and nodes with user-data from the same secrets"
+                f"{self.address} is not the hub of the workshop {self.workshop}, which this node belongs to; launch "
+                "hub and nodes with user-data from the same secrets"
             )
 
 
