@@ -9,9 +9,9 @@ use crate::document::{Finding, Node, Source};
 pub fn classic_is_old(source: &Arc<Source>, node: &Node) -> Finding {
     Finding::warning(
         "the classic engine has had no release since 2018, and speaks to Docker without encryption or passwords",
-        "choose `engine: swarm` unless you must; classic runs with Docker 20.10 to 28, and with 29 because imagegen \
-         allows old clients there (DOCKER_MIN_API_VERSION=1.24); the docker command of 29 talks to the manager with \
-         DOCKER_API_VERSION=1.44",
+        "choose `engine: swarm` unless you must; classic was tried with Docker 26.1.5, and for Docker 29 imagegen allows \
+         old clients (DOCKER_MIN_API_VERSION=1.24); the docker command of 29 needs DOCKER_API_VERSION=1.44 to talk to \
+         the manager",
     )
     .at(source, node.span.clone(), "old")
 }
