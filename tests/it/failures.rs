@@ -361,7 +361,7 @@ fn the_cache_is_shown_and_pruned_but_not_what_a_build_uses() {
     });
     let said = cache(&["prune", "--all"]);
     signal("-CONT");
-    assert!(said.contains("a build uses it, so it stays: layer"), "{said}");
+    assert!(said.contains("not removed, because a build uses it: layer"), "{said}");
     assert!(child.wait().unwrap().success());
     place.is_sound();
     cache(&["prune", "--all"]);
