@@ -18,7 +18,7 @@
 //! | [`recipe`] | `images/*.yaml` as typed values | no |
 //! | [`ports`] | the ports that machines open, each with owner and peer; the table is in `images/` | no |
 //! | [`document`] | YAML text as a tree that knows its places; findings | no |
-//! | [`vm`] | one virtual machine: accelerator, config drive, a one-shot VM | yes |
+//! | [`vm`] | one virtual machine: accelerator, config drive, a VM that runs once | yes |
 //! | [`report`] | findings on screen, progress, exit codes | it alone prints |
 //! | [`host`] | processes, tools, downloads, work folders, signals, randomness | it alone does |
 //! | [`failure`] | what can go wrong, by exit code | no |
@@ -39,7 +39,7 @@
 //! - No function takes two flags, or is longer than 50 lines; a type has its methods in at most three files. No file is longer
 //!   than 350 lines without its tests (`tests/it/tidy.rs`).
 //! - An artefact appears under its final name only when it is whole (`tests/it/failures.rs`, `.ci/kill-builds`).
-//! - What is kept under a key was written in the format that the key names (`build::layer`, `build::oci`).
+//! - What is kept under a key was written in the format that the key names (`build::bootstrap`, `build::oci`).
 
 pub mod build;
 pub mod cli;

@@ -19,7 +19,7 @@ use crate::host::workdir::WorkDir;
 use crate::plan::CacheKey;
 use crate::plan::lock::{LockedPackage, findings};
 
-/// The name of the lock that whoever fetches packages takes.
+/// The name of the lock that a build takes while it fetches packages.
 const LOCK: &str = "package";
 /// apt's own downloader: it knows this machine's proxies, and tries again when a connection breaks.
 const DOWNLOADER: &str = "/usr/lib/apt/apt-helper";

@@ -23,7 +23,7 @@ pub struct Recipe {
     pub sets: Vec<Bundle>,
     /// Scripts that run inside the root file system after the packages and the sets are there.
     pub scripts: Vec<Script>,
-    /// What makes it a container image in place of a machine's.
+    /// What makes it a container image instead of a machine image.
     pub container: Option<ContainerConfig>,
     /// The container images that it carries for Docker; those that recipes make, by the recipes' names.
     pub containers: Vec<Preload<String>>,

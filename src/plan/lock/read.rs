@@ -75,7 +75,6 @@ fn package(source: &Arc<Source>, node: &Node, findings: &mut Findings) -> Option
     Some(LockedPackage { name, version, architecture, sha256, bytes, file, required, location: place })
 }
 
-/// A text that has to have a certain form.
 /// What a key's value has to be, with its article.
 fn described(key: &str) -> &str {
     match key {
@@ -90,6 +89,7 @@ fn described(key: &str) -> &str {
     }
 }
 
+/// A text that has to have a certain form.
 fn checked(
     fields: &mut Fields<'_, '_>,
     source: &Arc<Source>,
